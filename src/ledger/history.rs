@@ -1,0 +1,98 @@
+//! What the ledger knows, as values for the planner and the reports.
+
+use std::collections::HashMap;
+
+use super::record::{Artifact, AttemptCard};
+use super::state::JobState;
+use crate::types::{Amount, AttemptNo, JobId, JobKey, Micros, RunId, TaskId, Timestamp};
+
+/// What is known about the jobs of one plan. A pure value: a fold of the records.
+#[derive(Debug, Clone, Default)]
+pub struct History {
+    /// States by key; a key that is missing was never tried.
+    pub jobs: HashMap<JobKey, KnownJob>,
+    /// The key that each address of the campaign had when it was last run.
+    pub addresses: HashMap<JobId, JobKey>,
+}
+
+/// One known job.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KnownJob {
+    /// Where it stands.
+    pub state: JobState,
+}
+
+impl History {
+    /// Returns where the job stands; `Untried` when nothing is known.
+    pub fn state(&self, key: &JobKey) -> &JobState {
+        static UNTRIED: JobState = JobState::Untried;
+        self.jobs.get(key).map_or(&UNTRIED, |known| &known.state)
+    }
+
+    /// Returns the picture of a finished job.
+    pub fn artifact(&self, key: &JobKey) -> Option<&Artifact> {
+        match self.state(key) {
+            JobState::Done { artifact, .. } => Some(artifact),
+            _ => None,
+        }
+    }
+}
+
+/// How a paid try ended, for reports.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum AttemptStatus {
+    /// The intent is written, no answer yet.
+    Submitting,
+    /// Accepted, no picture yet.
+    Running,
+    /// A picture.
+    Done,
+    /// No picture.
+    Failed,
+    /// Nobody knows.
+    InDoubt,
+}
+
+impl AttemptStatus {
+    /// Returns the word for reports.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Submitting => "submitting",
+            Self::Running => "running",
+            Self::Done => "done",
+            Self::Failed => "failed",
+            Self::InDoubt => "in-doubt",
+        }
+    }
+}
+
+/// One paid try, folded from its records: a row of `costs.csv`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AttemptRow {
+    /// The run that wrote the intent.
+    pub run: RunId,
+    /// The job's identity.
+    pub key: JobKey,
+    /// Who and what.
+    pub card: AttemptCard,
+    /// Which try.
+    pub attempt: AttemptNo,
+    /// How it ended.
+    pub status: AttemptStatus,
+    /// Class and code of the failure: `refused/moderation_blocked`.
+    pub error_code: Option<String>,
+    /// What the plan said.
+    pub quoted: Amount,
+    /// What was charged for good; `None` while nobody knows.
+    pub charged: Option<Micros>,
+    /// What was held and given back after a failure.
+    pub refunded: Micros,
+    /// When the intent was written.
+    pub started_at: Timestamp,
+    /// When it ended.
+    pub finished_at: Option<Timestamp>,
+    /// The provider's name for it.
+    pub task: Option<TaskId>,
+    /// The picture.
+    pub artifact: Option<Artifact>,
+}

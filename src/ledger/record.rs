@@ -1,0 +1,169 @@
+//! What the ledger keeps: facts, in order, never changed.
+//!
+//! The wire form is JSON, one record a row, version [`RECORD_VERSION`]. Unknown fields are ignored when reading;
+//! a new field needs a default. An old writer never rewrites a record, so it cannot drop what it does not know.
+
+use serde::{Deserialize, Serialize};
+
+use crate::types::{Amount, AttemptNo, BlobRef, Currency, Failure, IdempotencyKey, ImageInfo, JobId, Micros, TaskId, Timestamp};
+
+/// Version written into the ledger's header.
+pub const RECORD_VERSION: u32 = 1;
+
+/// Describes one paid try for people and reports; recorded with the intent, so that a report never needs the old plan.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AttemptCard {
+    /// Campaign that pays.
+    pub campaign: String,
+    /// Address of the shot.
+    pub job: JobId,
+    /// Step of the shot.
+    pub step: String,
+    /// Axis names and value keys, in the step's order.
+    pub axes: Vec<(String, String)>,
+    /// Which of the author's equal tries, from 1; absent when the step has no takes.
+    pub take: Option<u32>,
+    /// Who is paid.
+    pub provider: String,
+    /// Which model.
+    pub model: String,
+    /// Which operation, as in [`crate::types::Action::as_str`].
+    pub operation: String,
+    /// Shape asked for.
+    pub aspect: Option<String>,
+    /// Size class asked for.
+    pub resolution: Option<String>,
+    /// Quality asked for.
+    pub quality: Option<String>,
+}
+
+/// An image that came out of a job.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Artifact {
+    /// Where its bytes are.
+    pub blob: BlobRef,
+    /// What it is.
+    pub info: ImageInfo,
+}
+
+/// One fact about one job (or its end).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Record {
+    /// We are about to ask; durable before the first byte leaves.
+    Intent {
+        /// Who and what, for reports.
+        card: AttemptCard,
+        /// Fences every later record about this try.
+        attempt: AttemptNo,
+        /// Sent along, where the provider honours it.
+        idempotency_key: IdempotencyKey,
+        /// What the plan said it costs.
+        quoted: Amount,
+        /// What is held back from the caps: the highest price that the book allows.
+        reserved: Amount,
+        /// Nobody judges this intent before this moment.
+        deadline: Timestamp,
+    },
+    /// The provider took it; from here on the picture can be fetched for nothing.
+    Accepted {
+        /// Which try.
+        attempt: AttemptNo,
+        /// The provider's name for it.
+        task: TaskId,
+    },
+    /// A whole image stands in the store.
+    Done {
+        /// Which try.
+        attempt: AttemptNo,
+        /// The image.
+        artifact: Artifact,
+        /// What it cost: the provider's own figure, else the quote.
+        charged: Amount,
+        /// Whether `charged` is the provider's own figure.
+        settled: bool,
+    },
+    /// The try ended without an image.
+    Failed {
+        /// Which try.
+        attempt: AttemptNo,
+        /// Why, and what it cost.
+        failure: Failure,
+        /// What stays charged.
+        charged: Micros,
+        /// What was held and is given back.
+        refunded: Micros,
+    },
+    /// Nobody knows whether it was accepted: counts as spent, never resent blindly.
+    InDoubt {
+        /// Which try.
+        attempt: AttemptNo,
+        /// What was seen.
+        failure: Failure,
+    },
+    /// Doubt was settled by evidence or by the user's word.
+    Settled {
+        /// Which try.
+        attempt: AttemptNo,
+        /// Whether it was charged.
+        charged: Micros,
+        /// What was released.
+        refunded: Micros,
+        /// By what evidence, for the report.
+        evidence: String,
+    },
+    /// A local job made its picture; free.
+    Made {
+        /// Address of the shot.
+        job: JobId,
+        /// The image.
+        artifact: Artifact,
+    },
+}
+
+impl Record {
+    /// Returns which try the record is about; local work has none.
+    pub fn attempt(&self) -> Option<AttemptNo> {
+        match self {
+            Self::Intent { attempt, .. }
+            | Self::Accepted { attempt, .. }
+            | Self::Done { attempt, .. }
+            | Self::Failed { attempt, .. }
+            | Self::InDoubt { attempt, .. }
+            | Self::Settled { attempt, .. } => Some(*attempt),
+            Self::Made { .. } => None,
+        }
+    }
+}
+
+/// A record with its place in the ledger.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Entry {
+    /// Position, from 1, without gaps a reader could rely on.
+    pub seq: u64,
+    /// When the ledger took it, by the ledger's clock.
+    pub at: Timestamp,
+    /// The run that wrote it.
+    pub run: crate::types::RunId,
+    /// The job it is about.
+    pub key: crate::types::JobKey,
+    /// The fact.
+    pub record: Record,
+}
+
+/// What one cap guards: `campaign:spring-drop`, `campaign:spring-drop/step:surface`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Scope(pub String);
+
+/// Money held and spent under one scope in one currency.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ScopeTotals {
+    /// In what.
+    pub currency: Currency,
+    /// Charged for good.
+    pub spent: Micros,
+    /// Held by tries that are under way.
+    pub reserved: Micros,
+    /// Held by tries whose outcome nobody knows.
+    pub in_doubt: Micros,
+}

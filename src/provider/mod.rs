@@ -1,0 +1,118 @@
+//! Who makes the pictures: one attempt at a time, no retry, no limit, no price, no ledger.
+//!
+//! In: a [`Shot`]. Out: a task, a picture as bytes, or a classed [`Failure`].
+//! Never: the plan, the ledger, a decision to try again.
+
+pub mod manifest;
+pub mod sim;
+
+use std::pin::Pin;
+use std::sync::Arc;
+
+use futures_util::Stream;
+use futures_util::future::BoxFuture;
+
+use crate::types::{AttemptNo, BlobRef, Failure, IdempotencyKey, ImageInfo, InputRole, JobKey, Micros, Paid, PixelSize, TaskId};
+
+/// Bytes of a picture as they come; an error ends the stream.
+pub type ByteStream = Pin<Box<dyn Stream<Item = Result<Vec<u8>, Failure>> + Send>>;
+
+/// A picture that goes along with a request.
+#[derive(Debug, Clone)]
+pub struct InputPicture {
+    /// What it is to the request.
+    pub role: InputRole,
+    /// Where its bytes are.
+    pub blob: BlobRef,
+    /// What it is.
+    pub info: ImageInfo,
+}
+
+/// Opens pictures for a provider that must send or draw them.
+pub trait PictureSource: Send + Sync {
+    /// Returns the bytes of a stored picture.
+    fn open(&self, blob: BlobRef) -> BoxFuture<'_, Result<Vec<u8>, Failure>>;
+}
+
+/// What the shot is about, for a rehearsal's drawing and for traces; a real provider sends none of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Slate {
+    /// The campaign.
+    pub campaign: String,
+    /// The step.
+    pub step: String,
+    /// Axis names and value keys.
+    pub axes: Vec<(String, String)>,
+    /// Which take, if the step has takes.
+    pub take: Option<u32>,
+    /// First words of the prompt's subject.
+    pub subject: String,
+}
+
+/// One paid try, fully determined.
+#[derive(Clone)]
+pub struct Shot {
+    /// Identity of the job.
+    pub key: JobKey,
+    /// Which try.
+    pub attempt: AttemptNo,
+    /// Sent along where the provider honours it.
+    pub idempotency_key: IdempotencyKey,
+    /// Provider, model, action, settings.
+    pub paid: Arc<Paid>,
+    /// The rendered prompt; empty for actions without one.
+    pub prompt: Arc<str>,
+    /// Pictures that go along, in the order of the plan.
+    pub inputs: Vec<InputPicture>,
+    /// Size that the model card promises for the result.
+    pub output: PixelSize,
+    /// What it is about, for people.
+    pub slate: Slate,
+    /// Where the inputs' bytes come from.
+    pub pictures: Arc<dyn PictureSource>,
+}
+
+/// What a submit brought.
+pub enum Submitted {
+    /// Accepted: poll this.
+    Task(TaskId),
+    /// The answer is the picture itself; nothing can be fetched again later.
+    Picture {
+        /// Its bytes.
+        bytes: ByteStream,
+        /// The provider's own figure, in the currency of the book.
+        charged: Option<Micros>,
+    },
+}
+
+/// What a poll brought.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Polled {
+    /// Not yet.
+    Running,
+    /// Ready to be fetched.
+    Ready {
+        /// Where the pictures are; usually one.
+        results: Vec<ResultRef>,
+        /// The provider's own figure, in the currency of the book.
+        charged: Option<Micros>,
+    },
+    /// Ended without a picture.
+    Failed(Failure),
+}
+
+/// The provider's address of a finished picture.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ResultRef(pub String);
+
+/// The provider port. Each call is one exchange; callable from many tasks at once.
+pub trait Provider: Send + Sync {
+    /// Sends the paid request, once.
+    fn submit<'a>(&'a self, shot: &'a Shot) -> BoxFuture<'a, Result<Submitted, Failure>>;
+
+    /// Asks after a task; free.
+    fn poll<'a>(&'a self, shot: &'a Shot, task: &'a TaskId) -> BoxFuture<'a, Result<Polled, Failure>>;
+
+    /// Fetches a finished picture; free, and repeatable while the provider keeps it.
+    fn fetch<'a>(&'a self, shot: &'a Shot, task: &'a TaskId, result: &'a ResultRef) -> BoxFuture<'a, Result<ByteStream, Failure>>;
+}

@@ -1,0 +1,24 @@
+//! The words of the product as types: ids, amounts, time, diagnostics, failures, operations.
+//!
+//! In: nothing. Out: plain values that every other folder speaks.
+//! Never: I/O, floats for money, a vendor's name.
+
+pub mod amount;
+pub mod diagnostic;
+pub mod digest;
+pub mod failure;
+pub mod ids;
+pub mod operation;
+pub mod picture;
+pub mod secret;
+pub mod time;
+
+pub use amount::{Amount, Currency, Micros, MoneyError};
+pub use diagnostic::{Code, Diagnostic, Diagnostics, DocId, FieldPath, Segment, Severity};
+pub use digest::{Digest, Fields, JobKey};
+pub use failure::{Billed, Failure, FailureClass};
+pub use ids::{AttemptNo, IdempotencyKey, JobId, RunId, TaskId};
+pub use operation::{Action, InputRole, LocalAction, Operation, Paid, Settings};
+pub use picture::{BlobRef, ImageFormat, ImageInfo, PixelSize, Ratio};
+pub use secret::Secret;
+pub use time::{Clock, ManualClock, SystemClock, Timestamp};
