@@ -4,9 +4,7 @@
 //! Never: a decision about what to do next (that is the engine's), a printed word.
 
 pub mod history;
-pub mod memory;
 pub mod record;
-pub mod sqlite;
 pub mod state;
 
 use std::time::Duration;

@@ -89,7 +89,9 @@ impl JobState {
     pub fn last_attempt(&self) -> AttemptNo {
         match self {
             Self::Untried => AttemptNo(0),
-            Self::Submitting { attempt, .. } | Self::Running { attempt, .. } | Self::Failed { attempt, .. } | Self::InDoubt { attempt, .. } => *attempt,
+            Self::Submitting { attempt, .. } | Self::Running { attempt, .. } | Self::Failed { attempt, .. } | Self::InDoubt { attempt, .. } => {
+                *attempt
+            }
             Self::Done { attempt, .. } => attempt.unwrap_or(AttemptNo(0)),
         }
     }
@@ -122,7 +124,9 @@ impl JobState {
             (Self::InDoubt { failure, .. }, Record::Settled { attempt, .. }) if same_try => {
                 Ok(Self::Failed { attempt: *attempt, failure: failure.clone() })
             }
-            (Self::Untried | Self::Done { attempt: None, .. }, Record::Made { artifact, .. }) => Ok(Self::Done { attempt: None, artifact: *artifact }),
+            (Self::Untried | Self::Done { attempt: None, .. }, Record::Made { artifact, .. }) => {
+                Ok(Self::Done { attempt: None, artifact: *artifact })
+            }
             // The picture was lost from the store (or the ledger copied without it): buying again is a new try.
             (Self::Done { attempt: Some(_), .. }, Record::Intent { attempt, reserved, deadline, .. }) if attempt.0 == last.0 + 1 => {
                 Ok(Self::Submitting { attempt: *attempt, reserved: reserved.clone(), deadline: *deadline })

@@ -1,0 +1,131 @@
+//! What history leaves to do of a plan.
+//!
+//! | state of the key | picture in the store | work |
+//! |---|---|---|
+//! | done | yes | reused |
+//! | done | no | lost: bought (or made) again |
+//! | submitting before its deadline, running | - | resumed, for nothing |
+//! | submitting past its deadline, in doubt | - | in doubt: held |
+//! | failed | - | tried again |
+//! | any of these, and an earlier shot of the plan has the same key | - | twin: paid once, there |
+//! | untried, address known with another key | - | changed |
+//! | untried | - | new |
+
+use super::{JobIx, Plan, Selection};
+use crate::ledger::{History, JobState};
+use crate::types::{BlobRef, JobKey};
+
+/// What is to be done about one job.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Work {
+    /// Never tried.
+    New,
+    /// Another picture stood at this address: something that determines it has changed.
+    Changed {
+        /// The key that the address had.
+        was: JobKey,
+    },
+    /// Done before, but its picture is no longer in the store.
+    Lost,
+    /// The last try failed.
+    Again,
+    /// A try is under way or accepted: polled and fetched for nothing.
+    Resumed,
+    /// Done: the picture is there.
+    Reused,
+    /// The outcome of the last try is unknown: held until it is settled.
+    InDoubt,
+    /// The same picture as an earlier shot of the plan that is still to be made: paid once, there.
+    Twin,
+    /// Left out by `--only`, `--until` or a profile.
+    Excluded,
+}
+
+impl Work {
+    /// Returns the word for tables.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::New => "new",
+            Self::Changed { .. } => "changed",
+            Self::Lost => "lost",
+            Self::Again => "again",
+            Self::Resumed => "resumed",
+            Self::Reused => "reused",
+            Self::InDoubt => "in doubt",
+            Self::Twin => "twin",
+            Self::Excluded => "excluded",
+        }
+    }
+
+    /// Returns whether a paid job of this work needs a new paid try.
+    pub fn is_outstanding(self) -> bool {
+        matches!(self, Self::New | Self::Changed { .. } | Self::Lost | Self::Again)
+    }
+
+    /// Returns whether the run has anything to do for it.
+    pub fn is_to_do(self) -> bool {
+        self.is_outstanding() || matches!(self, Self::Resumed | Self::Twin)
+    }
+}
+
+/// One [`Work`] for each job of a plan, in the plan's order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Worklist {
+    work: Vec<Work>,
+}
+
+impl Worklist {
+    /// Returns what is to be done about a job.
+    pub fn work(&self, ix: JobIx) -> Work {
+        self.work[ix.index()]
+    }
+
+    /// Returns jobs and their work, in the plan's order.
+    pub fn iter(&self) -> impl Iterator<Item = (JobIx, Work)> + '_ {
+        (0u32..).map(JobIx).zip(self.work.iter().copied())
+    }
+
+    /// Returns how many jobs have work for which `wanted` is true.
+    pub fn count(&self, wanted: impl Fn(Work) -> bool) -> usize {
+        self.work.iter().filter(|work| wanted(**work)).count()
+    }
+
+    /// Returns whether a run would do nothing.
+    pub fn is_done(&self) -> bool {
+        !self.work.iter().any(|work| work.is_to_do())
+    }
+}
+
+/// Compares a plan with what the ledger knows.
+///
+/// `present` says whether a picture is in the store; it is asked only about finished jobs.
+pub fn worklist(plan: &Plan, history: &History, selection: &Selection, present: &dyn Fn(&BlobRef) -> bool) -> Worklist {
+    let mut work: Vec<Work> = plan
+        .indices()
+        .map(|ix| {
+            if !selection.includes(ix) {
+                return Work::Excluded;
+            }
+            let key = plan.job(ix).key;
+            match history.state(&key) {
+                JobState::Done { artifact, .. } if present(&artifact.blob) => Work::Reused,
+                JobState::Done { .. } => Work::Lost,
+                JobState::Submitting { .. } | JobState::Running { .. } => Work::Resumed,
+                JobState::InDoubt { .. } => Work::InDoubt,
+                JobState::Failed { .. } => Work::Again,
+                // Addresses are read only for campaigns that ran before: most plans skip building the text.
+                JobState::Untried if history.addresses.is_empty() => Work::New,
+                JobState::Untried => match history.addresses.get(&plan.id(ix)) {
+                    Some(was) if *was != key => Work::Changed { was: *was },
+                    _ => Work::New,
+                },
+            }
+        })
+        .collect();
+    for (later, first) in &plan.twins {
+        if work[later.index()].is_to_do() && work[first.index()].is_to_do() {
+            work[later.index()] = Work::Twin;
+        }
+    }
+    Worklist { work }
+}
