@@ -123,6 +123,11 @@ impl Template {
         &self.lookups
     }
 
+    /// Returns whether it only looks values up, without conditions, loops or filters.
+    pub fn is_simple(&self) -> bool {
+        !matches!(self.body, Body::Engine)
+    }
+
     /// Returns the root variables that it needs, without those that it binds itself.
     pub fn roots(&self) -> BTreeSet<&str> {
         self.lookups.iter().map(|lookup| lookup.names[0].as_str()).collect()
@@ -144,7 +149,8 @@ impl Template {
         let environment = environment();
         let compiled = environment.template_from_str(&self.source).map_err(|error| problem(&error))?;
         let mut output = Limited(Vec::new());
-        let context = Value::from_object(Context(Arc::clone(roots)));
+        let plain = used_whole(compiled.undeclared_variables(true)).into_iter().filter(|name| !subscripted(&self.source, name)).collect();
+        let context = Value::from_object(Context { roots: Arc::clone(roots), plain });
         compiled.render_captured_to(context, &mut output).map_err(|error| problem(&error))?;
         String::from_utf8(output.0).map(Arc::from).map_err(|_| TemplateProblem {
             code: "template-limit",
@@ -171,8 +177,11 @@ impl Write for Limited {
     }
 }
 
-/// The roots as the engine sees them.
-struct Context(Arc<dyn Roots>);
+/// The roots as the engine sees them; those in `plain` as texts, so that they can be compared.
+struct Context {
+    roots: Arc<dyn Roots>,
+    plain: BTreeSet<String>,
+}
 
 impl std::fmt::Debug for Context {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -182,9 +191,21 @@ impl std::fmt::Debug for Context {
 
 impl minijinja::value::Object for Context {
     fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
-        self.0.root(key.as_str()?)
+        let name = key.as_str()?;
+        let value = self.roots.root(name)?;
+        if self.plain.contains(name) && value.as_object().is_some() { Some(Value::from(value.to_string())) } else { Some(value) }
     }
 }
+
+/// Returns the names that are only ever used as a whole: an axis among them is its text there, so that `angle == 'front'` is true.
+fn used_whole(nested: impl IntoIterator<Item = String>) -> BTreeSet<String> {
+    let nested: Vec<String> = nested.into_iter().collect();
+    let fields: BTreeSet<String> = nested.iter().filter_map(|name| name.split_once('.').map(|(root, _)| root.to_owned())).collect();
+    nested.into_iter().filter(|name| !name.contains('.') && !fields.contains(name) && !KEPT_AS_OBJECTS.contains(&name.as_str())).collect()
+}
+
+/// Roots whose fields are reached by `["name"]`, which the engine does not list as fields.
+const KEPT_AS_OBJECTS: [&str; 2] = ["row", "vars"];
 
 /// A condition such as `when:` or `where:`.
 #[derive(Debug, Clone)]
@@ -228,8 +249,11 @@ impl Condition {
     pub fn with<T>(&self, judge: impl FnOnce(&dyn Fn(Arc<dyn Roots>) -> Result<bool, TemplateProblem>) -> T) -> Result<T, TemplateProblem> {
         let environment = environment();
         let expression = environment.compile_expression(&self.source).map_err(|error| problem(&error))?;
+        let plain: BTreeSet<String> =
+            used_whole(expression.undeclared_variables(true)).into_iter().filter(|name| !subscripted(&self.source, name)).collect();
         let evaluate = |roots: Arc<dyn Roots>| {
-            let value = expression.eval(Value::from_object(Context(roots))).map_err(|error| problem(&error))?;
+            let context = Context { roots, plain: plain.clone() };
+            let value = expression.eval(Value::from_object(context)).map_err(|error| problem(&error))?;
             if value.is_undefined() {
                 let message = format!("`{}` has no value here", self.source);
                 return Err(TemplateProblem { code: "undefined-variable", message, range: None });
@@ -406,6 +430,11 @@ fn engine_lookups(source: &str, mut names: Vec<String>) -> Vec<Lookup> {
             Lookup { names: name.split('.').map(str::to_owned).collect(), range }
         })
         .collect()
+}
+
+/// Returns whether `name[` stands in the source.
+fn subscripted(source: &str, name: &str) -> bool {
+    word_at(source, name).is_some() && source.contains(&format!("{name}["))
 }
 
 /// Finds `word` in `source` where it is not part of a longer name.

@@ -1,0 +1,436 @@
+//! Steps, one after the other: their axes joined, their model asked, their templates checked.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use indexmap::IndexMap;
+use jiff::civil::Date;
+
+use super::axes::{number_comparison, takes, template_diagnostic};
+use super::baselines::{Baseline, prompt, rung_prompt};
+use super::models::{Layers, paid};
+use super::resolve::{Used, unknown};
+use super::template::{Condition, Lookup, Template};
+use super::variables::{Available, Known};
+use super::{Axis, AxisSource, PartText, Prompt, Step, StepSource};
+use crate::catalog::Catalog;
+use crate::spec::CampaignSpec;
+use crate::steps::{OneOrMany, SettingsSpec, StepKind, StepSpec};
+use crate::types::diagnostic::listed;
+use crate::types::{Diagnostic, Diagnostics, FieldPath, InputRole};
+
+/// What all steps are settled against.
+pub struct StepTable<'a> {
+    /// What the author wrote.
+    pub spec: &'a CampaignSpec,
+    /// Compiled baselines.
+    pub baselines: &'a IndexMap<Arc<str>, Baseline>,
+    /// Models and prices.
+    pub catalog: &'a Catalog,
+    /// The day, for models that end.
+    pub today: Date,
+    /// The profile's defaults and where they stand.
+    pub profile: (&'a SettingsSpec, FieldPath),
+}
+
+/// Steps settled so far.
+pub struct Steps<'a> {
+    table: StepTable<'a>,
+    axes: Vec<Axis>,
+    steps: Vec<Step>,
+    used: Used,
+}
+
+impl<'a> Steps<'a> {
+    /// Starts with the author's axes and ladders.
+    pub fn new(table: StepTable<'a>, axes: Vec<Axis>) -> Self {
+        Self { table, axes, steps: Vec::new(), used: Used::default() }
+    }
+
+    /// Returns axes, steps and what was used.
+    pub fn finish(mut self) -> (Vec<Axis>, Vec<Step>, Used) {
+        self.used.incomplete |= self.steps.len() < self.table.spec.steps.len();
+        (self.axes, self.steps, self.used)
+    }
+
+    /// Settles the next step; those that it takes pictures from have been.
+    pub fn add(&mut self, name: &str, found: &mut Diagnostics) {
+        let Some(spec) = self.table.spec.steps.get(name) else { return };
+        let kind = spec.kind();
+        let at = FieldPath::campaign().key("steps").key(name).key(kind.name());
+        let Some(sources) = self.sources(kind) else {
+            self.used.incomplete = true;
+            return;
+        };
+        let name: Arc<str> = Arc::from(name);
+        let ladder = self.ladder(kind, &at, found);
+        let baseline_name = self.baseline(spec, ladder.as_ref().map(|(_, baseline, _)| baseline.as_str()), &sources, &at, found);
+        let baseline = baseline_name.as_ref().and_then(|name| self.table.baselines.get(name));
+        let climbs = ladder.as_ref().map(|(axis, _, slot)| (*axis, *slot));
+        let Some((axes, across)) = self.join(&name, kind, &sources, climbs.map(|(axis, _)| axis), &at, found) else {
+            self.used.incomplete = true;
+            return;
+        };
+        let own = kind.prompt().and_then(|text| compile(text, at.key("prompt"), found));
+        if kind.prompt().is_some() && own.is_none() {
+            self.used.incomplete = true;
+        }
+        let prompt = self.prompt(spec, &at, baseline, own, climbs, found);
+        let available = self.available(&axes, baseline.is_some_and(|baseline| baseline.keep.is_some()));
+        self.check_prompt(&prompt, &axes, &available, &at, found);
+        let texts = self.texts(spec, &sources, &at, &available, found);
+        let path = self.path(kind, &at, &axes, found);
+        let when = self.condition(kind, &at, &axes, found);
+        let exclude = self.exclude(kind, &at, &axes, found);
+        let references = sources.iter().filter(|source| matches!(source.role, InputRole::Reference(_))).count();
+        let paid = kind.action().and_then(|action| {
+            let own_settings = kind.settings();
+            let baseline_at = FieldPath::campaign().key("baselines").key(baseline_name.as_deref().unwrap_or_default());
+            let nothing = SettingsSpec::default();
+            let baseline_settings = baseline.map_or(&nothing, |baseline| &baseline.settings);
+            let layers = vec![
+                (&own_settings, at.clone()),
+                (baseline_settings, baseline_at),
+                (self.table.profile.0, self.table.profile.1.clone()),
+                (&self.table.spec.defaults, FieldPath::campaign().key("defaults")),
+            ];
+            paid(action, spec, &at, &Layers { layers }, references, self.table.catalog, self.table.today, found)
+        });
+        let baseline = baseline_name;
+        self.steps.push(Step { name, spec: spec.clone(), at, axes, across, sources, paid, prompt, baseline, texts, path, when, exclude });
+    }
+
+    fn sources(&self, kind: &dyn StepKind) -> Option<Vec<StepSource>> {
+        let place = |name: &str| self.steps.iter().position(|step| &*step.name == name);
+        kind.inputs().into_iter().map(|input| Some(StepSource { step: place(input.from)?, role: input.role })).collect()
+    }
+
+    /// Returns the axis of the step's ladder, its baseline and the slot it varies.
+    fn ladder(&mut self, kind: &dyn StepKind, at: &FieldPath, found: &mut Diagnostics) -> Option<(usize, String, &'static str)> {
+        let name = kind.ladder()?;
+        let Some(ladder) = self.table.spec.ladders.get(name) else {
+            let known = self.table.spec.ladders.keys().map(String::as_str);
+            found.push(unknown("unknown-ladder", at.key("ladder"), "ladder", name, known));
+            self.used.incomplete = true;
+            return None;
+        };
+        self.used.ladders.insert(name.to_owned());
+        self.used.baselines.insert(ladder.baseline.clone());
+        let axis = self.axes.iter().position(|axis| &*axis.name == name && axis.source == AxisSource::Ladder)?;
+        let slot = crate::spec::SlotsSpec::NAMES.into_iter().find(|slot| *slot == ladder.vary)?;
+        Some((axis, ladder.baseline.clone(), slot))
+    }
+
+    /// Returns the baseline that holds: the step's own, else its ladder's, else that of its picture's step.
+    fn baseline(&mut self, spec: &StepSpec, of_ladder: Option<&str>, sources: &[StepSource], at: &FieldPath, found: &mut Diagnostics) -> Option<Arc<str>> {
+        let kind = spec.kind();
+        if let Some(own) = kind.baseline() {
+            if !self.table.spec.baselines.contains_key(own) {
+                let known = self.table.spec.baselines.keys().map(String::as_str);
+                found.push(unknown("unknown-baseline", at.key("baseline"), "baseline", own, known));
+                self.used.incomplete = true;
+                return None;
+            }
+            self.used.baselines.insert(own.to_owned());
+            if let Some(of_ladder) = of_ladder.filter(|of_ladder| *of_ladder != own && matches!(spec, StepSpec::Generate(_))) {
+                let message = format!("the ladder varies baseline `{of_ladder}`, but the step names `{own}`");
+                found.push(Diagnostic::error("ladder-baseline", at.key("baseline"), message).help("leave `baseline` out, or choose a ladder of that baseline"));
+            }
+            return Some(Arc::from(own));
+        }
+        if let Some(of_ladder) = of_ladder {
+            return Some(Arc::from(of_ladder));
+        }
+        kind.action()?;
+        sources.iter().find(|source| source.role == InputRole::Image).and_then(|source| self.steps[source.step].baseline.clone())
+    }
+
+    /// Joins the axes of the inputs with the step's own; takes away those that it gathers.
+    fn join(
+        &mut self,
+        name: &Arc<str>,
+        kind: &dyn StepKind,
+        sources: &[StepSource],
+        ladder: Option<usize>,
+        at: &FieldPath,
+        found: &mut Diagnostics,
+    ) -> Option<(Vec<usize>, Vec<usize>)> {
+        let mut joined: Vec<usize> = Vec::new();
+        for axis in sources.iter().flat_map(|source| self.steps[source.step].axes.iter().copied()) {
+            if !joined.contains(&axis) {
+                joined.push(axis);
+            }
+        }
+        let mut sound = true;
+        for (index, axis_name) in kind.over().iter().enumerate() {
+            let at = at.key("over").index(index);
+            let Some(axis) = self.axes.iter().position(|axis| *axis.name == **axis_name && !matches!(axis.source, AxisSource::Take { .. })) else {
+                // An axis whose table was refused is declared all the same; its own mistake is already said.
+                if !self.table.spec.axes.contains_key(axis_name) {
+                    let known = self.table.spec.axes.keys().chain(self.table.spec.ladders.keys()).map(String::as_str);
+                    found.push(unknown("unknown-axis", at, "axis", axis_name, known));
+                }
+                sound = false;
+                continue;
+            };
+            self.used.axes.insert(axis_name.clone());
+            if self.axes[axis].source == AxisSource::Ladder && ladder != Some(axis) {
+                found.push(Diagnostic::error("ladder-as-axis", at, format!("`{axis_name}` is a ladder")).help(format!("write `ladder: {axis_name}` instead of naming it under `over`")));
+                sound = false;
+            } else if joined.contains(&axis) {
+                let finding = Diagnostic::error("axis-clash", at, format!("the step has the axis `{axis_name}` already"));
+                found.push(finding.help("its picture brings it along; name only further axes"));
+                sound = false;
+            } else {
+                joined.push(axis);
+            }
+        }
+        if let Some(axis) = ladder.filter(|axis| !joined.contains(axis)) {
+            joined.push(axis);
+        }
+        sound &= self.check_clash(&joined, at, found);
+        let across = self.across(kind, &joined, at, found)?;
+        joined.retain(|axis| !across.contains(axis));
+        sound &= self.own_takes(name, kind, &mut joined, at, found);
+        joined.sort_by_key(|axis| matches!(self.axes[*axis].source, AxisSource::Take { .. }));
+        sound.then_some((joined, across))
+    }
+
+    /// Two axes of one name meet only when both are takes, each of another step.
+    fn check_clash(&self, joined: &[usize], at: &FieldPath, found: &mut Diagnostics) -> bool {
+        let takes: Vec<&Arc<str>> = joined.iter().filter_map(|axis| match &self.axes[*axis].source {
+            AxisSource::Take { step } => Some(step),
+            _ => None,
+        }).collect();
+        if takes.len() < 2 {
+            return true;
+        }
+        let message = format!("the takes of {} meet in one step", listed(takes, 4));
+        found.push(Diagnostic::error("takes-clash", at.clone().at_key(), message).help("gather the takes of one of them first, for example on a `sheet` across `take`"));
+        false
+    }
+
+    fn own_takes(&mut self, name: &Arc<str>, kind: &dyn StepKind, joined: &mut Vec<usize>, at: &FieldPath, found: &mut Diagnostics) -> bool {
+        let Some(count) = kind.takes().filter(|count| *count > 1) else { return true };
+        if let Some(inherited) = joined.iter().find_map(|axis| match &self.axes[*axis].source {
+            AxisSource::Take { step } => Some(step),
+            _ => None,
+        }) {
+            let message = format!("the step inherits the takes of `{inherited}` and asks for takes of its own");
+            found.push(Diagnostic::error("takes-clash", at.key("takes"), message).help("keep the takes of one of them"));
+            return false;
+        }
+        self.axes.push(takes(name, count, at.key("takes")));
+        joined.push(self.axes.len() - 1);
+        true
+    }
+
+    fn across(&self, kind: &dyn StepKind, joined: &[usize], at: &FieldPath, found: &mut Diagnostics) -> Option<Vec<usize>> {
+        let mut across = Vec::new();
+        let mut sound = true;
+        for (index, name) in kind.across().iter().enumerate() {
+            match joined.iter().find(|axis| *self.axes[**axis].name == **name) {
+                Some(axis) => across.push(*axis),
+                None => {
+                    sound = false;
+                    let known = joined.iter().map(|axis| &*self.axes[*axis].name);
+                    found.push(unknown("unknown-axis", at.key("across").index(index), "axis of that picture called", name, known));
+                }
+            }
+        }
+        sound.then_some(across)
+    }
+
+    fn prompt(
+        &self,
+        spec: &StepSpec,
+        at: &FieldPath,
+        baseline: Option<&Baseline>,
+        own: Option<Template>,
+        climbs: Option<(usize, &str)>,
+        found: &mut Diagnostics,
+    ) -> Prompt {
+        let kind = spec.kind();
+        match spec {
+            StepSpec::Generate(generate) => {
+                if generate.baseline.is_some() && generate.prompt.is_some() {
+                    let finding = Diagnostic::error("two-prompts", at.key("prompt").at_key(), "the step has a baseline and a prompt of its own");
+                    found.push(finding.help("a baseline's slots make the prompt; keep one of the two"));
+                } else if generate.baseline.is_none() && generate.prompt.is_none() && generate.ladder.is_none() {
+                    let finding = Diagnostic::error("no-prompt", at.clone().at_key(), "the step has nothing to say to the model");
+                    found.push(finding.help("give it a `baseline`, a `ladder` or a `prompt`"));
+                }
+                prompt(baseline, own, climbs)
+            }
+            StepSpec::Edit(edit) => match (&edit.prompt, climbs) {
+                (None, Some((axis, _))) => rung_prompt(baseline, axis),
+                (None, None) => {
+                    let finding = Diagnostic::error("no-prompt", at.clone().at_key(), "the edit does not say what to change");
+                    found.push(finding.help("give it a `prompt` or a `ladder`"));
+                    Prompt::default()
+                }
+                (Some(_), _) => own.map_or_else(Prompt::default, |own| prompt(baseline, Some(own), climbs)),
+            },
+            _ if kind.action().is_some() => own.map_or_else(Prompt::default, |own| prompt(None, Some(own), None)),
+            _ => Prompt::default(),
+        }
+    }
+
+    fn available(&self, axes: &[usize], has_keep: bool) -> Available {
+        let mut available = Available::default();
+        for axis in axes.iter().map(|axis| &self.axes[*axis]) {
+            let known = axis.fields.as_ref().map_or(Known::Text, |fields| Known::Fields(fields.clone()));
+            available.add(&axis.name, known);
+        }
+        let vars = self.table.spec.vars.keys().map(|name| Arc::from(name.as_str()));
+        available.add("vars", Known::Fields(vars.collect()));
+        available.add("campaign", Known::Text);
+        available.add("step", Known::Text);
+        if has_keep {
+            available.add("keep", Known::Text);
+        }
+        available
+    }
+
+    fn check_template(&mut self, template: &Template, available: &Available, step: &FieldPath, found: &mut Diagnostics) {
+        self.note_vars(template.lookups());
+        for (problem, help) in available.check(template) {
+            let mut finding = template_diagnostic(&problem, template.at(), help);
+            let elsewhere = !template.at().segments.starts_with(&step.segments);
+            if elsewhere {
+                finding = finding.related(step.clone().at_key(), "rendered for this step");
+            }
+            if !found.iter().any(|known| known.at == finding.at && known.message == finding.message) {
+                found.push(finding);
+            }
+        }
+    }
+
+    fn note_vars(&mut self, lookups: &[Lookup]) {
+        for lookup in lookups.iter().filter(|lookup| lookup.names[0] == "vars") {
+            match lookup.names.get(1) {
+                Some(name) => {
+                    self.used.vars.insert(name.clone());
+                }
+                None => self.used.incomplete = true,
+            }
+        }
+    }
+
+    fn check_prompt(&mut self, prompt: &Prompt, axes: &[usize], available: &Available, at: &FieldPath, found: &mut Diagnostics) {
+        let mut templates: Vec<Template> = prompt.keep.iter().cloned().collect();
+        for part in &prompt.parts {
+            match &part.template {
+                PartText::Own(template) => templates.push(template.clone()),
+                PartText::Rung(_) => {}
+            }
+        }
+        for rung in axes.iter().flat_map(|axis| &self.axes[*axis].values).filter_map(|value| value.rung.as_ref()) {
+            templates.push(rung.clone());
+        }
+        for template in templates {
+            self.check_template(&template, available, at, found);
+        }
+    }
+
+    fn texts(&mut self, spec: &StepSpec, sources: &[StepSource], at: &FieldPath, available: &Available, found: &mut Diagnostics) -> Vec<Template> {
+        let kind = spec.kind();
+        let mut texts = Vec::new();
+        if kind.action().is_none() {
+            for template in kind.templates() {
+                let place = template.at.iter().fold(at.clone(), |at, part| part.parse().map_or_else(|_| at.key(part), |index| at.index(index)));
+                texts.extend(compile(template.text, place, found));
+            }
+        }
+        for template in &texts {
+            self.check_template(template, available, at, found);
+        }
+        let label = match spec {
+            StepSpec::Sheet(sheet) => sheet.label.as_deref().and_then(|label| compile(label, at.key("label"), found)),
+            _ => None,
+        };
+        if let Some(label) = label {
+            // A label is rendered for each gathered picture, so it sees that picture's axes.
+            let pictures = sources.first().map(|source| self.steps[source.step].axes.clone()).unwrap_or_default();
+            let of_picture = self.available(&pictures, false);
+            self.check_template(&label, &of_picture, at, found);
+            texts.push(label);
+        }
+        texts
+    }
+
+    fn path(&mut self, kind: &dyn StepKind, at: &FieldPath, axes: &[usize], found: &mut Diagnostics) -> Option<Template> {
+        let (text, place) = match (kind.path(), self.table.spec.output.path.as_deref()) {
+            (Some(own), _) => (own, at.key("path")),
+            (None, Some(common)) => (common, FieldPath::campaign().key("output").key("path")),
+            (None, None) => return None,
+        };
+        let template = compile(text, place, found)?;
+        let mut available = self.available(axes, false);
+        available.add("ext", Known::Text);
+        self.check_template(&template, &available, at, found);
+        Some(template)
+    }
+
+    fn condition(&self, kind: &dyn StepKind, at: &FieldPath, axes: &[usize], found: &mut Diagnostics) -> Option<Condition> {
+        let source = kind.when()?;
+        let at = at.key("when");
+        let condition = match Condition::compile(source, at.clone()) {
+            Ok(condition) => condition,
+            Err(problem) => {
+                found.push(template_diagnostic(&problem, &at, None));
+                return None;
+            }
+        };
+        let available = self.available(axes, false);
+        for root in condition.roots() {
+            let range = condition.range_of(root).unwrap_or(0..source.len());
+            if let Some((problem, help)) = available.check_lookup(&Lookup { names: vec![root.clone()], range }) {
+                found.push(template_diagnostic(&problem, &at, help));
+            }
+        }
+        if let Some(range) = number_comparison(source).filter(|range| !source[range.clone()].starts_with("take")) {
+            let finding = Diagnostic::error("text-compared-with-number", at.clone().inside(range), "a column of a table is text, and text never equals a number");
+            found.push(finding.help("write `(sku.price | float) > 100` to compare as numbers, or quote the number to compare as text"));
+        }
+        Some(condition)
+    }
+
+    fn exclude(&self, kind: &dyn StepKind, at: &FieldPath, axes: &[usize], found: &mut Diagnostics) -> Vec<Vec<(usize, Vec<u32>)>> {
+        let lines = kind.exclude().iter().enumerate();
+        lines.map(|(index, line)| self.exclude_line(line, &at.key("exclude").index(index), axes, found)).collect()
+    }
+
+    fn exclude_line(&self, line: &IndexMap<String, OneOrMany>, at: &FieldPath, axes: &[usize], found: &mut Diagnostics) -> Vec<(usize, Vec<u32>)> {
+        let mut conditions = Vec::new();
+        for (name, OneOrMany(keys)) in line {
+            let at = at.key(name);
+            let Some(position) = axes.iter().position(|axis| *self.axes[*axis].name == **name) else {
+                let known = axes.iter().map(|axis| &*self.axes[*axis].name);
+                found.push(unknown("unknown-axis", at.at_key(), "axis of this step called", name, known));
+                continue;
+            };
+            let values = &self.axes[axes[position]].values;
+            let by_key: BTreeMap<&str, u32> = (0u32..).zip(values).map(|(place, value)| (&*value.key, place)).collect();
+            let mut places = Vec::new();
+            for key in keys {
+                match by_key.get(key.as_str()) {
+                    Some(place) => places.push(*place),
+                    None => found.push(unknown("unknown-value", at.clone(), &format!("value of `{name}` called"), key, by_key.keys().copied())),
+                }
+            }
+            conditions.push((position, places));
+        }
+        conditions
+    }
+}
+
+fn compile(text: &str, at: FieldPath, found: &mut Diagnostics) -> Option<Template> {
+    match Template::compile(text, at.clone()) {
+        Ok(template) => Some(template),
+        Err(problem) => {
+            found.push(template_diagnostic(&problem, &at, None));
+            None
+        }
+    }
+}
