@@ -3,6 +3,7 @@
 //! Data flows one way: text -> spec -> campaign -> plan -> worklist -> estimate -> run -> ledger -> reports.
 //! Each folder may import only what stands left of it; `tests/architecture.rs` holds the table.
 
+pub mod cli;
 pub mod spec;
 pub mod steps;
 pub mod types;
