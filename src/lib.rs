@@ -7,6 +7,7 @@ pub mod campaign;
 pub mod catalog;
 pub mod ledger;
 pub mod plan;
+pub mod cli;
 pub mod spec;
 pub mod steps;
 pub mod types;

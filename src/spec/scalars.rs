@@ -167,7 +167,8 @@ impl JsonSchema for AxisSpec {
     }
 
     fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
-        let file = generator.subschema_for::<FileAxisSpec>();
+        let mut file = generator.subschema_for::<FileAxisSpec>();
+        file.insert("x-chosen-by".to_owned(), AxisSpec::FILE_KINDS.as_slice().into());
         schemars::json_schema!({
             "description": "Values of an axis: rows of a file, a map of names to fields, or a list of texts.",
             "anyOf": [

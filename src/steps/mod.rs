@@ -276,6 +276,7 @@ impl JsonSchema for StepSpec {
             "additionalProperties": false,
             "minProperties": 1,
             "maxProperties": 1,
+            "x-one-key": "step",
         })
     }
 }

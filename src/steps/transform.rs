@@ -239,6 +239,7 @@ impl JsonSchema for OpSpec {
             "additionalProperties": false,
             "minProperties": 1,
             "maxProperties": 1,
+            "x-one-key": "operation",
         })
     }
 }

@@ -1,0 +1,68 @@
+//! The picture files that a campaign names: what is in them, not what they are for.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+
+use super::files::{Files, input_path};
+use crate::types::{Digest, ImageInfo};
+
+/// Largest picture file that is read, 64 MiB: a 4096 x 4096 PNG of 16 bits is about 48 MiB.
+pub const MAX_ASSET_BYTES: u64 = 64 * 1024 * 1024;
+
+/// A picture file as it is now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Asset {
+    /// Digest of its bytes.
+    pub digest: Digest,
+    /// Length in bytes.
+    pub len: u64,
+    /// What a probe found in it.
+    pub info: ImageInfo,
+}
+
+/// Why a picture file cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum AssetProblem {
+    /// There is no such file.
+    #[error("there is no such file")]
+    Missing,
+    /// A folder, a FIFO, a device.
+    #[error("it is not a regular file")]
+    NotRegular,
+    /// The system refused to read it, or it is too large.
+    #[error("it cannot be read: {0}")]
+    Unreadable(String),
+    /// Its bytes are not a picture of a known format.
+    #[error("it is not a picture: {0}")]
+    NotAnImage(String),
+    /// The path itself is refused: absolute, too far up, not portable.
+    #[error("the path {0}")]
+    Escapes(String),
+}
+
+/// Reads each picture once, relative to the campaign's folder `base`; `probe` looks into the bytes.
+pub fn read_assets(
+    base: &Path,
+    paths: &[Arc<str>],
+    files: &dyn Files,
+    probe: &dyn Fn(&[u8]) -> Result<ImageInfo, String>,
+) -> BTreeMap<Arc<str>, Result<Asset, AssetProblem>> {
+    let mut assets = BTreeMap::new();
+    for path in paths {
+        assets.entry(path.clone()).or_insert_with(|| read_asset(base, path, files, probe));
+    }
+    assets
+}
+
+fn read_asset(base: &Path, path: &str, files: &dyn Files, probe: &dyn Fn(&[u8]) -> Result<ImageInfo, String>) -> Result<Asset, AssetProblem> {
+    let relative = input_path(path).map_err(AssetProblem::Escapes)?;
+    let bytes = files.read(&base.join(relative), MAX_ASSET_BYTES).map_err(|error| match error.kind() {
+        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => AssetProblem::Missing,
+        io::ErrorKind::InvalidInput | io::ErrorKind::IsADirectory => AssetProblem::NotRegular,
+        _ => AssetProblem::Unreadable(error.to_string()),
+    })?;
+    let info = probe(&bytes).map_err(AssetProblem::NotAnImage)?;
+    Ok(Asset { digest: Digest::of(&bytes), len: bytes.len() as u64, info })
+}
