@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use indexmap::IndexMap;
-use minijinja::value::Value;
+use minijinja::value::{Serde, Value};
 
 use super::template::{Condition, Roots, Template, TemplateProblem};
 use super::variables::{AxisFields, AxisObject};
@@ -90,7 +90,7 @@ fn inline(values: &IndexMap<String, serde_json::Value>, at: &FieldPath) -> Value
     let axis_values = values.iter().map(|(key, content)| {
         let (text, fields) = match content {
             serde_json::Value::Object(fields) => {
-                let fields: IndexMap<String, Value> = fields.iter().map(|(name, value)| (name.clone(), Value::from_serialize(value))).collect();
+                let fields: IndexMap<String, Value> = fields.iter().map(|(name, value)| (name.clone(), Value::from(Serde(value)))).collect();
                 for name in fields.keys() {
                     if !names.iter().any(|known| **known == **name) {
                         names.push(Arc::from(name.as_str()));
@@ -194,7 +194,7 @@ fn cell(cell: &Option<serde_json::Value>) -> Option<Value> {
     match cell {
         None | Some(serde_json::Value::Null) => None,
         Some(serde_json::Value::String(text)) => Some(Value::from(text.as_str())),
-        Some(other) => Some(Value::from_serialize(other)),
+        Some(other) => Some(Value::from(Serde(other))),
     }
 }
 
@@ -232,7 +232,7 @@ fn filter(
         }
     };
     let mut sound = true;
-    for root in condition.roots().iter().filter(|root| *root != "row" && !columns.iter().any(|column| ***column == ***root)) {
+    for root in condition.roots().iter().filter(|root| *root != "row" && !columns.iter().any(|column| **column == **root)) {
         sound = false;
         let place = condition.range_of(root).map_or_else(|| at.clone(), |range| at.clone().inside(range));
         let help = match did_you_mean(root, columns.iter().map(|column| &**column)) {

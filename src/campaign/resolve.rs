@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use indexmap::IndexMap;
 use jiff::civil::Date;
-use minijinja::value::Value;
+use minijinja::value::{Serde, Value};
 use petgraph::algo::tarjan_scc;
 use petgraph::graph::{DiGraph, NodeIndex};
 
@@ -64,7 +64,7 @@ pub fn resolve(
         name: Arc::from(spec.campaign.as_str()),
         description: spec.description.clone(),
         provider: spec.provider.as_deref().map(Arc::from),
-        vars: Value::from_serialize(&spec.vars),
+        vars: Value::from(Serde(&spec.vars)),
         axes,
         steps,
         budget,
