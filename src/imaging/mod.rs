@@ -5,9 +5,14 @@
 
 pub mod picture;
 pub mod probe;
+pub mod sheet;
+pub mod text;
+pub mod transform;
 
 pub use picture::{Picture, decode, encode};
 pub use probe::{Limits, probe, verify};
+pub use sheet::{sheet, thumbnail};
+pub use transform::{default_format, transform};
 
 use crate::types::{ImageFormat, PixelSize};
 
