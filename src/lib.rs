@@ -4,5 +4,6 @@
 //! Each folder may import only what stands left of it; `tests/architecture.rs` holds the table.
 
 pub mod imaging;
+pub mod provider;
 pub mod store;
 pub mod types;

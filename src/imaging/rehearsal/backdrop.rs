@@ -75,7 +75,11 @@ fn window(canvas: &mut Canvas, look: &Look, levels: Levels, dice: &mut Dice) {
             let x = left + column as f32 * (pane + gap) - row as f32 * slant * 0.55;
             let y = levels.horizon * 0.12 + row as f32 * (tall + gap);
             let lean = slant * 0.5;
-            canvas.fill(polygon(&[(x, y), (x + pane, y + unit * 0.03), (x + pane - lean, y + tall + unit * 0.03), (x - lean, y + tall)]), light, 0.62);
+            canvas.fill(
+                polygon(&[(x, y), (x + pane, y + unit * 0.03), (x + pane - lean, y + tall + unit * 0.03), (x - lean, y + tall)]),
+                light,
+                0.62,
+            );
         }
     }
     let (from, to) = (left - slant * 1.4, left + pane * 2.0 - slant * 1.4);
@@ -102,7 +106,12 @@ fn planks(canvas: &mut Canvas, floor: Rgb, levels: Levels, dice: &mut Dice) {
         let (from, to) = (far.0 + (near.0 - far.0) * part, far.1 + (near.1 - far.1) * part);
         canvas.stroke(curve([(from, y), (from, y), (to, y), (to, y)]), (canvas.unit * 0.0025).max(0.4), darker(floor, 0.5), 0.4);
     }
-    let edge = polygon(&[(0.0, levels.horizon), (canvas.width, levels.horizon), (canvas.width, levels.horizon + canvas.unit * 0.012), (0.0, levels.horizon + canvas.unit * 0.012)]);
+    let edge = polygon(&[
+        (0.0, levels.horizon),
+        (canvas.width, levels.horizon),
+        (canvas.width, levels.horizon + canvas.unit * 0.012),
+        (0.0, levels.horizon + canvas.unit * 0.012),
+    ]);
     canvas.fill(edge, darker(floor, 0.4), 0.3);
 }
 
@@ -137,7 +146,8 @@ fn stone(canvas: &mut Canvas, floor: Rgb, levels: Levels, dice: &mut Dice) {
         let (color, alpha) = if vein % 3 == 0 { (lighter(floor, 0.7), 0.8) } else { (darker(floor, 0.45), 0.3) };
         canvas.stroke(path, canvas.unit * dice.between(0.0015, 0.006), color, alpha);
     }
-    let edge = curve([(0.0, levels.horizon), (canvas.width * 0.3, levels.horizon), (canvas.width * 0.7, levels.horizon), (canvas.width, levels.horizon)]);
+    let edge =
+        curve([(0.0, levels.horizon), (canvas.width * 0.3, levels.horizon), (canvas.width * 0.7, levels.horizon), (canvas.width, levels.horizon)]);
     canvas.stroke(edge, canvas.unit * 0.006, lighter(floor, 0.6), 0.9);
 }
 
@@ -156,27 +166,47 @@ fn plinth(canvas: &mut Canvas, look: &Look, levels: Levels) {
     path.close();
     let path = path.finish();
     canvas.fill(path.clone(), darker(side, 0.16), 1.0);
-    let lit = polygon(&[(x - half, top), (x - half * 0.2, top), (x - half * 0.2, foot + flat * 0.95), (x - half * 0.75, foot + flat * 0.6), (x - half, foot)]);
+    let lit = polygon(&[
+        (x - half, top),
+        (x - half * 0.2, top),
+        (x - half * 0.2, foot + flat * 0.95),
+        (x - half * 0.75, foot + flat * 0.6),
+        (x - half, foot),
+    ]);
     canvas.fill(lit, lighter(side, 0.3), 0.5);
     canvas.fill(oval(x, top, half, flat), lighter(wall, 0.4), 1.0);
 }
 
 fn linen(canvas: &mut Canvas, floor: Rgb, levels: Levels, dice: &mut Dice) {
-    let (width, height, unit) = (canvas.width, canvas.height, canvas.unit);
-    for fold in 0..10 {
-        let start = width * (fold as f32 / 9.0) + unit * dice.between(-0.06, 0.06);
-        let lean = unit * dice.between(-0.22, 0.22);
-        let thick = unit * dice.between(0.012, 0.04);
-        let middle = (levels.horizon + height) / 2.0;
-        let path = |shift: f32| {
-            let points = [(start + shift, levels.horizon), (start + lean + shift, middle), (start - lean * 0.4 + shift, middle), (start + lean * 1.5 + shift, height + thick)];
-            curve(points)
+    let (width, bottom) = (canvas.width, canvas.height);
+    let middle = width / 2.0;
+    let folds = 12;
+    for fold in 0..folds {
+        // Folds run towards the eye, so they spread; each has a dark side and a lit ridge.
+        let side = (fold as f32 + dice.between(-0.25, 0.25)) / folds as f32 - 0.5;
+        let (far, near) = (middle + side * width * 1.15, middle + side * width * 1.9);
+        let wide = width * dice.between(0.02, 0.05);
+        let bulge = width * dice.between(-0.03, 0.03);
+        let level = (levels.horizon + bottom) / 2.0;
+        let mut band = |from: f32, to: f32, color: Rgb, alpha: f32| {
+            let mut path = PathBuilder::new();
+            path.move_to(far + from * 0.4, levels.horizon);
+            path.quad_to((far + near) / 2.0 + bulge + from * 0.7, level, near + from, bottom);
+            path.line_to(near + to, bottom);
+            path.quad_to((far + near) / 2.0 + bulge + to * 0.7, level, far + to * 0.4, levels.horizon);
+            path.close();
+            canvas.fill(path.finish(), color, alpha);
         };
-        canvas.stroke(path(0.0), thick, darker(floor, 0.34), 0.22);
-        canvas.stroke(path(-thick * 0.7), thick * 0.5, lighter(floor, 0.6), 0.5);
+        band(0.0, wide * 1.9, darker(floor, 0.4), 0.13);
+        band(0.0, wide, darker(floor, 0.4), 0.15);
+        band(-wide, 0.0, lighter(floor, 0.8), 0.3);
     }
-    let hem = curve([(0.0, levels.horizon), (width * 0.3, levels.horizon - unit * 0.02), (width * 0.7, levels.horizon + unit * 0.025), (width, levels.horizon)]);
-    canvas.stroke(hem, unit * 0.016, lighter(floor, 0.35), 1.0);
+    let weave = (canvas.unit * 0.02).max(3.0);
+    let mut y = levels.horizon + weave;
+    while y < bottom {
+        canvas.fill(polygon(&[(0.0, y), (width, y), (width, y + weave * 0.1), (0.0, y + weave * 0.1)]), lighter(floor, 0.7), 0.2);
+        y += weave;
+    }
 }
 
 fn leaves(canvas: &mut Canvas, look: &Look, dice: &mut Dice) {

@@ -1,6 +1,8 @@
 //! Colours and a canvas with the few strokes that the rehearsal needs.
 
-use tiny_skia::{Color, FillRule, GradientStop, LineCap, Paint, Path, PathBuilder, Pixmap, Point, RadialGradient, Rect, Shader, SpreadMode, Stroke, Transform};
+use tiny_skia::{
+    Color, FillRule, GradientStop, LineCap, Paint, Path, PathBuilder, Pixmap, Point, RadialGradient, Rect, Shader, SpreadMode, Stroke, Transform,
+};
 
 /// Red, green, blue.
 pub type Rgb = [u8; 3];

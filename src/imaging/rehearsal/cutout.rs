@@ -48,7 +48,12 @@ fn flooded(pixels: &RgbaImage, width: usize, height: usize) -> Vec<bool> {
         }
         outside[at] = true;
         let x = at % width;
-        let neighbours = [(x > 0).then(|| at - 1), (x + 1 < width).then(|| at + 1), at.checked_sub(width), Some(at + width).filter(|below| *below < width * height)];
+        let neighbours = [
+            (x > 0).then(|| at - 1),
+            (x + 1 < width).then(|| at + 1),
+            at.checked_sub(width),
+            Some(at + width).filter(|below| *below < width * height),
+        ];
         open.extend(neighbours.into_iter().flatten().filter(|next| !outside[*next]).map(|next| (next, seed)));
     }
     outside
@@ -59,7 +64,9 @@ pub fn marked(mask: Option<&Picture>, size: PixelSize) -> Vec<bool> {
     let Some(mask) = mask else { return ellipse(size) };
     match mask.resized(size) {
         Picture::Rgba(pixels) if mask.is_transparent() => pixels.as_raw().chunks_exact(4).map(|pixel| pixel[3] < 128).collect(),
-        other => other.flattened([255; 3]).as_raw().chunks_exact(3).map(|pixel| pixel.iter().map(|part| u32::from(*part)).sum::<u32>() < 384).collect(),
+        other => {
+            other.flattened([255; 3]).as_raw().chunks_exact(3).map(|pixel| pixel.iter().map(|part| u32::from(*part)).sum::<u32>() < 384).collect()
+        }
     }
 }
 

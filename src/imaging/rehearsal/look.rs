@@ -292,7 +292,7 @@ impl Look {
         use super::brush::blend;
         match self.light {
             Light::Day => color,
-            Light::Evening => blend(blend(color, [0xf0, 0x8a, 0x3c], 0.26), [0x3a, 0x14, 0x2a], 0.10),
+            Light::Evening => blend(blend(color, [0xf0, 0x8a, 0x3c], 0.20), [0x3a, 0x14, 0x2a], 0.10),
             Light::Night => blend(color, [0x12, 0x18, 0x38], 0.62),
             Light::Morning => blend(color, [0xdc, 0xe9, 0xf6], 0.32),
         }

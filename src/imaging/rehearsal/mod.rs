@@ -107,14 +107,15 @@ fn composed(scene: &Scene) -> Picture {
     let mut canvas = canvas(scene.size);
     let (levels, stand) = stage(scene.size, &scene.look);
     backdrop::draw(&mut canvas, &scene.look, levels, scene.detail);
-    shadow(&mut canvas, &scene.look, stand);
+    if scene.look.form != Form::Card || scene.input.is_some() {
+        shadow(&mut canvas, &scene.look, stand);
+    }
     subject::draw(&mut canvas, &scene.look, stand);
     if let Some(input) = &scene.input {
         if scene.look.form == Form::Card {
             card(&mut canvas, scene, input, stand);
         }
-        let earlier = input.look.map_or(0, |look| usize::from(look.chain.saturating_sub(1)));
-        frame::draw_film(&mut canvas, scene.size, &frame::film(&input.picture, earlier));
+        filmed(&mut canvas, scene, input);
     }
     finished(canvas, scene)
 }
@@ -195,7 +196,7 @@ fn framed(scene: &Scene, picture: &Picture) -> Picture {
 
 /// The input outside the mask, the new scene inside, and a line where they meet.
 fn inpainted(scene: &Scene, input: &Input) -> Picture {
-    let inside = composed(&Scene { mask: None, ..scene.clone() }).flattened([0xff; 3]);
+    let inside = composed(&Scene { input: None, mask: None, ..scene.clone() }).flattened([0xff; 3]);
     let mut pixels = input.picture.resized(scene.size).flattened([0xff; 3]);
     let marked = cutout::marked(scene.mask.as_ref(), scene.size);
     let width = scene.size.width as usize;
@@ -208,7 +209,16 @@ fn inpainted(scene: &Scene, input: &Input) -> Picture {
             to.copy_from_slice(if is_edge { &accent } else { from });
         }
     }
-    framed(scene, &Picture::Rgb(pixels))
+    let mut canvas = canvas(scene.size);
+    frame::paste(&mut canvas, &Picture::Rgb(pixels), Area { x: 0, y: 0, size: scene.size }, [0xff; 3]);
+    filmed(&mut canvas, scene, input);
+    finished(canvas, scene)
+}
+
+/// Shows what the picture was made from.
+fn filmed(canvas: &mut Canvas, scene: &Scene, input: &Input) {
+    let earlier = input.look.map_or(0, |look| usize::from(look.chain.saturating_sub(1)));
+    frame::draw_film(canvas, scene.size, &frame::film(&input.picture, earlier));
 }
 
 /// Turns the hues of a picture by an angle from the seed, far enough to be seen.

@@ -171,7 +171,12 @@ impl Hand<'_> {
         for (offset, part) in [(0.028, 0.5), (-0.004, 0.34), (-0.03, 0.34)] {
             let y = self.y(middle + offset - dip * 0.72);
             let half = half * part * self.stand.tall;
-            let path = curve([(self.stand.x - half, y), (self.stand.x - half / 2.0, y + line * 0.7), (self.stand.x + half / 2.0, y + line * 0.7), (self.stand.x + half, y)]);
+            let path = curve([
+                (self.stand.x - half, y),
+                (self.stand.x - half / 2.0, y + line * 0.7),
+                (self.stand.x + half / 2.0, y + line * 0.7),
+                (self.stand.x + half, y),
+            ]);
             self.canvas.stroke(path, line, ink, 0.75);
         }
     }
@@ -221,7 +226,8 @@ fn teapot(hand: &mut Hand<'_>) {
     let (body, accent) = (hand.body, hand.accent);
     hand.bar([(0.36, 0.66), (0.76, 0.86), (0.76, 0.18), (0.36, 0.24)], 0.075, accent);
     let (tip, root) = (hand.at(-0.72, 0.78), hand.at(-0.34, 0.44));
-    let spout = [tip, hand.at(-0.62, 0.82), hand.at(-0.48, 0.36), hand.at(-0.3, 0.18), hand.at(-0.26, 0.5), (root.0, hand.y(0.56)), hand.at(-0.54, 0.62)];
+    let spout =
+        [tip, hand.at(-0.62, 0.82), hand.at(-0.48, 0.36), hand.at(-0.3, 0.18), hand.at(-0.26, 0.5), (root.0, hand.y(0.56)), hand.at(-0.54, 0.62)];
     let mut path = PathBuilder::new();
     path.move_to(spout[1].0, spout[1].1);
     path.line_to(spout[0].0, spout[0].1);

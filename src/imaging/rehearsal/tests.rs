@@ -51,7 +51,13 @@ fn show() {
         cells.push(encode(&draw(&next), ImageFormat::Png, None, &[]).unwrap());
     }
     let photo = Input { picture: draw(&scene(PixelSize::new(600, 800), 9, "vase", 1, "arch")), look: None };
-    let edit = Scene { look: look_after(Action::Edit, &Cues { scene_words: "stone", ..Cues::default() }, Some(&photo)), action: Action::Edit, input: Some(photo.clone()), size: PixelSize::new(1280, 720), ..first.clone() };
+    let edit = Scene {
+        look: look_after(Action::Edit, &Cues { scene_words: "stone", ..Cues::default() }, Some(&photo)),
+        action: Action::Edit,
+        input: Some(photo.clone()),
+        size: PixelSize::new(1280, 720),
+        ..first.clone()
+    };
     cells.push(encode(&draw(&edit), ImageFormat::Png, None, &[]).unwrap());
     let cut = Scene { look: edit.look, action: Action::RemoveBackground, input: Some(photo), size: PixelSize::new(600, 800), ..first.clone() };
     cells.push(encode(&draw(&cut), ImageFormat::Png, None, &[]).unwrap());
