@@ -10,4 +10,7 @@ pub mod plan;
 pub mod cli;
 pub mod spec;
 pub mod steps;
+pub mod imaging;
+pub mod provider;
+pub mod store;
 pub mod types;
