@@ -5,12 +5,12 @@
 
 pub mod campaign;
 pub mod catalog;
+pub mod cli;
+pub mod imaging;
 pub mod ledger;
 pub mod plan;
-pub mod cli;
+pub mod provider;
 pub mod spec;
 pub mod steps;
-pub mod imaging;
-pub mod provider;
 pub mod store;
 pub mod types;

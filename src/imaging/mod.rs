@@ -13,7 +13,7 @@ pub mod transform;
 pub use picture::{Picture, decode, encode};
 pub use probe::{Limits, probe, verify};
 pub use sheet::{sheet, thumbnail};
-pub use transform::{default_format, transform};
+pub use transform::transform;
 
 use crate::types::{ImageFormat, PixelSize};
 

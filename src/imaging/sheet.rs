@@ -9,7 +9,7 @@ use image::RgbImage;
 use tiny_skia::{Color, Paint, Pixmap, Rect, Transform};
 
 use super::picture::mix;
-use super::transform::resized;
+use crate::types::shape::resized;
 use super::{ImagingError, Limits, Picture, decode, encode, text};
 use crate::types::{ImageFormat, ImageInfo, PixelSize};
 
