@@ -357,7 +357,10 @@ fn lookup(source: &str, range: Range<usize>) -> Option<Lookup> {
     let mut rest = trimmed;
     let word = |text: &str| text.find(|letter: char| !letter.is_ascii_alphanumeric() && letter != '_').unwrap_or(text.len());
     let first = word(rest);
-    if first == 0 || rest.starts_with(|letter: char| letter.is_ascii_digit()) || ["true", "false", "none", "not", "self", "loop"].contains(&&rest[..first]) {
+    if first == 0
+        || rest.starts_with(|letter: char| letter.is_ascii_digit())
+        || ["true", "false", "none", "not", "self", "loop"].contains(&&rest[..first])
+    {
         return None;
     }
     names.push(rest[..first].to_owned());
@@ -481,7 +484,11 @@ mod tests {
     impl Roots for Product {
         fn root(&self, name: &str) -> Option<Value> {
             match name {
-                "sku" => Some(Value::from_iter([("title", Value::from("Teapot")), ("Body (HTML)", Value::from("<p>Blown <b>clay</b></p>")), ("price", Value::from(12))])),
+                "sku" => Some(Value::from_iter([
+                    ("title", Value::from("Teapot")),
+                    ("Body (HTML)", Value::from("<p>Blown <b>clay</b></p>")),
+                    ("price", Value::from(12)),
+                ])),
                 _ => None,
             }
         }

@@ -162,7 +162,8 @@ impl Available {
 
     fn mixed(&self, template: &Template) -> Vec<(TemplateProblem, Option<String>)> {
         let lookups = template.lookups();
-        let bare = lookups.iter().filter(|lookup| lookup.names.len() == 1 && matches!(self.names.get(lookup.names[0].as_str()), Some(Known::Fields(_))));
+        let bare =
+            lookups.iter().filter(|lookup| lookup.names.len() == 1 && matches!(self.names.get(lookup.names[0].as_str()), Some(Known::Fields(_))));
         bare.filter(|lookup| lookups.iter().any(|other| other.names.len() > 1 && other.names[0] == lookup.names[0]))
             .map(|lookup| {
                 let root = &lookup.names[0];

@@ -9,8 +9,8 @@ use image::RgbImage;
 use tiny_skia::{Color, Paint, Pixmap, Rect, Transform};
 
 use super::picture::mix;
-use crate::types::shape::resized;
 use super::{ImagingError, Limits, Picture, decode, encode, text};
+use crate::types::shape::resized;
 use crate::types::{ImageFormat, ImageInfo, PixelSize};
 
 /// Behind the cells.

@@ -8,8 +8,8 @@ use tiny_skia::Pixmap;
 
 use super::picture::mix;
 use super::{ImagingError, Limits, Picture, decode, encode, probe, text};
-use crate::types::shape::{cropped, default_format, padded, resized};
 use crate::types::operation::{Anchor, Color, TransformOp};
+use crate::types::shape::{cropped, default_format, padded, resized};
 use crate::types::{ImageInfo, PixelSize, Ratio};
 
 /// Performs `ops` on `main`, first to last, and encodes once at the end.
