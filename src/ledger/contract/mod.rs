@@ -4,7 +4,7 @@
 
 mod crash;
 mod random;
-mod stage;
+pub(super) mod stage;
 
 use std::time::Duration;
 
