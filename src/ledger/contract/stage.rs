@@ -10,14 +10,14 @@ use crate::ledger::*;
 use crate::types::*;
 
 /// A clock that can also be set back.
-pub(super) struct StageClock(AtomicI64);
+pub(in crate::ledger) struct StageClock(AtomicI64);
 
 impl StageClock {
-    pub(super) fn new() -> Arc<Self> {
+    pub(in crate::ledger) fn new() -> Arc<Self> {
         Arc::new(Self(AtomicI64::new(1_795_340_700_000)))
     }
 
-    pub(super) fn advance(&self, span: Duration) {
+    pub(in crate::ledger) fn advance(&self, span: Duration) {
         self.0.fetch_add(i64::try_from(span.as_millis()).expect("tests move by hours"), Ordering::SeqCst);
     }
 }
@@ -29,7 +29,7 @@ impl Clock for StageClock {
 }
 
 /// A ledger that can tell its records.
-pub(super) trait Recorded: Ledger {
+pub(in crate::ledger) trait Recorded: Ledger {
     fn entries(&self) -> Vec<Entry>;
 }
 
@@ -45,61 +45,61 @@ impl Recorded for SqliteLedger {
     }
 }
 
-pub(super) struct Stage {
-    pub(super) ledger: Box<dyn Recorded>,
-    pub(super) clock: Arc<StageClock>,
+pub(in crate::ledger) struct Stage {
+    pub(in crate::ledger) ledger: Box<dyn Recorded>,
+    pub(in crate::ledger) clock: Arc<StageClock>,
     /// Dropped after the ledger.
     _folder: Option<tempfile::TempDir>,
 }
 
 impl Stage {
-    pub(super) fn in_memory() -> Self {
+    pub(in crate::ledger) fn in_memory() -> Self {
         let clock = StageClock::new();
         Self { ledger: Box::new(MemoryLedger::new(clock.clone())), clock, _folder: None }
     }
 
-    pub(super) fn on_disk() -> Self {
+    pub(in crate::ledger) fn on_disk() -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder can be made");
         let clock = StageClock::new();
         let ledger = SqliteLedger::open(&folder.path().join("ledger.db"), clock.clone(), Durability::Normal).expect("a new ledger opens");
         Self { ledger: Box::new(ledger), clock, _folder: Some(folder) }
     }
 
-    pub(super) async fn submit(&self, intent: SubmitIntent) -> Grant {
+    pub(in crate::ledger) async fn submit(&self, intent: SubmitIntent) -> Grant {
         self.ledger.begin_submit(intent).await.expect("the intent is answered")
     }
 
-    pub(super) async fn granted(&self, intent: SubmitIntent) {
+    pub(in crate::ledger) async fn granted(&self, intent: SubmitIntent) {
         let deadline = self.clock.now().after(intent.patience);
         assert_eq!(self.submit(intent).await, Grant::Granted { at: self.clock.now(), deadline });
     }
 
-    pub(super) async fn take(&self, job: &str, records: impl Into<Vec<Record>>) -> JobState {
+    pub(in crate::ledger) async fn take(&self, job: &str, records: impl Into<Vec<Record>>) -> JobState {
         self.ledger.append(run("r1"), key(job), records.into(), None).await.expect("the records are legal")
     }
 
-    pub(super) fn state(&self, job: &str) -> JobState {
+    pub(in crate::ledger) fn state(&self, job: &str) -> JobState {
         self.ledger.load(key(job)).expect("a state can be read")
     }
 
-    pub(super) fn after(&self, seconds: u64) -> Timestamp {
+    pub(in crate::ledger) fn after(&self, seconds: u64) -> Timestamp {
         self.clock.now().after(Duration::from_secs(seconds))
     }
 
-    pub(super) fn set_back(&self, span: Duration) {
+    pub(in crate::ledger) fn set_back(&self, span: Duration) {
         self.clock.0.fetch_sub(i64::try_from(span.as_millis()).expect("tests move by hours"), Ordering::SeqCst);
     }
 
-    pub(super) fn money(&self) -> Option<ScopeTotals> {
+    pub(in crate::ledger) fn money(&self) -> Option<ScopeTotals> {
         self.ledger.totals(&Scope("campaign:spring".into())).expect("totals can be read")
     }
 
-    pub(super) fn expect_money(&self, expected: &str) {
+    pub(in crate::ledger) fn expect_money(&self, expected: &str) {
         let totals = self.money().expect("the scope was used");
         assert_eq!(format!("spent {}, reserved {}, in doubt {}", totals.spent, totals.reserved, totals.in_doubt), expected);
     }
 
-    pub(super) fn only_attempt(&self, job: &str) -> AttemptRow {
+    pub(in crate::ledger) fn only_attempt(&self, job: &str) -> AttemptRow {
         let rows = self.ledger.attempts("spring", &[]).expect("attempts can be read");
         let mut rows = rows.into_iter().filter(|row| row.card.job.as_str() == job);
         let row = rows.next().expect("the job was tried");
@@ -108,12 +108,12 @@ impl Stage {
     }
 
     /// Compares every sum that the ledger keeps with a fold of its records.
-    pub(super) fn sums_equal_the_fold(&self) {
+    pub(in crate::ledger) fn sums_equal_the_fold(&self) {
         sums_equal_the_fold(self.ledger.as_ref(), &self.ledger.entries());
     }
 
     /// Checks by the records that never more than `places` tries were open.
-    pub(super) fn most_at_once(&self, places: usize) {
+    pub(in crate::ledger) fn most_at_once(&self, places: usize) {
         let mut open = HashSet::new();
         for entry in self.ledger.entries() {
             match entry.record {
@@ -127,7 +127,7 @@ impl Stage {
 }
 
 /// Compares every sum that `ledger` keeps with a fold of `entries`.
-pub(super) fn sums_equal_the_fold(ledger: &dyn Ledger, entries: &[Entry]) {
+pub(in crate::ledger) fn sums_equal_the_fold(ledger: &dyn Ledger, entries: &[Entry]) {
     let folded = fold(entries).expect("written records are legal");
     assert_eq!(ledger.last_seq().expect("the ledger can be read"), folded.last_seq());
     for (key, state) in folded.jobs() {
@@ -144,29 +144,29 @@ pub(super) fn sums_equal_the_fold(ledger: &dyn Ledger, entries: &[Entry]) {
     assert!(charged.len() <= 1, "the cases count in one currency: {charged:?}");
 }
 
-pub(super) fn key(job: &str) -> JobKey {
+pub(in crate::ledger) fn key(job: &str) -> JobKey {
     JobKey(Digest::of(job.as_bytes()))
 }
 
-pub(super) fn run(name: &str) -> RunId {
+pub(in crate::ledger) fn run(name: &str) -> RunId {
     RunId::new(name)
 }
 
-pub(super) fn credits(units: i64) -> Amount {
+pub(in crate::ledger) fn credits(units: i64) -> Amount {
     Amount::new(Currency::credits("test"), Micros::units(units))
 }
 
-pub(super) fn cap(scope: &str, limit: Option<i64>) -> Cap {
+pub(in crate::ledger) fn cap(scope: &str, limit: Option<i64>) -> Cap {
     Cap { scope: Scope(scope.to_owned()), limit: limit.map(Micros::units) }
 }
 
-pub(super) fn picture(n: u32) -> Artifact {
+pub(in crate::ledger) fn picture(n: u32) -> Artifact {
     let blob = BlobRef { digest: Digest::of(&n.to_le_bytes()), len: 1000 + u64::from(n) };
     Artifact { blob, info: ImageInfo { format: ImageFormat::Jpeg, size: PixelSize::new(8, n), alpha: n.is_multiple_of(2) } }
 }
 
 /// An intent of 4 credits under one uncapped scope, with a minute's patience and no limits.
-pub(super) fn intent(job: &str, attempt: u32) -> SubmitIntent {
+pub(in crate::ledger) fn intent(job: &str, attempt: u32) -> SubmitIntent {
     let card = AttemptCard {
         campaign: "spring".into(),
         job: JobId::new(job),
@@ -195,28 +195,28 @@ pub(super) fn intent(job: &str, attempt: u32) -> SubmitIntent {
     }
 }
 
-pub(super) fn failure(class: FailureClass, code: &str) -> Failure {
+pub(in crate::ledger) fn failure(class: FailureClass, code: &str) -> Failure {
     Failure::new(class, code, "the provider's words")
 }
 
-pub(super) fn accepted(attempt: u32, task: &str) -> Record {
+pub(in crate::ledger) fn accepted(attempt: u32, task: &str) -> Record {
     Record::Accepted { attempt: AttemptNo(attempt), task: TaskId::new(task) }
 }
 
-pub(super) fn done(attempt: u32, charged: i64) -> Record {
+pub(in crate::ledger) fn done(attempt: u32, charged: i64) -> Record {
     Record::Done { attempt: AttemptNo(attempt), artifact: picture(attempt), charged: credits(charged), settled: true }
 }
 
-pub(super) fn failed(attempt: u32, charged: i64, refunded: i64) -> Record {
+pub(in crate::ledger) fn failed(attempt: u32, charged: i64, refunded: i64) -> Record {
     let failure = failure(FailureClass::Failed, "500");
     Record::Failed { attempt: AttemptNo(attempt), failure, charged: Micros::units(charged), refunded: Micros::units(refunded) }
 }
 
-pub(super) fn doubt(attempt: u32) -> Record {
+pub(in crate::ledger) fn doubt(attempt: u32) -> Record {
     Record::InDoubt { attempt: AttemptNo(attempt), failure: failure(FailureClass::Ambiguous, "timeout") }
 }
 
-pub(super) fn settled(attempt: u32, charged: i64, refunded: i64) -> Record {
+pub(in crate::ledger) fn settled(attempt: u32, charged: i64, refunded: i64) -> Record {
     let (charged, refunded) = (Micros::units(charged), Micros::units(refunded));
     Record::Settled { attempt: AttemptNo(attempt), charged, refunded, evidence: "balance before and after".into() }
 }
