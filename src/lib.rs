@@ -3,8 +3,10 @@
 //! Data flows one way: text -> spec -> campaign -> plan -> worklist -> estimate -> run -> ledger -> reports.
 //! Each folder may import only what stands left of it; `tests/architecture.rs` holds the table.
 
+pub mod imaging;
 pub mod ledger;
 pub mod plan;
 pub mod spec;
 pub mod steps;
+pub mod store;
 pub mod types;

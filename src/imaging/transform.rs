@@ -1,0 +1,242 @@
+//! Local and free image work: crop, pad, resize, overlay, text, encode, in the author's order.
+//!
+//! In: bytes of the picture, bytes of the overlays, the steps. Out: bytes and what they are.
+//! Never: a step that the author did not write, such as a second encoding in between.
+
+use image::{RgbImage, RgbaImage};
+use tiny_skia::Pixmap;
+
+use super::picture::mix;
+use super::{ImagingError, Limits, Picture, decode, encode, probe, text};
+use crate::types::operation::{Anchor, Color, TransformOp};
+use crate::types::{ImageFormat, ImageInfo, PixelSize, Ratio};
+
+/// Performs `ops` on `main`, first to last, and encodes once at the end.
+///
+/// # Errors
+/// [`ImagingError`] if a picture cannot be read, the result would be past [`Limits::default`], an overlay is missing, or the format
+/// cannot hold the result.
+pub fn transform(main: &[u8], overlays: &[Vec<u8>], ops: &[TransformOp]) -> Result<(Vec<u8>, ImageInfo), ImagingError> {
+    let limits = Limits::default();
+    let input = probe(main, &limits)?.format;
+    let mut picture = decode(main, &limits)?;
+    let mut quality = None;
+    for op in ops {
+        picture = match op {
+            TransformOp::Crop { ratio, anchor } => crop(picture, *ratio, *anchor),
+            TransformOp::Pad { ratio, color } => pad(picture, *ratio, *color, &limits)?,
+            TransformOp::Resize { width, height } => {
+                let size = resized(picture.size(), *width, *height);
+                limits.admit(size)?;
+                picture.resized(size)
+            }
+            TransformOp::Overlay { input, anchor, width_permille, margin_permille, opacity } => {
+                let missing = || ImagingError::NoSuchOverlay { number: input.saturating_add(1), given: overlays.len() };
+                let bytes = overlays.get(*input as usize).ok_or_else(missing)?;
+                let logo = decode(bytes, &limits)?;
+                let place = Place { anchor: *anchor, margin: permille(picture.size().width, *margin_permille) };
+                overlay(picture, &logo, *width_permille, place, *opacity, &limits)?
+            }
+            TransformOp::Text { text, anchor, size_permille, margin_permille, color } => {
+                let place = Place { anchor: *anchor, margin: permille(picture.size().width, *margin_permille) };
+                let size = picture.size().height as f32 * *size_permille as f32 / 1000.0;
+                write_text(picture, text, size, place, *color)
+            }
+            TransformOp::Encode { quality: asked, .. } => {
+                quality = *asked;
+                picture
+            }
+        };
+    }
+    let format = default_format(ops, input);
+    let bytes = encode(&picture, format, quality, &[])?;
+    Ok((bytes, picture.info(format)))
+}
+
+/// Returns the format that [`transform`] writes: what `encode` says, otherwise that of the input.
+///
+/// A JPEG that is padded with a see-through colour becomes a PNG.
+pub fn default_format(ops: &[TransformOp], input: ImageFormat) -> ImageFormat {
+    let clear = |op: &TransformOp| matches!(op, TransformOp::Pad { color: Color([_, _, _, alpha]), .. } if *alpha != 255);
+    let asked = |op: &TransformOp| match op {
+        TransformOp::Encode { format, .. } => Some(*format),
+        _ => None,
+    };
+    let own = if !input.has_alpha() && ops.iter().any(clear) { ImageFormat::Png } else { input };
+    ops.iter().rev().find_map(asked).unwrap_or(own)
+}
+
+/// Returns the size of the largest part of `size` that has the ratio, to the nearest pixel.
+pub fn cropped(size: PixelSize, ratio: Ratio) -> PixelSize {
+    if is_wider(size, ratio) {
+        PixelSize { width: side(size.height, ratio.width, ratio.height).min(size.width), height: size.height }
+    } else {
+        PixelSize { width: size.width, height: side(size.width, ratio.height, ratio.width).min(size.height) }
+    }
+}
+
+/// Returns the smallest size of the ratio that holds all of `size`, to the nearest pixel.
+pub fn padded(size: PixelSize, ratio: Ratio) -> PixelSize {
+    if is_wider(size, ratio) {
+        PixelSize { width: size.width, height: side(size.width, ratio.height, ratio.width).max(size.height) }
+    } else {
+        PixelSize { width: side(size.height, ratio.width, ratio.height).max(size.width), height: size.height }
+    }
+}
+
+/// Returns the size after a resize: a side that is not given follows, to the nearest pixel.
+pub fn resized(size: PixelSize, width: Option<u32>, height: Option<u32>) -> PixelSize {
+    match (width, height) {
+        (Some(width), Some(height)) => PixelSize { width: width.max(1), height: height.max(1) },
+        (Some(width), None) => PixelSize { width: width.max(1), height: side(width, size.height, size.width) },
+        (None, Some(height)) => PixelSize { width: side(height, size.width, size.height), height: height.max(1) },
+        (None, None) => size,
+    }
+}
+
+fn is_wider(size: PixelSize, ratio: Ratio) -> bool {
+    u64::from(size.width) * u64::from(ratio.height) > u64::from(size.height) * u64::from(ratio.width)
+}
+
+/// Returns `length * times / over`, to the nearest, at least 1.
+fn side(length: u32, times: u32, over: u32) -> u32 {
+    let over = u64::from(over.max(1));
+    let exact = (u64::from(length) * u64::from(times) + over / 2) / over;
+    u32::try_from(exact).unwrap_or(u32::MAX).max(1)
+}
+
+fn permille(length: u32, parts: u32) -> u32 {
+    (u64::from(length) * u64::from(parts) / 1000).min(u64::from(length)) as u32
+}
+
+/// Where something sits in a picture.
+#[derive(Debug, Clone, Copy)]
+struct Place {
+    anchor: Anchor,
+    /// Pixels kept free at each edge.
+    margin: u32,
+}
+
+impl Place {
+    /// Returns the left and upper edge of `inner` in `outer`; negative where it does not fit.
+    fn of(self, inner: PixelSize, outer: PixelSize) -> (i64, i64) {
+        let (across, down) = self.anchor.permille();
+        let edge = |outer: u32, inner: u32, part: u32| {
+            let margin = i64::from(self.margin);
+            margin + (i64::from(outer) - i64::from(inner) - 2 * margin) * i64::from(part) / 1000
+        };
+        (edge(outer.width, inner.width, across), edge(outer.height, inner.height, down))
+    }
+}
+
+fn crop(picture: Picture, ratio: Ratio, anchor: Anchor) -> Picture {
+    let size = cropped(picture.size(), ratio);
+    let (left, top) = Place { anchor, margin: 0 }.of(size, picture.size());
+    let (left, top) = (left.max(0) as u32, top.max(0) as u32);
+    match picture {
+        Picture::Rgb(pixels) => Picture::Rgb(image::imageops::crop_imm(&pixels, left, top, size.width, size.height).to_image()),
+        Picture::Rgba(pixels) => Picture::Rgba(image::imageops::crop_imm(&pixels, left, top, size.width, size.height).to_image()),
+    }
+}
+
+/// Lays the picture on a larger plain ground: transparent parts show it too, which is how a cut-out comes onto white.
+fn pad(picture: Picture, ratio: Ratio, color: Color, limits: &Limits) -> Result<Picture, ImagingError> {
+    let old = picture.size();
+    let size = padded(old, ratio);
+    limits.admit(size)?;
+    let (left, top) = Place { anchor: Anchor::Center, margin: 0 }.of(old, size);
+    let Color([red, green, blue, alpha]) = color;
+    if alpha == 255 {
+        let mut ground = RgbImage::from_pixel(size.width, size.height, image::Rgb([red, green, blue]));
+        if let Picture::Rgb(pixels) = &picture {
+            image::imageops::replace(&mut ground, pixels, left, top);
+            return Ok(Picture::Rgb(ground));
+        }
+        let mut ground = Picture::Rgb(ground);
+        lay(&mut ground, &picture.into_rgba(), (left, top), 100);
+        return Ok(ground);
+    }
+    let mut ground = Picture::Rgba(RgbaImage::from_pixel(size.width, size.height, image::Rgba(color.0)));
+    lay(&mut ground, &picture.into_rgba(), (left, top), 100);
+    Ok(ground)
+}
+
+fn overlay(mut picture: Picture, logo: &Picture, width_permille: u32, place: Place, opacity: u32, limits: &Limits) -> Result<Picture, ImagingError> {
+    let width = (u64::from(picture.size().width) * u64::from(width_permille) / 1000).clamp(1, u64::from(u32::MAX)) as u32;
+    let size = resized(logo.size(), Some(width), None);
+    limits.admit(size)?;
+    let logo = logo.resized(size).into_rgba();
+    let at = place.of(size, picture.size());
+    lay(&mut picture, &logo, at, opacity.min(100));
+    Ok(picture)
+}
+
+/// Lays `over` on the picture with its left upper corner at `at`; what hangs out is cut off. `opacity` of 100.
+fn lay(picture: &mut Picture, over: &RgbaImage, at: (i64, i64), opacity: u32) {
+    let PixelSize { width, height } = picture.size();
+    let (over_width, over_height) = over.dimensions();
+    let from_x = (-at.0).clamp(0, i64::from(over_width)) as usize;
+    let to_x = (i64::from(width) - at.0).clamp(0, i64::from(over_width)) as usize;
+    for row in 0..over_height {
+        let y = at.1 + i64::from(row);
+        if y < 0 || y >= i64::from(height) || from_x >= to_x {
+            continue;
+        }
+        let start = (row as usize) * over_width as usize;
+        let source = &over.as_raw()[(start + from_x) * 4..(start + to_x) * 4];
+        let target = y as usize * width as usize + (at.0 + from_x as i64) as usize;
+        match picture {
+            Picture::Rgb(pixels) => lay_on_opaque(&mut pixels.as_mut()[target * 3..], source, opacity),
+            Picture::Rgba(pixels) => lay_on_clear(&mut pixels.as_mut()[target * 4..], source, opacity),
+        }
+    }
+}
+
+fn lay_on_opaque(row: &mut [u8], source: &[u8], opacity: u32) {
+    for (to, from) in row.chunks_exact_mut(3).zip(source.chunks_exact(4)) {
+        let alpha = u32::from(from[3]) * opacity / 100;
+        for channel in 0..3 {
+            to[channel] = mix(to[channel], from[channel], alpha);
+        }
+    }
+}
+
+fn lay_on_clear(row: &mut [u8], source: &[u8], opacity: u32) {
+    for (to, from) in row.chunks_exact_mut(4).zip(source.chunks_exact(4)) {
+        let alpha = u32::from(from[3]) * opacity / 100;
+        let below = u32::from(to[3]) * (255 - alpha) / 255;
+        let whole = alpha + below;
+        if whole == 0 {
+            continue;
+        }
+        for channel in 0..3 {
+            to[channel] = ((u32::from(from[channel]) * alpha + u32::from(to[channel]) * below) / whole) as u8;
+        }
+        to[3] = whole as u8;
+    }
+}
+
+/// Writes `words`, wrapped within the margins, as a block at its place.
+fn write_text(mut picture: Picture, words: &str, size: f32, place: Place, color: Color) -> Picture {
+    let outer = picture.size();
+    let room = (outer.width.saturating_sub(2 * place.margin)).max(1) as f32;
+    let lines = text::wrap(words, size, room);
+    let widest = lines.iter().map(|line| text::width(line, size)).fold(0.0, f32::max);
+    // Letters lean over their box by a hair; a block taller than the picture is cut off at the picture.
+    let block = PixelSize {
+        width: (widest.ceil() as u32 + 2).clamp(1, outer.width),
+        height: ((lines.len() as f32 * size * text::LINE_HEIGHT).ceil() as u32).clamp(1, outer.height),
+    };
+    let Some(mut canvas) = Pixmap::new(block.width, block.height) else { return picture };
+    let Color([red, green, blue, alpha]) = color;
+    for (row, line) in lines.iter().enumerate() {
+        let free = block.width as f32 - 2.0 - text::width(line, size);
+        let x = 1.0 + free.max(0.0) * place.anchor.permille().0 as f32 / 1000.0;
+        let y = row as f32 * size * text::LINE_HEIGHT + size * 0.98;
+        text::write(&mut canvas.as_mut(), line, size, x, y, tiny_skia::Color::from_rgba8(red, green, blue, alpha));
+    }
+    if let Some(block_pixels) = RgbaImage::from_raw(block.width, block.height, canvas.take_demultiplied()) {
+        lay(&mut picture, &block_pixels, place.of(block, outer), 100);
+    }
+    picture
+}
