@@ -122,6 +122,19 @@ pub enum Record {
 }
 
 impl Record {
+    /// Returns the record's name, as in its wire form.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Intent { .. } => "intent",
+            Self::Accepted { .. } => "accepted",
+            Self::Done { .. } => "done",
+            Self::Failed { .. } => "failed",
+            Self::InDoubt { .. } => "in-doubt",
+            Self::Settled { .. } => "settled",
+            Self::Made { .. } => "made",
+        }
+    }
+
     /// Returns which try the record is about; local work has none.
     pub fn attempt(&self) -> Option<AttemptNo> {
         match self {
@@ -149,6 +162,18 @@ pub struct Entry {
     pub key: crate::types::JobKey,
     /// The fact.
     pub record: Record,
+    /// Present with an intent only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub terms: Option<Terms>,
+}
+
+/// Under what an intent was granted: whose places and windows it takes, and which scopes its money is counted under.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Terms {
+    /// Provider and key name, as in [`AccountLimits`](super::AccountLimits); never the key.
+    pub account: String,
+    /// Each scope once.
+    pub scopes: Vec<Scope>,
 }
 
 /// What one cap guards: `campaign:spring-drop`, `campaign:spring-drop/step:surface`.

@@ -62,7 +62,7 @@ pub enum JobState {
 
 /// A record that the state does not allow.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("a job that is {state} cannot take the record `{record}` of attempt {attempt:?}")]
+#[error("a job that is {state} cannot take the record `{record}`{}", of_attempt(*attempt))]
 pub struct IllegalTransition {
     /// The state's name.
     pub state: &'static str,
@@ -98,7 +98,7 @@ impl JobState {
 
     /// Returns the state after `record`, taken at `at`.
     ///
-    /// A late answer is still taken: `Accepted` and `Done` of the same try end doubt.
+    /// A late answer is still taken: `Accepted`, `Done` and `Failed` of the same try end doubt.
     ///
     /// # Errors
     /// [`IllegalTransition`] for everything else, including records of another try than the last.
@@ -115,7 +115,7 @@ impl JobState {
             (Self::Submitting { .. } | Self::Running { .. } | Self::InDoubt { .. }, Record::Done { attempt, artifact, .. }) if same_try => {
                 Ok(Self::Done { attempt: Some(*attempt), artifact: *artifact })
             }
-            (Self::Submitting { .. } | Self::Running { .. }, Record::Failed { attempt, failure, .. }) if same_try => {
+            (Self::Submitting { .. } | Self::Running { .. } | Self::InDoubt { .. }, Record::Failed { attempt, failure, .. }) if same_try => {
                 Ok(Self::Failed { attempt: *attempt, failure: failure.clone() })
             }
             (Self::Submitting { reserved, .. } | Self::Running { reserved, .. }, Record::InDoubt { attempt, failure }) if same_try => {
@@ -131,19 +131,16 @@ impl JobState {
             (Self::Done { attempt: Some(_), .. }, Record::Intent { attempt, reserved, deadline, .. }) if attempt.0 == last.0 + 1 => {
                 Ok(Self::Submitting { attempt: *attempt, reserved: reserved.clone(), deadline: *deadline })
             }
-            _ => Err(IllegalTransition { state: self.name(), record: record_name(record), attempt: record.attempt() }),
+            _ => Err(self.refuses(record)),
         }
+    }
+
+    /// Returns the error that says this state does not take `record`.
+    pub(super) fn refuses(&self, record: &Record) -> IllegalTransition {
+        IllegalTransition { state: self.name(), record: record.name(), attempt: record.attempt() }
     }
 }
 
-fn record_name(record: &Record) -> &'static str {
-    match record {
-        Record::Intent { .. } => "intent",
-        Record::Accepted { .. } => "accepted",
-        Record::Done { .. } => "done",
-        Record::Failed { .. } => "failed",
-        Record::InDoubt { .. } => "in-doubt",
-        Record::Settled { .. } => "settled",
-        Record::Made { .. } => "made",
-    }
+fn of_attempt(attempt: Option<AttemptNo>) -> String {
+    attempt.map_or_else(String::new, |attempt| format!(" of attempt {attempt}"))
 }
