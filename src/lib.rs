@@ -3,9 +3,11 @@
 //! Data flows one way: text -> spec -> campaign -> plan -> worklist -> estimate -> run -> ledger -> reports.
 //! Each folder may import only what stands left of it; `tests/architecture.rs` holds the table.
 
+pub mod catalog;
 pub mod imaging;
 pub mod ledger;
 pub mod plan;
+pub mod provider;
 pub mod spec;
 pub mod steps;
 pub mod store;

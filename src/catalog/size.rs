@@ -1,0 +1,211 @@
+//! How many pixels a request brings.
+//!
+//! In: an operation card, settled settings, the size of the main input. Out: the size to expect, in whole numbers throughout.
+//! Never: a decoded picture.
+
+use serde::{Deserialize, Serialize};
+
+use super::card::OperationCard;
+use crate::types::{PixelSize, Ratio, Settings};
+
+/// The square that a rule falls back to: what nearly every model calls 1K.
+const USUAL_SIDE: u32 = 1024;
+
+/// How a size class becomes pixels. In YAML a map of one key: `{ area: 2048 }`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "SizeRuleText", into = "SizeRuleText")]
+pub enum SizeRule {
+    /// As many pixels as a square of this side has, in the shape asked for.
+    Area(u32),
+    /// The shorter side has this many pixels.
+    Short(u32),
+    /// The longer side has this many pixels.
+    Long(u32),
+    /// This size, whatever the shape.
+    Exact(PixelSize),
+}
+
+/// How a size class becomes pixels: exactly one of these.
+#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+#[schemars(rename = "SizeRule", extend("minProperties" = 1, "maxProperties" = 1))]
+struct SizeRuleText {
+    /// As many pixels as a square of this side has, in the shape asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    area: Option<u32>,
+    /// Pixels of the shorter side.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    short: Option<u32>,
+    /// Pixels of the longer side.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    long: Option<u32>,
+    /// Exactly this size, whatever the shape.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    exact: Option<PixelSize>,
+}
+
+impl TryFrom<SizeRuleText> for SizeRule {
+    type Error = &'static str;
+
+    fn try_from(text: SizeRuleText) -> Result<Self, Self::Error> {
+        match (text.area, text.short, text.long, text.exact) {
+            (Some(0), ..) | (_, Some(0), ..) | (_, _, Some(0), _) => Err("a side has at least 1 pixel"),
+            (Some(side), None, None, None) => Ok(Self::Area(side)),
+            (None, Some(side), None, None) => Ok(Self::Short(side)),
+            (None, None, Some(side), None) => Ok(Self::Long(side)),
+            (None, None, None, Some(size)) => Ok(Self::Exact(size)),
+            _ => Err("a size rule has exactly one of `area`, `short`, `long` and `exact`"),
+        }
+    }
+}
+
+impl From<SizeRule> for SizeRuleText {
+    fn from(rule: SizeRule) -> Self {
+        let none = Self::default();
+        match rule {
+            SizeRule::Area(side) => Self { area: Some(side), ..none },
+            SizeRule::Short(side) => Self { short: Some(side), ..none },
+            SizeRule::Long(side) => Self { long: Some(side), ..none },
+            SizeRule::Exact(size) => Self { exact: Some(size), ..none },
+        }
+    }
+}
+
+impl schemars::JsonSchema for SizeRule {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        SizeRuleText::schema_name()
+    }
+
+    fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        SizeRuleText::json_schema(generator)
+    }
+}
+
+/// What sides and areas a model can make at all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Grid {
+    /// Every side is a multiple of this.
+    #[serde(default = "Grid::usual_multiple")]
+    pub multiple: u32,
+    /// The longest side possible.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_edge: Option<u32>,
+    /// The fewest pixels.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub min_pixels: Option<u64>,
+    /// The most pixels.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_pixels: Option<u64>,
+    /// The longest shape, lying or upright.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_ratio: Option<Ratio>,
+}
+
+impl Grid {
+    const fn usual_multiple() -> u32 {
+        16
+    }
+}
+
+impl Default for Grid {
+    fn default() -> Self {
+        Self { multiple: Self::usual_multiple(), max_edge: None, min_pixels: None, max_pixels: None, max_ratio: None }
+    }
+}
+
+impl OperationCard {
+    /// Returns the size that the result will have.
+    ///
+    /// `settings` are settled ones. With a scale the result is the input, enlarged. Without an aspect it has the shape of the input.
+    /// An operation that takes neither aspect nor resolution keeps the size of its input.
+    pub fn output_size(&self, settings: &Settings, input: Option<PixelSize>) -> PixelSize {
+        if let (Some(scale), Some(input)) = (settings.scale, input) {
+            return PixelSize::new(input.width.saturating_mul(scale), input.height.saturating_mul(scale));
+        }
+        if let Some(exact) = self.tabled_size(settings) {
+            return exact;
+        }
+        let named = settings.resolution.as_ref().and_then(|name| self.resolutions.as_ref()?.get(name)).copied();
+        let rule = match (named.or(self.size), input) {
+            (Some(rule), _) => rule,
+            (None, Some(input)) if self.keeps_size() => return input,
+            (None, _) => SizeRule::Area(USUAL_SIDE),
+        };
+        let shape = settings.aspect.map(|ratio| (ratio.width, ratio.height)).or_else(|| input.map(|size| (size.width, size.height)));
+        let (width, height) = shape.map_or((1, 1), |(width, height)| (width.max(1), height.max(1)));
+        self.grid.unwrap_or_default().place(rule, u64::from(width), u64::from(height))
+    }
+
+    /// Returns whether the operation has no say in the size.
+    fn keeps_size(&self) -> bool {
+        let empty_aspects = self.aspects.as_ref().is_some_and(Vec::is_empty);
+        let empty_resolutions = self.resolutions.as_ref().is_some_and(indexmap::IndexMap::is_empty);
+        empty_aspects && empty_resolutions
+    }
+
+    fn tabled_size(&self, settings: &Settings) -> Option<PixelSize> {
+        if self.sizes.is_empty() {
+            return None;
+        }
+        let aspect = settings.aspect.or(self.default_aspect)?;
+        let key = match &settings.resolution {
+            Some(resolution) => format!("{aspect}@{resolution}"),
+            None => aspect.to_string(),
+        };
+        self.sizes.get(&key).copied()
+    }
+}
+
+impl Grid {
+    /// Returns the size that `rule` gives the shape `width:height`, within what the grid allows.
+    fn place(&self, rule: SizeRule, width: u64, height: u64) -> PixelSize {
+        let (wide, high) = match rule {
+            SizeRule::Exact(size) => return size,
+            SizeRule::Area(side) => area_sides(u64::from(side) * u64::from(side), width, height),
+            SizeRule::Short(side) if width <= height => (u64::from(side), scaled(side, height, width)),
+            SizeRule::Short(side) => (scaled(side, width, height), u64::from(side)),
+            SizeRule::Long(side) if width >= height => (u64::from(side), scaled(side, height, width)),
+            SizeRule::Long(side) => (scaled(side, width, height), u64::from(side)),
+        };
+        let longest = wide.max(high);
+        let (wide, high) = match self.max_edge.map(u64::from).filter(|edge| longest > *edge) {
+            Some(edge) => (wide * edge / longest, high * edge / longest),
+            None => (wide, high),
+        };
+        self.within_pixels(self.snapped(wide), self.snapped(high))
+    }
+
+    /// Rounds to the nearest multiple, at least one.
+    fn snapped(&self, side: u64) -> u64 {
+        let multiple = u64::from(self.multiple.max(1));
+        ((side + multiple / 2) / multiple).max(1) * multiple
+    }
+
+    /// Takes from the longer side, or adds to the shorter one, until the number of pixels is allowed.
+    fn within_pixels(&self, wide: u64, high: u64) -> PixelSize {
+        let multiple = u64::from(self.multiple.max(1));
+        let (long, short) = (wide.max(high), wide.min(high));
+        let most = self.max_pixels.map(|most| (most / short / multiple).max(1) * multiple);
+        let long = most.map_or(long, |most| long.min(most));
+        let least = self.min_pixels.map(|least| least.div_ceil(long).div_ceil(multiple) * multiple);
+        let short = least.map_or(short, |least| short.max(least));
+        let (wide, high) = if wide >= high { (long, short) } else { (short, long) };
+        let side = |pixels: u64| u32::try_from(pixels).unwrap_or(u32::MAX);
+        PixelSize::new(side(wide), side(high))
+    }
+}
+
+/// Returns `side * part / whole`, rounded to the nearest pixel.
+fn scaled(side: u32, part: u64, whole: u64) -> u64 {
+    (u64::from(side) * part + whole / 2) / whole.max(1)
+}
+
+/// Returns sides of the shape `width:height` whose product is about `area`.
+fn area_sides(area: u64, width: u64, height: u64) -> (u64, u64) {
+    let side = |part: u64, other: u64| {
+        let square = u128::from(area) * u128::from(part) / u128::from(other.max(1));
+        u64::try_from(square.isqrt()).unwrap_or(u64::MAX)
+    };
+    (side(width, height), side(height, width))
+}

@@ -1,0 +1,219 @@
+//! A provider as data: who it is, what its account allows, what it charges for, what its models can do.
+//!
+//! In: YAML, embedded or a user's. Out: [`Manifest`].
+//! Never: a key (only the name of the variable that holds it), a price (that is a book's).
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use crate::catalog::ModelCard;
+
+/// One provider.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Manifest {
+    /// Its name in campaigns.
+    #[serde(rename = "provider")]
+    pub id: Arc<str>,
+    /// The name that people know.
+    pub title: String,
+    /// The environment variable that holds the key.
+    pub key_env: String,
+    /// Hosts of the API; the key is sent nowhere else.
+    pub hosts: Vec<String>,
+    /// Hosts that finished pictures are fetched from, without the key.
+    #[serde(default)]
+    pub result_hosts: Vec<String>,
+    /// What the account allows.
+    #[serde(default)]
+    pub limits: Limits,
+    /// What is charged, and when.
+    pub charge: ChargePolicy,
+    /// Whether a repeated submit with the same idempotency key is charged once.
+    #[serde(default)]
+    pub idempotency: bool,
+    /// Whether the outcome of a lost submit can be found out without its task id.
+    #[serde(default)]
+    pub task_lookup: bool,
+    /// How long a finished picture can be fetched; absent: it comes with the answer and only then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub result_ttl: Option<Span>,
+    /// When a task is asked after; absent: the answer to the submit is the picture.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub poll: Option<PollCurve>,
+    /// The price book that applies unless a campaign names another.
+    pub prices: Arc<str>,
+    /// What its models can do, by the catalog's name.
+    pub models: BTreeMap<Arc<str>, ModelCard>,
+}
+
+/// What a provider's account allows.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Limits {
+    /// Windows of submits; all hold at once.
+    #[serde(default)]
+    pub windows: Vec<Window>,
+    /// Most tasks in flight; absent: not stated.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub places: Option<u32>,
+}
+
+/// At most `count` submits in any `span`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Window {
+    /// How many.
+    pub count: u32,
+    /// In how long.
+    pub span: Span,
+}
+
+/// What is charged, and when.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct ChargePolicy {
+    /// The moment at which the price is taken.
+    pub on: ChargedOn,
+    /// Whether a failed task gives it back.
+    pub refund_on_failure: Known,
+    /// Whether a request refused by moderation costs something.
+    pub moderation_charged: Known,
+    /// Whether a submit without an answer may have been charged.
+    pub ambiguous_on_timeout: bool,
+}
+
+/// The moment at which a price is taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ChargedOn {
+    /// When the request is accepted.
+    Submit,
+    /// When the picture is ready.
+    Success,
+}
+
+/// What a provider says, or does not say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Known {
+    /// It says yes.
+    Yes,
+    /// It says no.
+    No,
+    /// It does not say.
+    Unknown,
+}
+
+/// When a task is asked after.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct PollCurve {
+    /// How long after the submit the first question comes.
+    pub start: Span,
+    /// How often then, by the age of the task; in order of age.
+    pub steps: Vec<PollStep>,
+    /// The age after which this run asks no more; the task id is kept and a later run goes on.
+    pub deadline: Span,
+}
+
+/// One stretch of a poll curve.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct PollStep {
+    /// The age from which it holds.
+    pub from: Span,
+    /// How long between two questions.
+    pub every: Span,
+}
+
+impl PollCurve {
+    /// Returns how long to wait before the next question about a task of this age; `None` past the deadline.
+    pub fn wait(&self, age: Duration) -> Option<Duration> {
+        if age >= self.deadline.0 {
+            return None;
+        }
+        if age < self.start.0 {
+            return Some(self.start.0.saturating_sub(age));
+        }
+        let step = self.steps.iter().rev().find(|step| step.from.0 <= age).or(self.steps.first());
+        Some(step.map_or(self.start.0, |step| step.every.0))
+    }
+}
+
+/// A length of time, written `250ms`, `10s`, `15m` or `24h`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Span(pub Duration);
+
+/// Units of a span, largest first, in milliseconds.
+const UNITS: [(&str, u64); 4] = [("h", 3_600_000), ("m", 60_000), ("s", 1_000), ("ms", 1)];
+
+impl std::str::FromStr for Span {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let wrong = || format!("`{text}` is not a span like `250ms`, `10s`, `15m` or `24h`");
+        let digits = text.find(|letter: char| !letter.is_ascii_digit()).ok_or_else(wrong)?;
+        let (count, unit) = text.split_at(digits);
+        let count: u64 = count.parse().map_err(|_| wrong())?;
+        let (_, millis) = UNITS.iter().find(|(name, _)| *name == unit).ok_or_else(wrong)?;
+        count.checked_mul(*millis).map(|millis| Self(Duration::from_millis(millis))).ok_or_else(wrong)
+    }
+}
+
+impl std::fmt::Display for Span {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let total = u64::try_from(self.0.as_millis()).unwrap_or(u64::MAX);
+        let (unit, millis) = UNITS.into_iter().find(|(_, millis)| total >= *millis && total.is_multiple_of(*millis)).unwrap_or(("ms", 1));
+        write!(f, "{}{unit}", total / millis)
+    }
+}
+
+impl Serialize for Span {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Span {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(D::Error::custom)
+    }
+}
+
+impl Manifest {
+    /// Reads a manifest.
+    ///
+    /// # Errors
+    /// The reader's own error, with path and line.
+    pub fn parse(text: &str) -> Result<Self, serde_yaml::Error> {
+        let mut manifest: Self = serde_yaml::from_str(text)?;
+        manifest.models = std::mem::take(&mut manifest.models).into_iter().map(|(name, card)| (Arc::clone(&name), card.named(&name))).collect();
+        Ok(manifest)
+    }
+}
+
+/// Name and text of each embedded manifest.
+macro_rules! manifests {
+    ($($name:literal),* $(,)?) => {
+        const MANIFESTS: &[(&str, &str)] = &[$(($name, include_str!(concat!("manifests/", $name, ".yaml")))),*];
+        const NAMES: &[&str] = &[$($name),*];
+    };
+}
+
+manifests!["kie", "openai"];
+
+/// Returns the embedded manifest called `name`.
+pub fn builtin(name: &str) -> Option<Manifest> {
+    let (_, text) = MANIFESTS.iter().find(|(known, _)| *known == name)?;
+    Some(Manifest::parse(text).expect("a test reads every embedded manifest"))
+}
+
+/// Returns the names of the embedded manifests, in order.
+pub fn builtin_names() -> &'static [&'static str] {
+    NAMES
+}
