@@ -6,11 +6,8 @@
 pub mod fold;
 pub mod history;
 pub mod record;
-<<<<<<< HEAD
-=======
 mod rules;
 pub mod sqlite;
->>>>>>> part-c
 pub mod state;
 pub mod workspace;
 
