@@ -5,6 +5,7 @@
 
 pub mod fold;
 pub mod history;
+pub mod memory;
 pub mod record;
 mod rules;
 pub mod sqlite;
