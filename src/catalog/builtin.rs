@@ -42,3 +42,40 @@ pub fn iteration_factor(name: &str) -> Option<Micros> {
 pub fn iteration_factors() -> &'static [(&'static str, Micros)] {
     ITERATION_FACTORS
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::types::DocId;
+
+    #[test]
+    fn every_embedded_book_reads_well_and_has_no_flaw() {
+        for name in book_names() {
+            let text = book_text(name).expect("a name of the list");
+            let book = PriceBook::parse(DocId::CAMPAIGN, text).unwrap_or_else(|found| panic!("{name}: {found:?}"));
+            assert_eq!(&*book.name, *name);
+            assert_eq!(book.lint(DocId::CAMPAIGN), crate::types::Diagnostics::new(), "{name}");
+            assert_eq!(super::book(name), Some(book), "both ways of reading agree");
+        }
+        assert_eq!(book("no-such-book"), None);
+    }
+
+    #[test]
+    fn iteration_factors_are_those_of_the_guide() {
+        let effective = |finals: i64, way: &str| {
+            let factor = iteration_factor(way).expect("a name of the list");
+            Micros::units(finals).mul_ratio_ceil(factor.get(), 1_000_000).expect("a small number").to_string()
+        };
+        for (finals, way, pictures) in [
+            (24, "explore", "43.2"),
+            (24, "strict", "28.8"),
+            (24, "blank-box", "60"),
+            (6, "strict", "7.2"),
+            (9, "explore", "16.2"),
+            (288, "explore", "518.4"),
+        ] {
+            assert_eq!(effective(finals, way), pictures, "{finals} finals, {way}");
+        }
+        assert_eq!(iteration_factor("careless"), None);
+    }
+}

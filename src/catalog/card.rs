@@ -214,3 +214,36 @@ pub struct Hole {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub because: Option<String>,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn settling_pins_what_is_open_and_keeps_what_is_said() {
+        let card: OperationCard = serde_yaml::from_str(
+            "default-aspect: \"3:2\"\ndefault-resolution: 1K\ndefault-quality: medium\ndefault-speed: BALANCED\ndefault-scale: 2",
+        )
+        .expect("a card of the test");
+        let said = Settings { quality: Some("high".into()), ..Settings::default() };
+        let settled = card.settle(&said);
+        assert_eq!(settled.quality.as_deref(), Some("high"));
+        assert_eq!((settled.aspect, settled.resolution.as_deref()), (Some(Ratio::new(3, 2)), Some("1K")));
+        assert_eq!((settled.speed.as_deref(), settled.scale), (Some("BALANCED"), Some(2)));
+        assert_eq!(card.settle(&settled), settled, "settling twice changes nothing");
+    }
+
+    #[test]
+    fn a_key_that_a_card_does_not_know_or_that_stands_twice_is_refused() {
+        assert!(serde_yaml::from_str::<ModelCard>("operations: { generate: { ratios: [] } }").is_err());
+        let twice = serde_yaml::from_str::<ModelCard>("operations:\n  edit: { resolutions: { 1K: { area: 1024 }, 1K: { area: 2048 } } }");
+        assert!(twice.is_err_and(|error| error.to_string().contains("duplicate key `1K`")));
+    }
+
+    #[test]
+    fn a_model_is_shut_down_from_its_day_on() {
+        let card: ModelCard = serde_yaml::from_str("operations: {}\nshutdown: 2026-12-01").expect("a card of the test");
+        assert!(!card.is_shut_down(jiff::civil::date(2026, 11, 30)));
+        assert!(card.is_shut_down(jiff::civil::date(2026, 12, 1)));
+    }
+}

@@ -276,3 +276,95 @@ fn choice<T: Clone + PartialEq + Display>(
     let asked = asked.filter(|asked| !has.contains(asked))?;
     Some(if has.is_empty() { Unfit::NotTaken { setting, asked: asked.to_string() } } else { unfit(asked.clone(), has.to_vec()) })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::types::Action;
+
+    /// Every misfit as "code (setting): message; help".
+    fn judged(card: &OperationCard, settings: &Settings, prompt_chars: usize, references: usize) -> String {
+        let line = |unfit: &Unfit| format!("{} ({}): {unfit}; {}", unfit.code(), unfit.setting().unwrap_or("-"), unfit.help().unwrap_or_default());
+        card.fit(settings, prompt_chars, references).iter().map(line).collect::<Vec<_>>().join("\n")
+    }
+
+    fn card(yaml: &str) -> OperationCard {
+        serde_yaml::from_str(yaml).expect("a card of the test")
+    }
+
+    fn in_book(book: &str, model: &str, action: Action) -> OperationCard {
+        let book = crate::catalog::builtin::book(book).expect("an embedded book");
+        book.cards().remove(model).and_then(|mut card| card.operations.remove(&action)).expect("a card in the book")
+    }
+
+    #[test]
+    fn every_kind_of_misfit_names_its_setting_and_what_there_is() {
+        let card = card(concat!(
+            "prompt-limit: 10\naspects: [auto, \"1:1\", \"4:5\"]\nresolutions: { 1K: { area: 1024 }, 4K: { area: 2880 } }\nqualities: [medium, high]\n",
+            "scales: [2, 4]\nspeeds: [TURBO]\nbackgrounds: [transparent]\nformats: [png, jpeg]\nmax-references: 1",
+        ));
+        let settings = Settings {
+            aspect: Some(Ratio::new(16, 9)),
+            resolution: Some("2K".into()),
+            quality: Some("ultra".into()),
+            speed: Some("SLOW".into()),
+            scale: Some(8),
+            background: Some("transparent".into()),
+            format: Some(ImageFormat::Jpeg),
+            seed: None,
+        };
+        insta::assert_snapshot!(judged(&card, &settings, 12, 3), @"
+        unsupported-aspect (aspect): aspect `16:9` is not offered; it has `auto`, `1:1` and `4:5`
+        unsupported-resolution (resolution): resolution `2K` is not offered; it has `1K` and `4K`
+        unsupported-quality (quality): quality `ultra` is not offered; it has `medium` and `high`
+        unsupported-speed (speed): speed `SLOW` is not offered; it has `TURBO`
+        unsupported-scale (scale): scale `8` is not offered; it has `2` and `4`
+        unsupported-combination (format): format `jpeg` cannot hold a transparent background; ask for `png` or `webp`
+        prompt-too-long (-): the prompt has 12 characters; the model takes at most 10; shorten it by 2 characters
+        too-many-references (-): 3 reference images go along; the model takes at most 1; give fewer pictures under `images`
+        ");
+    }
+
+    #[test]
+    fn what_an_operation_does_not_take_is_said_and_what_a_page_does_not_state_is_accepted() {
+        let settings =
+            Settings { aspect: Some(Ratio::new(7, 5)), resolution: Some("9K".into()), quality: Some("high".into()), ..Settings::default() };
+        insta::assert_snapshot!(judged(&card("aspects: []\nresolutions: {}"), &settings, 0, 0), @"
+        unused-setting (aspect): `aspect: 7:5` is not a setting of this operation; leave `aspect` out here
+        unused-setting (resolution): `resolution: 9K` is not a setting of this operation; leave `resolution` out here
+        unused-setting (quality): `quality: high` is not a setting of this operation; leave `quality` out here
+        ");
+        let silent = OperationCard::default();
+        assert_eq!(silent.fit(&Settings { quality: None, ..settings }, 1_000_000, 99), []);
+    }
+
+    #[test]
+    fn holes_are_found_for_named_and_for_open_aspects() {
+        let card = card(concat!(
+            "aspects: [auto, \"1:1\", \"16:9\"]\nresolutions: { 1K: { area: 1024 }, 2K: { area: 2048 }, 4K: { area: 2880 } }\nholes:\n",
+            "  - { aspects: [\"1:1\"], resolutions: [4K], because: a square is made up to 2K }\n  - { aspects: [auto], resolutions: [2K, 4K] }",
+        ));
+        let asked = |aspect: Option<Ratio>, resolution: &str| Settings { aspect, resolution: Some(resolution.into()), ..Settings::default() };
+        insta::assert_snapshot!(judged(&card, &asked(Some(Ratio::new(1, 1)), "4K"), 0, 0), @"unsupported-combination (aspect): aspect `1:1` is not offered at resolution `4K`: a square is made up to 2K; `1:1` is offered at `1K` and `2K`");
+        insta::assert_snapshot!(judged(&card, &asked(None, "2K"), 0, 0), @"unsupported-combination (resolution): a picture without an aspect is not offered at resolution `2K`; name an aspect, or choose resolution `1K`");
+        assert_eq!(judged(&card, &asked(Some(Ratio::new(16, 9)), "4K"), 0, 0), "");
+    }
+
+    #[test]
+    fn a_shape_longer_than_the_grid_is_refused_lying_and_upright() {
+        let card = card("grid: { max-ratio: \"3:1\" }");
+        for (width, height, misfits) in [(3, 1, 0), (1, 3, 0), (16, 5, 1), (5, 16, 1)] {
+            let settings = Settings { aspect: Some(Ratio::new(width, height)), ..Settings::default() };
+            assert_eq!(card.fit(&settings, 0, 0).len(), misfits, "{width}:{height}");
+        }
+    }
+
+    #[test]
+    fn printed_limits_of_the_studio_hold() {
+        let bad_ratio = Settings { aspect: Some(Ratio::new(16, 9)), ..Settings::default() };
+        assert_eq!(in_book("imagineart-studio", "gpt-image-1.5", Action::Generate).fit(&bad_ratio, 0, 0)[0].code(), "unsupported-aspect");
+        let bad_resolution = Settings { resolution: Some("2K".into()), ..Settings::default() };
+        assert_eq!(in_book("imagineart-studio", "nano-banana", Action::Generate).fit(&bad_resolution, 0, 0)[0].code(), "unsupported-resolution");
+        assert_eq!(in_book("imagineart-studio", "recraft-v4", Action::Generate).fit(&bad_resolution, 0, 0), [], "the page does not say");
+    }
+}

@@ -379,8 +379,10 @@ impl TryFrom<PriceText> for PriceEntry {
         let kind = match (given.next(), given.next()) {
             (Some(kind), None) => kind,
             (None, _) => {
-                return Err("a price needs one of `flat`, `table`, `per-megapixel`, `base-megapixels`, `per-call`, `tokens`; or `certainty: unknown`"
-                    .to_owned());
+                return Err(
+                    "a price needs one of `flat`, `table`, `per-megapixel`, `base-megapixels`, `per-call`, `tokens`; or `certainty: unknown`"
+                        .to_owned(),
+                );
             }
             (Some(_), Some(PriceKind::Unknown)) => return Err("`certainty: unknown` stands alone: a price that is written down is known".to_owned()),
             (Some(_), Some(_)) => {

@@ -173,7 +173,26 @@ impl Grid {
             Some(edge) => (wide * edge / longest, high * edge / longest),
             None => (wide, high),
         };
-        self.within_pixels(self.snapped(wide), self.snapped(high))
+        let exact = matches!(rule, SizeRule::Area(_)).then(|| self.true_to_shape(wide, high, width, height)).flatten();
+        let (wide, high) = exact.unwrap_or_else(|| (self.snapped(wide), self.snapped(high)));
+        self.within_pixels(wide, high)
+    }
+
+    /// Returns the sides nearest to `wide` and `high` that have the shape exactly, if their area is within an eighth.
+    fn true_to_shape(&self, wide: u64, high: u64, width: u64, height: u64) -> Option<(u64, u64)> {
+        let divisor = greatest_common_divisor(width, height);
+        let multiple = u64::from(self.multiple.max(1));
+        let (unit_wide, unit_high) = (width / divisor * multiple, height / divisor * multiple);
+        let wanted = wide * high;
+        let allowed = |sides: &(u64, u64)| self.allows(sides.0, sides.1) && wanted.abs_diff(sides.0 * sides.1) <= wanted / 8;
+        [(wide + unit_wide / 2) / unit_wide, wide / unit_wide].map(|count| (unit_wide * count, unit_high * count)).into_iter().find(allowed)
+    }
+
+    fn allows(&self, wide: u64, high: u64) -> bool {
+        let pixels = wide * high;
+        self.max_edge.is_none_or(|edge| wide.max(high) <= u64::from(edge))
+            && self.max_pixels.is_none_or(|most| pixels <= most)
+            && self.min_pixels.is_none_or(|least| pixels >= least)
     }
 
     /// Rounds to the nearest multiple, at least one.
@@ -208,4 +227,93 @@ fn area_sides(area: u64, width: u64, height: u64) -> (u64, u64) {
         u64::try_from(square.isqrt()).unwrap_or(u64::MAX)
     };
     (side(width, height), side(height, width))
+}
+
+fn greatest_common_divisor(left: u64, right: u64) -> u64 {
+    if right == 0 { left } else { greatest_common_divisor(right, left % right) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn card(yaml: &str) -> OperationCard {
+        serde_yaml::from_str(yaml).expect("a card of the test")
+    }
+
+    fn asked(aspect: Option<&str>, resolution: Option<&str>) -> Settings {
+        let aspect = aspect.map(|text| text.parse().expect("a ratio of the test"));
+        Settings { aspect, resolution: resolution.map(Into::into), ..Settings::default() }
+    }
+
+    #[test]
+    fn a_size_class_keeps_its_area_in_every_shape() {
+        let card = card("resolutions: { 1K: { area: 1024 }, 2K: { area: 2048 }, 4K: { area: 2880 } }\ngrid: { max-edge: 3840, max-pixels: 8294400 }");
+        for (aspect, resolution, size) in [
+            ("1:1", "1K", "1024x1024"),
+            ("4:5", "1K", "896x1120"),
+            ("3:2", "1K", "1248x832"),
+            ("16:9", "2K", "2816x1584"),
+            ("16:9", "4K", "3840x2160"),
+            ("9:16", "4K", "2160x3840"),
+            ("21:9", "1K", "1568x672"),
+        ] {
+            assert_eq!(card.output_size(&asked(Some(aspect), Some(resolution)), None).to_string(), size, "{aspect} at {resolution}");
+        }
+    }
+
+    #[test]
+    fn a_tabled_size_wins_over_the_rule() {
+        let card = card("resolutions: { 1K: { area: 1024 } }\nsizes: { \"3:2@1K\": 1536x1024 }");
+        assert_eq!(card.output_size(&asked(Some("3:2"), Some("1K")), None), PixelSize::new(1536, 1024));
+        assert_eq!(card.output_size(&asked(Some("2:3"), Some("1K")), None), PixelSize::new(832, 1248));
+    }
+
+    #[test]
+    fn an_edit_without_an_aspect_follows_its_input() {
+        let card = card("aspects: [auto]\nresolutions: { 1K: { area: 1024 } }");
+        assert_eq!(card.output_size(&asked(None, Some("1K")), Some(PixelSize::new(3000, 2000))), PixelSize::new(1248, 832));
+        assert_eq!(card.output_size(&asked(None, Some("1K")), None), PixelSize::new(1024, 1024));
+    }
+
+    #[test]
+    fn an_upscale_multiplies_and_a_cut_out_keeps_its_size() {
+        let input = Some(PixelSize::new(1920, 1080));
+        let upscale = card("aspects: []\nresolutions: {}\nscales: [2, 4]");
+        assert_eq!(upscale.output_size(&Settings { scale: Some(2), ..Settings::default() }, input), PixelSize::new(3840, 2160));
+        assert_eq!(card("aspects: []\nresolutions: {}").output_size(&Settings::default(), input), PixelSize::new(1920, 1080));
+    }
+
+    #[test]
+    fn short_side_and_long_side_rules_hold_lying_and_upright() {
+        let card = card("resolutions: { 720p: { short: 720 }, wide: { long: 1536 }, fixed: { exact: 800x600 } }");
+        assert_eq!(card.output_size(&asked(Some("16:9"), Some("720p")), None), PixelSize::new(1280, 720));
+        assert_eq!(card.output_size(&asked(Some("9:16"), Some("720p")), None), PixelSize::new(720, 1280));
+        assert_eq!(card.output_size(&asked(Some("3:2"), Some("wide")), None), PixelSize::new(1536, 1024));
+        assert_eq!(card.output_size(&asked(Some("1:1"), Some("fixed")), None), PixelSize::new(800, 600));
+    }
+
+    #[test]
+    fn a_size_rule_is_exactly_one_key() {
+        for wrong in ["{}", "{ area: 1024, short: 720 }", "{ area: 0 }", "{ square: 1024 }"] {
+            assert!(serde_yaml::from_str::<SizeRule>(wrong).is_err(), "{wrong}");
+        }
+        let written = serde_json::to_string(&SizeRule::Area(1024)).expect("a rule is plain data");
+        assert_eq!(written, r#"{"area":1024}"#);
+    }
+
+    proptest! {
+        #[test]
+        fn every_shape_up_to_the_longest_lands_on_the_grid(width in 1_u32..=90, height in 1_u32..=90, class in 0_usize..3) {
+            prop_assume!(width <= 3 * height && height <= 3 * width);
+            let card = card(concat!("resolutions: { 1K: { area: 1024 }, 2K: { area: 2048 }, 4K: { area: 2880 } }\n",
+                "grid: { multiple: 16, max-edge: 3840, min-pixels: 655360, max-pixels: 8294400, max-ratio: \"3:1\" }"));
+            let settings = Settings { aspect: Some(Ratio::new(width, height)), resolution: Some(["1K", "2K", "4K"][class].into()), ..Settings::default() };
+            let size = card.output_size(&settings, None);
+            prop_assert!(size.width % 16 == 0 && size.height % 16 == 0, "{}", size);
+            prop_assert!(size.width.max(size.height) <= 3840, "{}", size);
+            prop_assert!((655_360..=8_294_400).contains(&size.pixels()), "{}", size);
+        }
+    }
 }

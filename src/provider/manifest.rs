@@ -217,3 +217,85 @@ pub fn builtin(name: &str) -> Option<Manifest> {
 pub fn builtin_names() -> &'static [&'static str] {
     NAMES
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalog::{Aspect, Unfit};
+    use crate::types::{Action, Ratio, Settings};
+
+    #[test]
+    fn every_embedded_manifest_reads_well_and_names_itself() {
+        for name in builtin_names() {
+            let manifest = builtin(name).expect("a name of the list");
+            assert_eq!(&*manifest.id, *name);
+            assert!(!manifest.models.is_empty() && !manifest.hosts.is_empty());
+            assert!(manifest.models.iter().all(|(name, card)| card.id == *name && !card.title.is_empty()));
+        }
+        assert_eq!(builtin("no-such-provider"), None);
+    }
+
+    #[test]
+    fn wire_ids_belong_to_one_model_and_action_each() {
+        let manifest = builtin("kie").expect("an embedded manifest");
+        let mut seen = std::collections::BTreeMap::new();
+        for (name, card) in &manifest.models {
+            for (action, operation) in &card.operations {
+                let wire = operation.wire.clone().unwrap_or_else(|| panic!("{name} {action} has no wire id"));
+                let owner = seen.entry(wire).or_insert(name);
+                assert_eq!(*owner, name);
+            }
+        }
+    }
+
+    #[test]
+    fn gpt_image_2_at_kie_has_its_published_holes() {
+        let manifest = builtin("kie").expect("an embedded manifest");
+        let card = &manifest.models["gpt-image-2"];
+        let hole = |action: Action, aspect: Option<Ratio>, resolution: &str| {
+            let settings = Settings { aspect, resolution: Some(resolution.into()), ..Settings::default() };
+            matches!(card.operations[&action].fit(&settings, 0, 0).as_slice(), [Unfit::Hole { .. }])
+        };
+        for action in [Action::Generate, Action::Edit] {
+            assert!(hole(action, Some(Ratio::new(1, 1)), "4K") && !hole(action, Some(Ratio::new(1, 1)), "2K"));
+            assert!(hole(action, Some(Ratio::new(4, 5)), "2K") && !hole(action, Some(Ratio::new(4, 5)), "1K"));
+            assert!(hole(action, None, "2K") && !hole(action, None, "1K"));
+            assert!(!hole(action, Some(Ratio::new(16, 9)), "4K"));
+        }
+        assert!(hole(Action::Generate, Some(Ratio::new(3, 1)), "2K") && !hole(Action::Edit, Some(Ratio::new(3, 1)), "2K"));
+        assert_eq!(card.operations[&Action::Edit].max_references, Some(15));
+        assert!(card.operations[&Action::Edit].aspects.as_ref().is_some_and(|aspects| aspects.contains(&Aspect::Auto)));
+    }
+
+    #[test]
+    fn models_that_are_about_to_go_say_when_and_what_follows() {
+        let manifest = builtin("openai").expect("an embedded manifest");
+        let card = &manifest.models["gpt-image-1-mini"];
+        assert_eq!((card.shutdown, card.successor.as_deref()), (Some(jiff::civil::date(2026, 12, 1)), Some("gpt-image-2")));
+        assert_eq!(manifest.models["gpt-image-2"].shutdown, None);
+    }
+
+    #[test]
+    fn polling_slows_down_with_age_and_ends() {
+        let curve = builtin("kie").and_then(|manifest| manifest.poll).expect("a curve in the manifest");
+        let wait = |seconds: u64| curve.wait(Duration::from_secs(seconds)).map(|span| span.as_secs());
+        assert_eq!([0, 1, 3, 29, 30, 119, 120, 899, 900].map(wait), [Some(3), Some(2), Some(3), Some(3), Some(8), Some(8), Some(20), Some(20), None]);
+    }
+
+    #[test]
+    fn spans_are_written_as_they_are_read() {
+        for text in ["250ms", "10s", "15m", "24h", "90s", "0ms"] {
+            assert_eq!(text.parse::<Span>().map(|span| span.to_string()), Ok(text.to_owned()));
+        }
+        assert_eq!("3600s".parse::<Span>().map(|span| span.to_string()), Ok("1h".to_owned()));
+        for text in ["10", "s", "10 s", "-1s", "1d", "99999999999999999999s", "9999999999999999h"] {
+            assert!(text.parse::<Span>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_key_that_nothing_reads_is_refused() {
+        let text = MANIFESTS[0].1.replacen("idempotency:", "idempotent:", 1);
+        assert!(Manifest::parse(&text).is_err_and(|error| error.to_string().contains("unknown field `idempotent`")));
+    }
+}
