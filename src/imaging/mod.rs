@@ -5,6 +5,7 @@
 
 pub mod picture;
 pub mod probe;
+pub mod rehearsal;
 pub mod sheet;
 pub mod text;
 pub mod transform;
