@@ -12,6 +12,9 @@ pub mod sqlite;
 pub mod state;
 pub mod workspace;
 
+#[cfg(test)]
+mod contract;
+
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;

@@ -192,3 +192,38 @@ pub struct ScopeTotals {
     /// Held by tries whose outcome nobody knows.
     pub in_doubt: Micros,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::types::FailureClass;
+
+    /// Ledgers of released versions hold exactly this text.
+    #[test]
+    fn the_wire_form_is_what_older_ledgers_hold() {
+        let attempt = AttemptNo(1);
+        let charged = Amount::new(Currency::credits("kie"), Micros::new(73_500_000));
+        let failure = Failure::new(FailureClass::Refused, "moderation_blocked", "no");
+        let records = [
+            Record::Accepted { attempt, task: TaskId::new("t1") },
+            Record::Failed { attempt, failure, charged: Micros::ZERO, refunded: charged.micros },
+            Record::Settled { attempt, charged: charged.micros, refunded: Micros::ZERO, evidence: "balance".into() },
+        ];
+        let wire: Vec<String> = records.iter().map(|record| serde_json::to_string(record).expect("records are plain data")).collect();
+        insta::assert_snapshot!(wire.join("\n"), @r#"
+        {"accepted":{"attempt":1,"task":"t1"}}
+        {"failed":{"attempt":1,"failure":{"class":"refused","code":"moderation_blocked","message":"no","retry_after":null,"billed":"no"},"charged":"0","refunded":"73.5"}}
+        {"settled":{"attempt":1,"charged":"73.5","refunded":"0","evidence":"balance"}}
+        "#);
+        for (text, record) in wire.iter().zip(&records) {
+            assert_eq!(&serde_json::from_str::<Record>(text).expect("own text is read"), record);
+        }
+    }
+
+    #[test]
+    fn a_field_of_a_newer_version_is_passed_over() {
+        let newer = r#"{"accepted":{"attempt":1,"task":"t1","region":"eu"}}"#;
+        let read: Record = serde_json::from_str(newer).expect("unknown fields are ignored");
+        assert_eq!(read, Record::Accepted { attempt: AttemptNo(1), task: TaskId::new("t1") });
+    }
+}

@@ -144,3 +144,135 @@ impl JobState {
 fn of_attempt(attempt: Option<AttemptNo>) -> String {
     attempt.map_or_else(String::new, |attempt| format!(" of attempt {attempt}"))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::types::{BlobRef, Currency, Digest, FailureClass, IdempotencyKey, ImageFormat, ImageInfo, JobId, Micros, PixelSize, TaskId};
+
+    fn artifact() -> Artifact {
+        let info = ImageInfo { format: ImageFormat::Png, size: PixelSize::new(4, 5), alpha: false };
+        Artifact { blob: BlobRef { digest: Digest::of(b"teapot"), len: 6 }, info }
+    }
+
+    fn failure() -> Failure {
+        Failure::new(FailureClass::Failed, "500", "broken")
+    }
+
+    /// Every kind of record, about the try `attempt`.
+    fn records(attempt: u32) -> Vec<Record> {
+        let attempt = AttemptNo(attempt);
+        let price = Amount::new(Currency::Usd, Micros::units(1));
+        let card = super::super::AttemptCard {
+            campaign: "spring".into(),
+            job: JobId::new("hero"),
+            step: "hero".into(),
+            axes: Vec::new(),
+            take: None,
+            provider: "kie".into(),
+            model: "gpt-image-2".into(),
+            operation: "generate".into(),
+            aspect: None,
+            resolution: None,
+            quality: None,
+        };
+        let deadline = Timestamp::from_millis(60_000);
+        let (quoted, reserved, charged) = (price.clone(), price.clone(), price.clone());
+        vec![
+            Record::Intent { card, attempt, idempotency_key: IdempotencyKey::new("k"), quoted, reserved, deadline },
+            Record::Accepted { attempt, task: TaskId::new("t") },
+            Record::Done { attempt, artifact: artifact(), charged, settled: true },
+            Record::Failed { attempt, failure: failure(), charged: Micros::ZERO, refunded: price.micros },
+            Record::InDoubt { attempt, failure: failure() },
+            Record::Settled { attempt, charged: price.micros, refunded: Micros::ZERO, evidence: "balance".into() },
+            Record::Made { job: JobId::new("sheet"), artifact: artifact() },
+        ]
+    }
+
+    /// Every state a job can be in, its last try being 1.
+    fn states() -> Vec<JobState> {
+        let (attempt, reserved) = (AttemptNo(1), Amount::new(Currency::Usd, Micros::units(1)));
+        let at = Timestamp::from_millis(0);
+        vec![
+            JobState::Untried,
+            JobState::Submitting { attempt, reserved: reserved.clone(), deadline: at },
+            JobState::Running { attempt, reserved: reserved.clone(), task: TaskId::new("t"), since: at },
+            JobState::Done { attempt: Some(attempt), artifact: artifact() },
+            JobState::Done { attempt: None, artifact: artifact() },
+            JobState::Failed { attempt, failure: failure() },
+            JobState::InDoubt { attempt, reserved, failure: failure() },
+        ]
+    }
+
+    fn describe(state: &JobState) -> String {
+        match state {
+            JobState::Untried => "untried".to_owned(),
+            JobState::Done { attempt: None, .. } => "made".to_owned(),
+            other => format!("{} {}", other.name(), other.last_attempt()),
+        }
+    }
+
+    #[test]
+    fn every_record_on_every_state() {
+        let mut table = String::new();
+        for state in states() {
+            table.push_str(&format!("{}\n", describe(&state)));
+            for attempt in 0..=3 {
+                for record in records(attempt) {
+                    // Local work has no try, so it is told once.
+                    if record.attempt().is_none() && attempt > 0 {
+                        continue;
+                    }
+                    if let Ok(next) = state.next(&record, Timestamp::from_millis(5)) {
+                        let of = record.attempt().map_or_else(String::new, |attempt| format!(" {attempt}"));
+                        table.push_str(&format!("    {:<11} -> {}\n", format!("{}{of}", record.name()), describe(&next)));
+                    }
+                }
+            }
+        }
+        // Whatever is not in the table is refused.
+        insta::assert_snapshot!(table, @r"
+        untried
+            made        -> made
+            intent 1    -> submitting 1
+        submitting 1
+            accepted 1  -> running 1
+            done 1      -> done 1
+            failed 1    -> failed 1
+            in-doubt 1  -> in doubt 1
+        running 1
+            done 1      -> done 1
+            failed 1    -> failed 1
+            in-doubt 1  -> in doubt 1
+        done 1
+            intent 2    -> submitting 2
+        made
+            made        -> made
+        failed 1
+            intent 2    -> submitting 2
+        in doubt 1
+            accepted 1  -> running 1
+            done 1      -> done 1
+            failed 1    -> failed 1
+            settled 1   -> failed 1
+        ");
+    }
+
+    #[test]
+    fn a_refused_record_is_named() {
+        let running = &states()[2];
+        let refused = running.next(&records(2)[2], Timestamp::from_millis(5)).expect_err("another try");
+        insta::assert_snapshot!(refused, @"a job that is running cannot take the record `done` of attempt 2");
+    }
+
+    #[test]
+    fn what_is_held_follows_the_try_from_state_to_state() {
+        let at = Timestamp::from_millis(5);
+        let mut state = JobState::Untried;
+        for record in [&records(1)[0], &records(1)[4], &records(1)[1]] {
+            state = state.next(record, at).expect("a late acceptance after doubt");
+        }
+        let reserved = Amount::new(Currency::Usd, Micros::units(1));
+        assert_eq!(state, JobState::Running { attempt: AttemptNo(1), reserved, task: TaskId::new("t"), since: at });
+    }
+}

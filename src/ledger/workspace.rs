@@ -76,3 +76,64 @@ fn host() -> String {
     let named = named.or_else(|| std::env::var("HOSTNAME").ok()).or_else(|| std::env::var("COMPUTERNAME").ok());
     named.map(|name| name.trim().to_owned()).filter(|name| !name.is_empty()).unwrap_or_else(|| "an unnamed host".to_owned())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Instant;
+
+    use super::*;
+    use crate::types::{ManualClock, Timestamp};
+
+    fn clock() -> ManualClock {
+        ManualClock::new(Timestamp::from_millis(1_795_340_700_000))
+    }
+
+    fn folder() -> tempfile::TempDir {
+        tempfile::tempdir().expect("a temporary folder can be made")
+    }
+
+    #[test]
+    fn the_second_is_told_at_once_who_the_first_is() {
+        let folder = folder();
+        let held = WorkspaceLock::acquire(folder.path(), "run spring-drop", &clock()).expect("the first takes it");
+        let started = Instant::now();
+        let refused = WorkspaceLock::acquire(folder.path(), "run autumn", &clock()).expect_err("it is held");
+        assert!(started.elapsed() < Duration::from_millis(100), "{:?}", started.elapsed());
+        let told = refused.to_string().replace(&std::process::id().to_string(), "<pid>").replace(&host(), "<host>");
+        insta::assert_snapshot!(told, @"another run holds the workspace: `run spring-drop`, process <pid> on <host>, since 2026-11-22T09:45:00.000Z");
+        drop(held);
+        WorkspaceLock::acquire(folder.path(), "run autumn", &clock()).expect("released on drop");
+    }
+
+    #[test]
+    fn the_note_of_a_dead_holder_locks_nobody_out() {
+        let folder = folder();
+        std::fs::write(folder.path().join("lock"), "`run spring-drop`, process 1 on elsewhere, since 1970").expect("a note is left");
+        let held = WorkspaceLock::acquire(folder.path(), "run autumn", &clock()).expect("nobody holds it");
+        let note = std::fs::read_to_string(folder.path().join("lock")).expect("the note can be read");
+        assert!(note.starts_with("`run autumn`, process ") && !note.contains("elsewhere"), "{note}");
+        drop(held);
+        assert_eq!(std::fs::read_to_string(folder.path().join("lock")).expect("the note can be read"), "");
+    }
+
+    #[test]
+    fn a_holder_that_says_nothing_is_refused_all_the_same_and_in_time() {
+        let folder = folder();
+        let silent = File::create(folder.path().join("lock")).expect("the file can be made");
+        silent.lock().expect("the lock is free");
+        let started = Instant::now();
+        let refused = WorkspaceLock::acquire(folder.path(), "run autumn", &clock()).expect_err("it is held");
+        assert!(started.elapsed() < Duration::from_millis(100), "{:?}", started.elapsed());
+        assert!(matches!(&refused, LedgerError::Locked { holder } if holder.contains("has not said")), "{refused}");
+    }
+
+    #[test]
+    fn a_hostile_note_reaches_no_terminal_as_it_is() {
+        let folder = folder();
+        let mut file = File::create(folder.path().join("lock")).expect("the file can be made");
+        file.lock().expect("the lock is free");
+        file.write_all(b"\x1b[2Jgone\x07").expect("a note is left");
+        let refused = WorkspaceLock::acquire(folder.path(), "run autumn", &clock()).expect_err("it is held");
+        assert_eq!(refused.to_string(), "another run holds the workspace: \u{fffd}[2Jgone\u{fffd}");
+    }
+}

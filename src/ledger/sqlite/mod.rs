@@ -120,3 +120,8 @@ impl Ledger for SqliteLedger {
         read::last_seq(&self.reader())
     }
 }
+
+#[cfg(test)]
+mod speed;
+#[cfg(test)]
+mod tests;
