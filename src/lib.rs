@@ -10,6 +10,7 @@ pub mod imaging;
 pub mod ledger;
 pub mod plan;
 pub mod provider;
+pub mod reporter;
 pub mod spec;
 pub mod steps;
 pub mod store;
