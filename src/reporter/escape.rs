@@ -35,7 +35,7 @@ impl fmt::Display for Line<'_> {
 }
 
 /// Returns whether a character controls the terminal, or changes the order or visibility of the others.
-fn is_harmful(letter: char) -> bool {
+pub(super) fn is_harmful(letter: char) -> bool {
     letter.is_control()
         || matches!(letter, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
 }

@@ -7,6 +7,8 @@ pub mod escape;
 mod fanout;
 mod json;
 mod plain;
+#[cfg(test)]
+mod tests;
 
 pub use escape::{Line, escaped};
 pub use fanout::Fanout;
