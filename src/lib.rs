@@ -6,10 +6,14 @@
 pub mod campaign;
 pub mod catalog;
 pub mod cli;
+pub mod catalog;
+pub mod engine;
+pub mod event;
 pub mod imaging;
 pub mod ledger;
 pub mod plan;
 pub mod provider;
+pub mod reporter;
 pub mod spec;
 pub mod steps;
 pub mod store;
