@@ -5,9 +5,10 @@
 
 pub mod campaign;
 pub mod catalog;
+pub mod cli;
 pub mod ledger;
 pub mod plan;
-pub mod cli;
+pub mod pricing;
 pub mod spec;
 pub mod steps;
 pub mod types;

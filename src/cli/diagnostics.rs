@@ -9,7 +9,7 @@ use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet}
 use serde_json::{Value, json};
 
 use crate::spec::{Place, Sources};
-use crate::types::{Diagnostic, Diagnostics, FieldPath, Severity};
+use crate::types::{Diagnostic, Diagnostics, FieldPath, Severity, visible};
 
 /// Width of an excerpt when the terminal does not tell its own.
 const DEFAULT_WIDTH: usize = 120;
@@ -86,16 +86,16 @@ fn one(diagnostic: &Diagnostic, sources: &Sources, renderer: &Renderer) -> Strin
         Severity::Error => Level::ERROR,
         Severity::Warning => Level::WARNING,
     };
-    let title = level.primary_title(safe(&diagnostic.message)).id(diagnostic.code.0);
+    let title = level.primary_title(visible(&diagnostic.message)).id(diagnostic.code.0);
     let mut primary = Group::with_title(title);
     primary = with_excerpt(primary, sources, &diagnostic.at, &diagnostic.label, AnnotationKind::Primary);
     let mut groups = vec![primary];
     for (at, note) in &diagnostic.related {
-        let group = Group::with_title(Level::NOTE.secondary_title(safe(note)));
+        let group = Group::with_title(Level::NOTE.secondary_title(visible(note)));
         groups.push(with_excerpt(group, sources, at, "", AnnotationKind::Context));
     }
     if let Some(help) = &diagnostic.help {
-        groups.push(Group::with_title(Level::HELP.secondary_title(safe(help))));
+        groups.push(Group::with_title(Level::HELP.secondary_title(visible(help))));
     }
     renderer.render(&groups)
 }
@@ -106,13 +106,13 @@ fn with_excerpt<'a>(group: Group<'a>, sources: &Sources, at: &FieldPath, label: 
     let excerpt = Excerpt::around(&document.text, &place);
     if excerpt.text.is_empty() {
         let (line, column) = sources.position(place.doc, place.start);
-        return group.element(Origin::path(safe(&document.shown)).line(line).char_column(column));
+        return group.element(Origin::path(visible(&document.shown).into_owned()).line(line).char_column(column));
     }
     let mut annotation = kind.span(excerpt.span.clone());
     if !label.is_empty() {
-        annotation = annotation.label(safe(label));
+        annotation = annotation.label(visible(label).into_owned());
     }
-    let snippet = Snippet::source(excerpt.text).line_start(excerpt.line).path(safe(&document.shown)).annotation(annotation);
+    let snippet = Snippet::source(excerpt.text).line_start(excerpt.line).path(visible(&document.shown).into_owned()).annotation(annotation);
     group.element(snippet)
 }
 
@@ -132,30 +132,10 @@ impl Excerpt {
         let end_of_line = text[place.start..].find('\n').map_or(text.len(), |newline| place.start + newline);
         // A place of several lines is shown by its first.
         let end = place.end.min(end_of_line).max(place.start);
-        let before = safe(&text[start..place.start]);
-        let inside = safe(text[place.start..end].trim_end_matches('\r'));
-        let after = safe(text[end..end_of_line].trim_end_matches('\r'));
+        let before = visible(&text[start..place.start]);
+        let inside = visible(text[place.start..end].trim_end_matches('\r'));
+        let after = visible(text[end..end_of_line].trim_end_matches('\r'));
         let span = before.len()..before.len() + inside.len();
         Self { text: format!("{before}{inside}{after}"), line, span }
     }
-}
-
-/// Returns text that is harmless on a terminal: control characters and those that turn the direction of writing are written out.
-pub fn safe(text: &str) -> String {
-    let mut safe = String::with_capacity(text.len());
-    for char in text.chars() {
-        if char == '\t' {
-            safe.push_str("    ");
-        } else if is_harmful(char) {
-            safe.extend(char.escape_unicode());
-        } else {
-            safe.push(char);
-        }
-    }
-    safe
-}
-
-fn is_harmful(char: char) -> bool {
-    char.is_control()
-        || matches!(char, '\u{ad}' | '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
 }
