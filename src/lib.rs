@@ -9,6 +9,7 @@ pub mod cli;
 pub mod ledger;
 pub mod plan;
 pub mod pricing;
+pub mod report;
 pub mod spec;
 pub mod steps;
 pub mod types;
