@@ -9,7 +9,7 @@ use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet}
 use serde_json::{Value, json};
 
 use crate::spec::{Place, Sources};
-use crate::types::{Diagnostic, Diagnostics, FieldPath, Severity};
+use crate::types::{Diagnostic, Diagnostics, FieldPath, Severity, visible};
 
 /// Width of an excerpt when the terminal does not tell its own.
 const DEFAULT_WIDTH: usize = 120;
@@ -86,16 +86,16 @@ fn one(diagnostic: &Diagnostic, sources: &Sources, renderer: &Renderer) -> Strin
         Severity::Error => Level::ERROR,
         Severity::Warning => Level::WARNING,
     };
-    let title = level.primary_title(safe(&diagnostic.message)).id(diagnostic.code.0);
+    let title = level.primary_title(visible(&diagnostic.message)).id(diagnostic.code.0);
     let mut primary = Group::with_title(title);
     primary = with_excerpt(primary, sources, &diagnostic.at, &diagnostic.label, AnnotationKind::Primary);
     let mut groups = vec![primary];
     for (at, note) in &diagnostic.related {
-        let group = Group::with_title(Level::NOTE.secondary_title(safe(note)));
+        let group = Group::with_title(Level::NOTE.secondary_title(visible(note)));
         groups.push(with_excerpt(group, sources, at, "", AnnotationKind::Context));
     }
     if let Some(help) = &diagnostic.help {
-        groups.push(Group::with_title(Level::HELP.secondary_title(safe(help))));
+        groups.push(Group::with_title(Level::HELP.secondary_title(visible(help))));
     }
     without_empty_arrows(&renderer.render(&groups))
 }
@@ -114,14 +114,24 @@ fn with_excerpt<'a>(group: Group<'a>, sources: &Sources, at: &FieldPath, label: 
     // Said here and not left to the excerpt: its columns shift where lines are cut and characters are written out.
     let group = group.element(Origin::path(safe(&document.shown)).line(line).char_column(column));
     let excerpt = Excerpt::around(&document.text, &place);
+<<<<<<< HEAD
     if excerpt.text.trim().is_empty() {
         return group;
+=======
+    if excerpt.text.is_empty() {
+        let (line, column) = sources.position(place.doc, place.start);
+        return group.element(Origin::path(visible(&document.shown).into_owned()).line(line).char_column(column));
+>>>>>>> part-f
     }
     let mut annotation = kind.span(excerpt.span.clone());
     if !label.is_empty() {
-        annotation = annotation.label(safe(label));
+        annotation = annotation.label(visible(label).into_owned());
     }
+<<<<<<< HEAD
     let snippet = Snippet::source(excerpt.text).line_start(line).annotation(annotation);
+=======
+    let snippet = Snippet::source(excerpt.text).line_start(excerpt.line).path(visible(&document.shown).into_owned()).annotation(annotation);
+>>>>>>> part-f
     group.element(snippet)
 }
 
@@ -137,6 +147,7 @@ impl Excerpt {
         let before = text.get(..place.start).unwrap_or("");
         let before = before.rsplit('\n').next().unwrap_or("");
         // A place of several lines is shown by its first.
+<<<<<<< HEAD
         let from = text.get(place.start..).unwrap_or("").split('\n').next().unwrap_or("").trim_end_matches('\r');
         let inside = from.get(..place.end - place.start).unwrap_or(from);
         let after = from.get(inside.len()..).unwrap_or("");
@@ -145,6 +156,12 @@ impl Excerpt {
             None => safe(before),
         };
         let inside = cut(inside, 2 * MAX_BESIDE);
+=======
+        let end = place.end.min(end_of_line).max(place.start);
+        let before = visible(&text[start..place.start]);
+        let inside = visible(text[place.start..end].trim_end_matches('\r'));
+        let after = visible(text[end..end_of_line].trim_end_matches('\r'));
+>>>>>>> part-f
         let span = before.len()..before.len() + inside.len();
         Self { text: format!("{before}{inside}{}", cut(after, MAX_BESIDE)), span }
     }
@@ -157,6 +174,7 @@ fn cut(text: &str, most: usize) -> String {
         None => safe(text),
     }
 }
+<<<<<<< HEAD
 
 /// Returns text that is harmless on a terminal: control characters and those that turn the direction of writing are written out.
 pub fn safe(text: &str) -> String {
@@ -420,3 +438,5 @@ mod tests {
         }
     }
 }
+=======
+>>>>>>> part-f

@@ -1,0 +1,77 @@
+//! `costs-summary.csv`: what this campaign paid by step, by model and by axis value, and in all.
+//!
+//! In: [`RunReport`]. Out: CSV, one row a group and currency. Never: two currencies in one row.
+
+use super::run_report::{RunReport, Spending};
+use super::spreadsheet::neutral;
+use super::{ReportError, ReportFile, ReportWriter};
+
+/// Name of the file.
+const FILE: &str = "costs-summary.csv";
+
+/// Its columns.
+const COLUMNS: [&str; 11] = ["by", "name", "value", "attempts", "pictures", "quoted", "charged", "refunded", "in_doubt", "reserved", "currency"];
+
+/// Writes `costs-summary.csv`.
+#[derive(Debug, Clone, Copy)]
+pub struct CostsSummary;
+
+impl ReportWriter for CostsSummary {
+    fn render(&self, report: &RunReport<'_>) -> Result<Vec<ReportFile>, ReportError> {
+        let failed = |source| ReportError::Csv { file: FILE, source };
+        let mut writer = csv::Writer::from_writer(Vec::new());
+        writer.write_record(COLUMNS).map_err(failed)?;
+        for group in &report.groups {
+            for spending in &group.spending {
+                writer.write_record(cells(group.by, &group.name, &group.value, spending)).map_err(failed)?;
+            }
+        }
+        for spending in report.spending.iter().filter(|spending| spending.attempts > 0) {
+            writer.write_record(cells("total", "", "", spending)).map_err(failed)?;
+        }
+        let bytes = writer.into_inner().map_err(|error| failed(error.into_error().into()))?;
+        Ok(vec![ReportFile::new(FILE, bytes)])
+    }
+}
+
+fn cells(by: &str, name: &str, value: &str, spending: &Spending) -> [String; 11] {
+    let text = |text: &str| neutral(text).into_owned();
+    [
+        by.to_owned(),
+        text(name),
+        text(value),
+        spending.attempts.to_string(),
+        spending.pictures.to_string(),
+        spending.quoted.to_string(),
+        spending.charged.to_string(),
+        spending.refunded.to_string(),
+        spending.in_doubt.to_string(),
+        spending.reserved.to_string(),
+        text(&spending.currency.to_string()),
+    ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::sample;
+
+    #[test]
+    fn money_is_told_by_step_model_and_axis_value() {
+        let ran = sample::ran();
+        let report = RunReport::new(&ran.plan, &ran.history, &ran.attempts, &ran.quotes, None).expect("small sums");
+        let files = CostsSummary.render(&report).expect("plain cells");
+        insta::assert_snapshot!(String::from_utf8_lossy(&files[0].bytes), @r"
+        by,name,value,attempts,pictures,quoted,charged,refunded,in_doubt,reserved,currency
+        step,hero,,3,1,18,6,12,0,0,credits:kie
+        step,surface,,3,2,18,12,0,6,0,credits:kie
+        model,gpt-image-2,,6,3,36,18,12,6,0,credits:kie
+        axis,sku,teapot,5,3,30,18,6,6,0,credits:kie
+        axis,sku,mug,1,0,6,0,6,0,0,credits:kie
+        axis,surface,travertine,1,1,6,6,0,0,0,credits:kie
+        axis,surface,oak,1,1,6,6,0,0,0,credits:kie
+        axis,surface,linen,1,0,6,0,0,6,0,credits:kie
+        total,,,6,3,36,18,12,6,0,credits:kie
+        ");
+    }
+}
