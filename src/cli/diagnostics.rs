@@ -9,6 +9,7 @@ use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet}
 use serde_json::{Value, json};
 
 use crate::spec::{Place, Sources};
+use crate::types::diagnostic::counted;
 use crate::types::{Diagnostic, Diagnostics, FieldPath, Severity, visible};
 
 /// Width of an excerpt when the terminal does not tell its own.
@@ -31,6 +32,16 @@ pub fn render(diagnostics: &Diagnostics, sources: &Sources, color: bool, width: 
         text.push('\n');
     }
     text
+}
+
+/// Returns "2 mistakes and 1 warning".
+pub fn counted_words(diagnostics: &Diagnostics) -> String {
+    let errors = diagnostics.iter().filter(|diagnostic| diagnostic.severity == Severity::Error).count();
+    match (errors, diagnostics.len() - errors) {
+        (errors, 0) => counted(errors, "mistake"),
+        (0, warnings) => counted(warnings, "warning"),
+        (errors, warnings) => format!("{} and {}", counted(errors, "mistake"), counted(warnings, "warning")),
+    }
 }
 
 /// Returns all diagnostics as JSON, in the order of [`render`].
@@ -86,16 +97,16 @@ fn one(diagnostic: &Diagnostic, sources: &Sources, renderer: &Renderer) -> Strin
         Severity::Error => Level::ERROR,
         Severity::Warning => Level::WARNING,
     };
-    let title = level.primary_title(visible(&diagnostic.message)).id(diagnostic.code.0);
+    let title = level.primary_title(safe(&diagnostic.message)).id(diagnostic.code.0);
     let mut primary = Group::with_title(title);
     primary = with_excerpt(primary, sources, &diagnostic.at, &diagnostic.label, AnnotationKind::Primary);
     let mut groups = vec![primary];
     for (at, note) in &diagnostic.related {
-        let group = Group::with_title(Level::NOTE.secondary_title(visible(note)));
+        let group = Group::with_title(Level::NOTE.secondary_title(safe(note)));
         groups.push(with_excerpt(group, sources, at, "", AnnotationKind::Context));
     }
     if let Some(help) = &diagnostic.help {
-        groups.push(Group::with_title(Level::HELP.secondary_title(visible(help))));
+        groups.push(Group::with_title(Level::HELP.secondary_title(safe(help))));
     }
     without_empty_arrows(&renderer.render(&groups))
 }
@@ -114,24 +125,14 @@ fn with_excerpt<'a>(group: Group<'a>, sources: &Sources, at: &FieldPath, label: 
     // Said here and not left to the excerpt: its columns shift where lines are cut and characters are written out.
     let group = group.element(Origin::path(safe(&document.shown)).line(line).char_column(column));
     let excerpt = Excerpt::around(&document.text, &place);
-<<<<<<< HEAD
     if excerpt.text.trim().is_empty() {
         return group;
-=======
-    if excerpt.text.is_empty() {
-        let (line, column) = sources.position(place.doc, place.start);
-        return group.element(Origin::path(visible(&document.shown).into_owned()).line(line).char_column(column));
->>>>>>> part-f
     }
     let mut annotation = kind.span(excerpt.span.clone());
     if !label.is_empty() {
-        annotation = annotation.label(visible(label).into_owned());
+        annotation = annotation.label(safe(label));
     }
-<<<<<<< HEAD
     let snippet = Snippet::source(excerpt.text).line_start(line).annotation(annotation);
-=======
-    let snippet = Snippet::source(excerpt.text).line_start(excerpt.line).path(visible(&document.shown).into_owned()).annotation(annotation);
->>>>>>> part-f
     group.element(snippet)
 }
 
@@ -147,7 +148,6 @@ impl Excerpt {
         let before = text.get(..place.start).unwrap_or("");
         let before = before.rsplit('\n').next().unwrap_or("");
         // A place of several lines is shown by its first.
-<<<<<<< HEAD
         let from = text.get(place.start..).unwrap_or("").split('\n').next().unwrap_or("").trim_end_matches('\r');
         let inside = from.get(..place.end - place.start).unwrap_or(from);
         let after = from.get(inside.len()..).unwrap_or("");
@@ -156,12 +156,6 @@ impl Excerpt {
             None => safe(before),
         };
         let inside = cut(inside, 2 * MAX_BESIDE);
-=======
-        let end = place.end.min(end_of_line).max(place.start);
-        let before = visible(&text[start..place.start]);
-        let inside = visible(text[place.start..end].trim_end_matches('\r'));
-        let after = visible(text[end..end_of_line].trim_end_matches('\r'));
->>>>>>> part-f
         let span = before.len()..before.len() + inside.len();
         Self { text: format!("{before}{inside}{}", cut(after, MAX_BESIDE)), span }
     }
@@ -174,26 +168,9 @@ fn cut(text: &str, most: usize) -> String {
         None => safe(text),
     }
 }
-<<<<<<< HEAD
 
-/// Returns text that is harmless on a terminal: control characters and those that turn the direction of writing are written out.
-pub fn safe(text: &str) -> String {
-    let mut safe = String::with_capacity(text.len());
-    for char in text.chars() {
-        if char == '\t' {
-            safe.push_str("    ");
-        } else if is_harmful(char) {
-            safe.extend(char.escape_unicode());
-        } else {
-            safe.push(char);
-        }
-    }
-    safe
-}
-
-fn is_harmful(char: char) -> bool {
-    char.is_control()
-        || matches!(char, '\u{ad}' | '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
+fn safe(text: &str) -> String {
+    visible(text).into_owned()
 }
 
 #[cfg(test)]
@@ -377,7 +354,7 @@ mod tests {
     #[test]
     fn nothing_from_a_file_reaches_the_terminal_raw() {
         let shown = refused(&CAMPAIGN.replace("axes:", "\u{202e}evil\u{7}\u{200b}: \"x\"\naxes:").replace("hero:\n", "hero\u{9b}31m:\n"), ROWS);
-        let harmful: Vec<char> = shown.chars().filter(|char| is_harmful(*char) && *char != '\n').collect();
+        let harmful: Vec<char> = shown.chars().filter(|char| *char != '\n' && visible(&char.to_string()) != char.to_string()).collect();
         assert_eq!(harmful, [], "{shown}");
         assert!(shown.contains("\\u{202e}evil"), "{shown}");
     }
@@ -438,5 +415,3 @@ mod tests {
         }
     }
 }
-=======
->>>>>>> part-f
