@@ -9,6 +9,7 @@ pub mod cli;
 pub mod imaging;
 pub mod ledger;
 pub mod plan;
+pub mod pricing;
 pub mod provider;
 pub mod spec;
 pub mod steps;

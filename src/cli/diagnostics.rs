@@ -9,7 +9,7 @@ use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet}
 use serde_json::{Value, json};
 
 use crate::spec::{Place, Sources};
-use crate::types::{Diagnostic, Diagnostics, FieldPath, Severity};
+use crate::types::{Diagnostic, Diagnostics, FieldPath, Severity, visible};
 
 /// Width of an excerpt when the terminal does not tell its own.
 const DEFAULT_WIDTH: usize = 120;
@@ -158,24 +158,8 @@ fn cut(text: &str, most: usize) -> String {
     }
 }
 
-/// Returns text that is harmless on a terminal: control characters and those that turn the direction of writing are written out.
-pub fn safe(text: &str) -> String {
-    let mut safe = String::with_capacity(text.len());
-    for char in text.chars() {
-        if char == '\t' {
-            safe.push_str("    ");
-        } else if is_harmful(char) {
-            safe.extend(char.escape_unicode());
-        } else {
-            safe.push(char);
-        }
-    }
-    safe
-}
-
-fn is_harmful(char: char) -> bool {
-    char.is_control()
-        || matches!(char, '\u{ad}' | '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
+fn safe(text: &str) -> String {
+    visible(text).into_owned()
 }
 
 #[cfg(test)]
@@ -359,7 +343,7 @@ mod tests {
     #[test]
     fn nothing_from_a_file_reaches_the_terminal_raw() {
         let shown = refused(&CAMPAIGN.replace("axes:", "\u{202e}evil\u{7}\u{200b}: \"x\"\naxes:").replace("hero:\n", "hero\u{9b}31m:\n"), ROWS);
-        let harmful: Vec<char> = shown.chars().filter(|char| is_harmful(*char) && *char != '\n').collect();
+        let harmful: Vec<char> = shown.chars().filter(|char| *char != '\n' && visible(&char.to_string()) != char.to_string()).collect();
         assert_eq!(harmful, [], "{shown}");
         assert!(shown.contains("\\u{202e}evil"), "{shown}");
     }

@@ -6,6 +6,7 @@
 pub mod amount;
 pub mod diagnostic;
 pub mod digest;
+pub mod escape;
 pub mod failure;
 pub mod ids;
 pub mod operation;
@@ -17,6 +18,7 @@ pub mod time;
 pub use amount::{Amount, Currency, Micros, MoneyError};
 pub use diagnostic::{Code, Diagnostic, Diagnostics, DocId, FieldPath, Segment, Severity};
 pub use digest::{Digest, Fields, JobKey};
+pub use escape::visible;
 pub use failure::{Billed, Failure, FailureClass};
 pub use ids::{AttemptNo, IdempotencyKey, JobId, RunId, TaskId};
 pub use operation::{Action, InputRole, LocalAction, Operation, Paid, Settings};

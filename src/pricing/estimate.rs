@@ -1,0 +1,497 @@
+//! Floor, expected and ceiling of what is left to do, per step and in total.
+//!
+//! - floor: every outstanding paid job at one try;
+//! - ceiling: the most this run can spend: all tries at the highest price of the book, or the caps, whichever is lower;
+//! - expected: the floor times the campaign's iteration factor, a forecast over runs until everyone is content.
+//!
+//! In: plan, worklist, quotes, budget, what the ledger already counts. Out: [`Estimate`].
+//! Never: a float; an unpriced job counted as 0; a total that looks surer than its least sure part.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::breakdown::{by_axis, by_model};
+use super::quote::{BookFacts, JobQuote, Quotes};
+use super::sum::Sum;
+use crate::campaign::Budget;
+use crate::catalog::{Certainty, Unpriced};
+use crate::plan::{JobIx, Plan, PlannedStep, Work, Worklist};
+use crate::types::{JobId, Micros, MoneyError};
+
+pub use super::breakdown::{AxisLines, GroupLine};
+
+/// Most jobs that a note names.
+const MOST_NAMED: usize = 5;
+
+/// Millionths in a factor of 1.
+const FACTOR_ONE: i64 = 1_000_000;
+
+/// What the ledger already counts under each cap: spent, reserved and in doubt.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Committed {
+    /// Under the campaign's cap.
+    pub campaign: Micros,
+    /// Under the profile's cap.
+    pub profile: Micros,
+    /// Under the caps of steps, by name.
+    pub steps: BTreeMap<Arc<str>, Micros>,
+}
+
+/// What a cap guards.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum CapOf {
+    /// The whole campaign, over all its runs.
+    Campaign,
+    /// The profile, over all its runs.
+    Profile,
+    /// One step, over all runs.
+    Step(Arc<str>),
+}
+
+/// A cap and what is already committed under it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CapLine {
+    /// What it guards.
+    pub of: CapOf,
+    /// The most that may ever be committed.
+    pub limit: Micros,
+    /// What already is.
+    pub committed: Micros,
+}
+
+impl CapLine {
+    /// Returns what may still be committed; never below 0.
+    pub fn room(&self) -> Micros {
+        self.limit.checked_sub(self.committed).unwrap_or(Micros::ZERO).max(Micros::ZERO)
+    }
+}
+
+/// How many jobs have which work.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[allow(missing_docs)]
+pub struct Counts {
+    pub new: usize,
+    pub changed: usize,
+    pub lost: usize,
+    pub again: usize,
+    pub resumed: usize,
+    pub reused: usize,
+    pub twin: usize,
+    pub in_doubt: usize,
+    pub excluded: usize,
+}
+
+impl Counts {
+    /// Counts one job.
+    pub fn add(&mut self, work: Work) {
+        *match work {
+            Work::New => &mut self.new,
+            Work::Changed { .. } => &mut self.changed,
+            Work::Lost => &mut self.lost,
+            Work::Again => &mut self.again,
+            Work::Resumed => &mut self.resumed,
+            Work::Reused => &mut self.reused,
+            Work::Twin => &mut self.twin,
+            Work::InDoubt => &mut self.in_doubt,
+            Work::Excluded => &mut self.excluded,
+        } += 1;
+    }
+
+    /// Returns how many jobs are selected: all but the excluded.
+    pub fn jobs(&self) -> usize {
+        self.outstanding() + self.resumed + self.reused + self.twin + self.in_doubt
+    }
+
+    /// Returns how many need a new try.
+    pub fn outstanding(&self) -> usize {
+        self.new + self.changed + self.lost + self.again
+    }
+
+    /// Adds the counts of another group.
+    pub fn and(&mut self, other: &Self) {
+        self.new += other.new;
+        self.changed += other.changed;
+        self.lost += other.lost;
+        self.again += other.again;
+        self.resumed += other.resumed;
+        self.reused += other.reused;
+        self.twin += other.twin;
+        self.in_doubt += other.in_doubt;
+        self.excluded += other.excluded;
+    }
+}
+
+/// The price of one try in a step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unit {
+    /// Local and free.
+    Free,
+    /// The lowest and the highest price of its jobs, and the least certainty; `Unknown` when some have no price.
+    Priced {
+        /// Of the cheapest job.
+        low: Micros,
+        /// Of the dearest job.
+        high: Micros,
+        /// Of the least sure job.
+        certainty: Certainty,
+    },
+    /// No job has a price.
+    Unpriced,
+}
+
+/// What bounds the ceiling.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CeilingBy {
+    /// Every outstanding job at all its tries.
+    Attempts(u32),
+    /// What is left under this cap.
+    Cap(CapOf),
+    /// What is left under the caps of some steps, and all tries of the others.
+    StepCaps(u32),
+}
+
+/// One step of the estimate.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StepLine {
+    /// Its place in [`Plan::steps`].
+    pub step: usize,
+    /// Name.
+    pub name: Arc<str>,
+    /// Kind as written in YAML.
+    pub kind: &'static str,
+    /// Model of a paid step.
+    pub model: Option<Arc<str>>,
+    /// Jobs by work.
+    pub counts: Counts,
+    /// Price of one try.
+    pub unit: Unit,
+    /// Every outstanding job at one try.
+    pub floor: Sum,
+    /// Its part of the expected total.
+    pub expected: Sum,
+    /// The most that this run can spend on it.
+    pub ceiling: Sum,
+    /// Whether its own cap bounds the ceiling.
+    pub capped: bool,
+    /// What its reused pictures would cost at one try.
+    pub saved: Sum,
+}
+
+/// The sums over all steps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Totals {
+    /// Jobs by work.
+    pub counts: Counts,
+    /// Sum of the lines' floors.
+    pub floor: Sum,
+    /// Sum of the lines' expected.
+    pub expected: Sum,
+    /// Sum of the lines' ceilings, or what is left under a cap.
+    pub ceiling: Sum,
+    /// Sum of what the lines save.
+    pub saved: Sum,
+}
+
+/// The pictures that a campaign is made for.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Finals {
+    /// How many selected jobs the final steps have.
+    pub count: usize,
+    /// The steps whose pictures no other step takes.
+    pub steps: Vec<Arc<str>>,
+    /// Floor for each, rounded up to the millionth; `None` without finals.
+    pub floor_each: Option<Sum>,
+    /// Expected for each, rounded up to the millionth; `None` without finals.
+    pub expected_each: Option<Sum>,
+}
+
+/// The first few of some jobs, and how many there are.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct NamedJobs {
+    /// Addresses of the first few.
+    pub first: Vec<JobId>,
+    /// How many there are.
+    pub count: usize,
+}
+
+impl NamedJobs {
+    /// Takes one more job.
+    pub fn push(&mut self, plan: &Plan, ix: JobIx) {
+        if self.first.len() < MOST_NAMED {
+            self.first.push(plan.id(ix));
+        }
+        self.count += 1;
+    }
+
+    /// Returns "`a`, `b` and 3 more".
+    pub fn listed(&self) -> String {
+        let named: Vec<String> = self.first.iter().map(|id| format!("`{id}`")).collect();
+        match (self.count - self.first.len(), named.as_slice()) {
+            (0, [first @ .., last]) if !first.is_empty() => format!("{} and {last}", first.join(", ")),
+            (0, named) => named.join(", "),
+            (more, named) => format!("{} and {more} more", named.join(", ")),
+        }
+    }
+}
+
+/// Outstanding jobs without a price, and why.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UnpricedJobs {
+    /// What the book lacks.
+    pub reason: Unpriced,
+    /// Which jobs.
+    pub jobs: NamedJobs,
+}
+
+/// What a plan will cost.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Estimate {
+    /// The book behind the prices.
+    pub book: BookFacts,
+    /// Paid tries that a job may use in this run.
+    pub attempts: u32,
+    /// One line a step, in the plan's order.
+    pub lines: Vec<StepLine>,
+    /// Sums over the lines.
+    pub totals: Totals,
+    /// The iteration factor as the author called it, in millionths; without one, expected is the floor.
+    pub factor: Option<(String, Micros)>,
+    /// What bounds the ceiling.
+    pub ceiling_by: CeilingBy,
+    /// The caps that the plan stands under.
+    pub caps: Vec<CapLine>,
+    /// What one final picture costs.
+    pub finals: Finals,
+    /// Jobs and floor by axis and value.
+    pub by_axis: Vec<AxisLines>,
+    /// Jobs and floor by model.
+    pub by_model: Vec<GroupLine>,
+    /// Outstanding jobs without a price.
+    pub unpriced: Vec<UnpricedJobs>,
+    /// Paid jobs whose outcome nobody knows.
+    pub in_doubt: NamedJobs,
+}
+
+impl Estimate {
+    /// Returns a sum of the book's currency in USD; `None` if the book states no rate.
+    pub fn usd(&self, sum: Sum) -> Option<Sum> {
+        let micros = self.book.usd(&self.book.amount(sum.micros))?;
+        Some(Sum { micros, certainty: sum.certainty })
+    }
+
+    /// Returns the cap that guards `of`.
+    pub fn cap(&self, of: &CapOf) -> Option<&CapLine> {
+        self.caps.iter().find(|cap| cap.of == *of)
+    }
+}
+
+/// Adds up what is left to do.
+///
+/// `attempts` are the paid tries that a job may use in this run; `committed` is what the ledger already counts under the caps.
+///
+/// # Errors
+/// [`MoneyError::Overflow`] if a sum does not fit (over 9.2 trillion units).
+pub fn estimate(
+    plan: &Plan,
+    worklist: &Worklist,
+    quotes: &Quotes,
+    budget: &Budget,
+    attempts: u32,
+    committed: &Committed,
+) -> Result<Estimate, MoneyError> {
+    let caps = caps(plan, budget, committed);
+    let mut lines = Vec::with_capacity(plan.steps.len());
+    for (place, step) in plan.steps.iter().enumerate() {
+        let cap = caps.iter().find(|cap| matches!(&cap.of, CapOf::Step(name) if *name == step.name));
+        lines.push(line(place, step, worklist, quotes, attempts, cap)?);
+    }
+    spread_expected(&mut lines, budget.iteration.as_ref().map(|(_, factor)| *factor))?;
+    let mut totals = Totals::default();
+    for line in &lines {
+        totals.counts.and(&line.counts);
+        totals.floor = totals.floor.and(line.floor)?;
+        totals.expected = totals.expected.and(line.expected)?;
+        totals.ceiling = totals.ceiling.and(line.ceiling)?;
+        totals.saved = totals.saved.and(line.saved)?;
+    }
+    let ceiling_by = bound_by_caps(&mut totals.ceiling, &lines, &caps, attempts);
+    let (unpriced, in_doubt) = notable(plan, worklist, quotes);
+    Ok(Estimate {
+        book: quotes.book().clone(),
+        attempts,
+        finals: finals(plan, worklist, &totals)?,
+        by_axis: by_axis(plan, worklist, quotes)?,
+        by_model: by_model(plan, worklist, quotes)?,
+        lines,
+        totals,
+        factor: budget.iteration.clone(),
+        ceiling_by,
+        caps,
+        unpriced,
+        in_doubt,
+    })
+}
+
+fn caps(plan: &Plan, budget: &Budget, committed: &Committed) -> Vec<CapLine> {
+    let campaign = budget.cap.map(|limit| CapLine { of: CapOf::Campaign, limit, committed: committed.campaign });
+    let profile = budget.profile_cap.map(|limit| CapLine { of: CapOf::Profile, limit, committed: committed.profile });
+    let steps = budget.steps.iter().filter(|(name, _)| plan.steps.iter().any(|step| step.name == *name)).map(|(name, limit)| {
+        let committed = committed.steps.get(name).copied().unwrap_or(Micros::ZERO);
+        CapLine { of: CapOf::Step(Arc::clone(name)), limit: *limit, committed }
+    });
+    campaign.into_iter().chain(profile).chain(steps).collect()
+}
+
+/// How often each distinct quote of a step occurs: a step of 100,000 jobs has a handful.
+#[derive(Default, Clone, Copy)]
+struct Uses {
+    selected: u64,
+    outstanding: u64,
+    reused: u64,
+}
+
+fn line(
+    place: usize,
+    step: &PlannedStep,
+    worklist: &Worklist,
+    quotes: &Quotes,
+    attempts: u32,
+    cap: Option<&CapLine>,
+) -> Result<StepLine, MoneyError> {
+    let mut counts = Counts::default();
+    let mut uses: BTreeMap<usize, Uses> = BTreeMap::new();
+    for ix in step.jobs.clone().map(JobIx) {
+        let work = worklist.work(ix);
+        counts.add(work);
+        if let (Some(quote), true) = (quotes.place(ix), work != Work::Excluded) {
+            let uses = uses.entry(quote).or_default();
+            uses.selected += 1;
+            uses.outstanding += u64::from(work.is_outstanding());
+            uses.reused += u64::from(work == Work::Reused);
+        }
+    }
+    let (mut floor, mut ceiling, mut saved) = (Sum::default(), Sum::default(), Sum::default());
+    for (place, uses) in &uses {
+        match &quotes.distinct()[*place] {
+            JobQuote::Priced(quote) => {
+                if uses.outstanding > 0 {
+                    floor = floor.plus(quote.amount.micros, uses.outstanding, quote.certainty)?;
+                    ceiling = ceiling.plus(quote.highest, uses.outstanding.saturating_mul(u64::from(attempts)), quote.certainty)?;
+                }
+                if uses.reused > 0 {
+                    saved = saved.plus(quote.amount.micros, uses.reused, quote.certainty)?;
+                }
+            }
+            JobQuote::Unpriced(_) => {
+                if uses.outstanding > 0 {
+                    (floor, ceiling) = (floor.and_unknown(), ceiling.and_unknown());
+                }
+                if uses.reused > 0 {
+                    saved = saved.and_unknown();
+                }
+            }
+        }
+    }
+    let capped = cap.is_some_and(|cap| ceiling.certainty != Certainty::Unknown && cap.room() < ceiling.micros);
+    if let (Some(cap), true) = (cap, capped) {
+        ceiling = Sum::exact(cap.room());
+    }
+    let unit = unit(step, quotes, uses.keys().copied());
+    let (name, model) = (Arc::clone(&step.name), step.model.clone());
+    Ok(StepLine { step: place, name, kind: step.kind, model, counts, unit, floor, expected: floor, ceiling, capped, saved })
+}
+
+fn unit(step: &PlannedStep, quotes: &Quotes, used: impl Iterator<Item = usize>) -> Unit {
+    let mut unit = None;
+    let mut unpriced = false;
+    for place in used {
+        let quote = match &quotes.distinct()[place] {
+            JobQuote::Priced(quote) => quote,
+            JobQuote::Unpriced(_) => {
+                unpriced = true;
+                continue;
+            }
+        };
+        let price = quote.amount.micros;
+        let (low, high, certainty) = unit.unwrap_or((price, price, quote.certainty));
+        unit = Some((low.min(price), high.max(price), certainty.max(quote.certainty)));
+    }
+    match unit {
+        Some((low, high, _)) if unpriced => Unit::Priced { low, high, certainty: Certainty::Unknown },
+        Some((low, high, certainty)) => Unit::Priced { low, high, certainty },
+        None if unpriced => Unit::Unpriced,
+        // A paid step of which nothing is selected has no price to show, which is not the same as free; it costs this run nothing either way.
+        None if step.action.is_some() => Unit::Priced { low: Micros::ZERO, high: Micros::ZERO, certainty: Certainty::Exact },
+        None => Unit::Free,
+    }
+}
+
+/// Gives each line its part of `floor x factor`, which is rounded up once: the parts sum to the total.
+fn spread_expected(lines: &mut [StepLine], factor: Option<Micros>) -> Result<(), MoneyError> {
+    let Some(factor) = factor else { return Ok(()) };
+    let (mut floor, mut expected) = (Micros::ZERO, Micros::ZERO);
+    for line in lines {
+        floor = floor.checked_add(line.floor.micros)?;
+        let until_here = floor.mul_ratio_ceil(factor.get(), FACTOR_ONE)?;
+        line.expected = Sum { micros: until_here.checked_sub(expected)?, certainty: line.floor.certainty };
+        expected = until_here;
+    }
+    Ok(())
+}
+
+/// Lowers the ceiling to what the caps leave, and says what bounds it.
+fn bound_by_caps(ceiling: &mut Sum, lines: &[StepLine], caps: &[CapLine], attempts: u32) -> CeilingBy {
+    let whole = caps.iter().filter(|cap| !matches!(cap.of, CapOf::Step(_)));
+    let tightest = whole.min_by_key(|cap| cap.room());
+    match tightest.filter(|cap| ceiling.certainty != Certainty::Unknown && cap.room() < ceiling.micros) {
+        Some(cap) => {
+            *ceiling = Sum::exact(cap.room());
+            CeilingBy::Cap(cap.of.clone())
+        }
+        None if lines.iter().any(|line| line.capped) => CeilingBy::StepCaps(attempts),
+        None => CeilingBy::Attempts(attempts),
+    }
+}
+
+fn finals(plan: &Plan, worklist: &Worklist, totals: &Totals) -> Result<Finals, MoneyError> {
+    let mut finals = Finals::default();
+    for step in plan.steps.iter().filter(|step| step.is_final) {
+        let selected = step.jobs.clone().filter(|ix| worklist.work(JobIx(*ix)) != Work::Excluded).count();
+        if selected > 0 {
+            finals.count += selected;
+            finals.steps.push(Arc::clone(&step.name));
+        }
+    }
+    let count = i64::try_from(finals.count).map_err(|_| MoneyError::Overflow)?;
+    if count > 0 {
+        let each = |sum: Sum| Ok::<_, MoneyError>(Sum { micros: sum.micros.mul_ratio_ceil(1, count)?, ..sum });
+        finals.floor_each = Some(each(totals.floor)?);
+        finals.expected_each = Some(each(totals.expected)?);
+    }
+    Ok(finals)
+}
+
+/// Finds the jobs that a person must hear of by name.
+fn notable(plan: &Plan, worklist: &Worklist, quotes: &Quotes) -> (Vec<UnpricedJobs>, NamedJobs) {
+    let mut unpriced: Vec<UnpricedJobs> = Vec::new();
+    let mut in_doubt = NamedJobs::default();
+    for (ix, work) in worklist.iter() {
+        if work == Work::InDoubt {
+            in_doubt.push(plan, ix);
+        }
+        if !work.is_outstanding() {
+            continue;
+        }
+        if let Some(JobQuote::Unpriced(reason)) = quotes.of(ix) {
+            match unpriced.iter_mut().find(|group| group.reason == *reason) {
+                Some(group) => group.jobs.push(plan, ix),
+                None => {
+                    let mut jobs = NamedJobs::default();
+                    jobs.push(plan, ix);
+                    unpriced.push(UnpricedJobs { reason: reason.clone(), jobs });
+                }
+            }
+        }
+    }
+    (unpriced, in_doubt)
+}

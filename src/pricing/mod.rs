@@ -1,0 +1,17 @@
+//! What a plan costs: quotes, the estimate, and the gate before the first request.
+//!
+//! In: a plan, a worklist, the catalog, the budget, what the ledger already counts. Out: [`Quotes`], [`Estimate`], [`Verdict`].
+//! Never: HTTP, the disk, a price of 0 for something unknown.
+
+mod breakdown;
+pub mod estimate;
+pub mod gate;
+pub mod quote;
+pub mod sum;
+
+pub use estimate::{
+    AxisLines, CapLine, CapOf, CeilingBy, Committed, Counts, Estimate, Finals, GroupLine, NamedJobs, StepLine, Unit, UnpricedJobs, estimate,
+};
+pub use gate::{Gate, Refusal, Verdict, Warning, gate};
+pub use quote::{BookFacts, JobQuote, Quotes, quotes};
+pub use sum::Sum;

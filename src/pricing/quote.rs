@@ -1,0 +1,186 @@
+//! What one try of each job costs.
+//!
+//! In: a plan and the catalog. Out: [`Quotes`], one for each paid job.
+//! Never: a look at history. Jobs that ask for the same are quoted once and share the answer.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use petgraph::Direction;
+use petgraph::graph::NodeIndex;
+
+use crate::catalog::{Catalog, PriceKind, Quote, QuoteInput, Unpriced};
+use crate::plan::{Job, JobIx, Plan};
+use crate::types::{Amount, Currency, InputRole, Micros, Operation, Paid, PixelSize};
+
+/// The price of one try of one job, or why there is none.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum JobQuote {
+    /// The book has a price.
+    Priced(Quote),
+    /// The book has none; this is never a price of 0.
+    Unpriced(Unpriced),
+}
+
+/// What a reader must know of the book behind a price.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BookFacts {
+    /// Its name.
+    pub name: Arc<str>,
+    /// The day on which its prices were read.
+    pub as_of: Option<jiff::civil::Date>,
+    /// What its prices are counted in.
+    pub currency: Currency,
+    /// What one credit costs, if its source states it.
+    pub usd_per_credit: Option<Micros>,
+}
+
+impl BookFacts {
+    /// Returns the amount in USD, rounded up to the millionth; `None` unless it is USD, or of this book and the book states a rate.
+    pub fn usd(&self, amount: &Amount) -> Option<Micros> {
+        if amount.currency == Currency::Usd {
+            return Some(amount.micros);
+        }
+        let rate = self.usd_per_credit.filter(|_| amount.currency == self.currency)?;
+        amount.micros.mul_ratio_ceil(rate.get(), 1_000_000).ok()
+    }
+
+    /// Returns `micros` of the book's currency.
+    pub fn amount(&self, micros: Micros) -> Amount {
+        Amount::new(self.currency.clone(), micros)
+    }
+}
+
+/// The quotes of a plan.
+#[derive(Debug, Clone)]
+pub struct Quotes {
+    book: BookFacts,
+    distinct: Vec<JobQuote>,
+    /// For each job its place in `distinct`, or [`LOCAL`].
+    of: Vec<u32>,
+}
+
+/// Stands for the quote of a job that is free.
+const LOCAL: u32 = u32::MAX;
+
+impl Quotes {
+    /// Returns the quote of a paid job; `None` for local work.
+    pub fn of(&self, ix: JobIx) -> Option<&JobQuote> {
+        self.distinct.get(self.place(ix)?)
+    }
+
+    /// Returns the price of one try; `None` for local work and for what is unpriced.
+    pub fn price(&self, ix: JobIx) -> Option<&Quote> {
+        match self.of(ix)? {
+            JobQuote::Priced(quote) => Some(quote),
+            JobQuote::Unpriced(_) => None,
+        }
+    }
+
+    /// Returns the book behind the quotes.
+    pub fn book(&self) -> &BookFacts {
+        &self.book
+    }
+
+    /// Returns the quotes that differ from each other.
+    pub fn distinct(&self) -> &[JobQuote] {
+        &self.distinct
+    }
+
+    /// Returns a paid job's place in [`Quotes::distinct`].
+    pub fn place(&self, ix: JobIx) -> Option<usize> {
+        self.of.get(ix.index()).filter(|place| **place != LOCAL).map(|place| *place as usize)
+    }
+}
+
+/// Everything that two jobs must share to share a quote. The operation is that of a step: one allocation, compared by its address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+struct Asked {
+    operation: usize,
+    input: Option<PixelSize>,
+    output: PixelSize,
+    references: u32,
+    /// Characters of the prompt, where the price depends on them; else 0.
+    prompt_chars: usize,
+}
+
+/// Quotes every paid job of the plan.
+pub fn quotes(plan: &Plan, catalog: &Catalog) -> Quotes {
+    let mut quoting = Quoting { plan, catalog, known: HashMap::new(), counts_prompt: HashMap::new(), distinct: Vec::new(), last: None };
+    let of = plan.indices().map(|ix| quoting.place(ix)).collect();
+    let book = &catalog.book;
+    let facts = BookFacts { name: Arc::clone(&book.name), as_of: book.as_of, currency: book.currency.clone(), usd_per_credit: book.usd_per_credit };
+    Quotes { book: facts, distinct: quoting.distinct, of }
+}
+
+struct Quoting<'a> {
+    plan: &'a Plan,
+    catalog: &'a Catalog,
+    known: HashMap<Asked, u32>,
+    /// Whether the price of an operation depends on the length of the prompt.
+    counts_prompt: HashMap<usize, bool>,
+    distinct: Vec<JobQuote>,
+    /// Neighbours usually ask for the same.
+    last: Option<(Asked, u32)>,
+}
+
+impl Quoting<'_> {
+    fn place(&mut self, ix: JobIx) -> u32 {
+        let job = self.plan.job(ix);
+        let Operation::Paid(paid) = &job.operation else { return LOCAL };
+        let asked = self.asked(ix, job, paid);
+        if let Some((_, place)) = self.last.filter(|(last, _)| *last == asked) {
+            return place;
+        }
+        let place = match self.known.get(&asked) {
+            Some(place) => *place,
+            None => {
+                let place = self.distinct.len() as u32;
+                self.distinct.push(quote(self.catalog, paid, &asked));
+                self.known.insert(asked, place);
+                place
+            }
+        };
+        self.last = Some((asked, place));
+        place
+    }
+
+    fn asked(&mut self, ix: JobIx, job: &Job, paid: &Arc<Paid>) -> Asked {
+        let (mut input, mut references) = (None, 0);
+        for edge in self.plan.graph.edges_directed(NodeIndex::new(ix.index()), Direction::Incoming) {
+            match edge.weight() {
+                InputRole::Image => {
+                    let from = petgraph::visit::EdgeRef::source(&edge);
+                    input = self.plan.jobs.get(from.index()).map(|maker| maker.size);
+                }
+                InputRole::Reference(_) => references += 1,
+                // A mask confines the edit, it is no picture of its own; overlays and cells belong to local work.
+                InputRole::Mask | InputRole::Overlay(_) | InputRole::Cell(_) => {}
+            }
+        }
+        let operation = Arc::as_ptr(paid) as usize;
+        let catalog = self.catalog;
+        let counts_prompt = *self.counts_prompt.entry(operation).or_insert_with(|| {
+            let entry = catalog.book.model(&paid.model).and_then(|model| model.entry(paid.action));
+            entry.is_some_and(|entry| matches!(entry.kind, PriceKind::Tokens(_)))
+        });
+        let prompt_chars = if counts_prompt { job.prompt.chars().count() } else { 0 };
+        Asked { operation, input, output: job.size, references, prompt_chars }
+    }
+}
+
+fn quote(catalog: &Catalog, paid: &Paid, asked: &Asked) -> JobQuote {
+    let input = QuoteInput {
+        model: &paid.model,
+        action: paid.action,
+        settings: &paid.settings,
+        input: asked.input,
+        output: asked.output,
+        references: asked.references,
+        prompt_chars: asked.prompt_chars,
+    };
+    match catalog.quote(&input) {
+        Ok(quote) => JobQuote::Priced(quote),
+        Err(unpriced) => JobQuote::Unpriced(unpriced),
+    }
+}
