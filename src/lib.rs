@@ -6,6 +6,8 @@
 pub mod campaign;
 pub mod catalog;
 pub mod cli;
+pub mod engine;
+pub mod event;
 pub mod imaging;
 pub mod ledger;
 pub mod plan;

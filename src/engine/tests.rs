@@ -1,0 +1,1 @@
+//! A run as a whole, on ledgers and stores in memory.
