@@ -9,6 +9,7 @@ use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet}
 use serde_json::{Value, json};
 
 use crate::spec::{Place, Sources};
+use crate::types::diagnostic::counted;
 use crate::types::{Diagnostic, Diagnostics, FieldPath, Severity, visible};
 
 /// Width of an excerpt when the terminal does not tell its own.
@@ -31,6 +32,16 @@ pub fn render(diagnostics: &Diagnostics, sources: &Sources, color: bool, width: 
         text.push('\n');
     }
     text
+}
+
+/// Returns "2 mistakes and 1 warning".
+pub fn counted_words(diagnostics: &Diagnostics) -> String {
+    let errors = diagnostics.iter().filter(|diagnostic| diagnostic.severity == Severity::Error).count();
+    match (errors, diagnostics.len() - errors) {
+        (errors, 0) => counted(errors, "mistake"),
+        (0, warnings) => counted(warnings, "warning"),
+        (errors, warnings) => format!("{} and {}", counted(errors, "mistake"), counted(warnings, "warning")),
+    }
 }
 
 /// Returns all diagnostics as JSON, in the order of [`render`].
