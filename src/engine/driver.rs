@@ -149,10 +149,13 @@ async fn work_on(desk: Arc<Desk>, ix: JobIx, inputs: Vec<(InputRole, Artifact)>,
         let rationed = if queue == Queue::Retry { ration(&desk) } else { Duration::ZERO };
         // Who waits to submit is woken when submits end; who waits for what is paid only when the run is halted.
         let until = if matches!(queue, Queue::Submit | Queue::Retry | Queue::Answer) { Gate::Closed } else { Gate::Halted };
-        let mut gate = desk.gate.subscribe();
-        tokio::select! {
-            () = tokio::time::sleep(after.max(rationed)) => {}
-            _ = gate.wait_for(|gate| *gate >= until) => {}
+        let pause = after.max(rationed);
+        if !pause.is_zero() {
+            let mut gate = desk.gate.subscribe();
+            tokio::select! {
+                () = tokio::time::sleep(pause) => {}
+                _ = gate.wait_for(|gate| *gate >= until) => {}
+            }
         }
         if desk.gate() == Gate::Halted {
             break Ok(Parting::Halted);

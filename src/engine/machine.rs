@@ -16,7 +16,7 @@ use super::backoff::{Curve, FREE, LONGEST_TOLD, MAINTENANCE, THROTTLED, TRANSIEN
 use super::terms::{JobPrice, OnDoubt, ProviderTerms, RunRules};
 use crate::ledger::{Artifact, Grant, JobState, Record};
 use crate::provider::ResultRef;
-use crate::provider::manifest::Known;
+use crate::provider::manifest::{ChargedOn, Known};
 use crate::types::{Amount, AttemptNo, Billed, Failure, FailureClass, JobId, JobKey, Micros, TaskId, Timestamp};
 
 /// What just happened to a job.
@@ -446,11 +446,13 @@ impl Desk<'_> {
             _ => return self.look_again(),
         };
         use FailureClass as Class;
-        let definite = matches!(failure.class, Class::Failed | Class::Refused | Class::Invalid | Class::Account);
-        // A repeated request that is not let in says nothing about the first one.
+        // What a repeated request is told says something about the first one only if it tells how that one ended.
         let repeated = self.effort.resends > 0 || matches!(self.state, JobState::InDoubt { .. });
-        if repeated && !definite {
-            return self.unclear(attempt, failure, reserved);
+        if repeated && !matches!(failure.class, Class::Failed | Class::Refused) {
+            let refused = (failure.class == Class::Account).then(|| Effect::StopCampaign(failure.clone()));
+            let mut turn = self.unclear(attempt, failure, reserved);
+            turn.then.splice(0..0, refused);
+            return turn;
         }
         match failure.class {
             // An answer that cannot be read may have been a yes.
@@ -700,16 +702,16 @@ impl Desk<'_> {
     /// Where neither says so the reservation is released; the failure keeps `billed: maybe`, so reports show it as open.
     fn settled_failure(&self, attempt: AttemptNo, reserved: &Amount, failure: &Failure) -> Record {
         let policy = &self.brief.terms.charge;
-        let after_failure = || match (failure.class, policy.on) {
-            (_, crate::provider::manifest::ChargedOn::Success) => false,
-            (FailureClass::Refused, _) => policy.moderation_charged == Known::Yes,
-            (FailureClass::Failed | FailureClass::BadResult, _) => policy.refund_on_failure == Known::No,
-            _ => false,
+        let accepted = matches!(self.state, JobState::Running { .. }) || failure.class == FailureClass::Failed;
+        let keeps = match failure.class {
+            _ if policy.on == ChargedOn::Success => false,
+            FailureClass::Refused => policy.moderation_charged == Known::Yes,
+            _ => accepted && policy.refund_on_failure == Known::No,
         };
         let charged = match failure.billed {
             Billed::No => Micros::ZERO,
             Billed::Yes(figure) => figure,
-            Billed::Maybe if after_failure() => self.quoted(reserved),
+            Billed::Maybe if keeps => self.quoted(reserved),
             Billed::Maybe => Micros::ZERO,
         };
         Record::Failed { attempt, failure: failure.clone(), charged, refunded: rest(reserved, charged) }

@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use crate::ledger::{AccountLimits, RateWindow};
-use crate::provider::manifest::{ChargePolicy, Manifest, PollCurve};
+use crate::provider::manifest::{ChargePolicy, Manifest, PollCurve, PollStep, Span};
 use crate::types::Amount;
 
 /// What one paid try of a job costs.
@@ -47,6 +47,23 @@ impl ProviderTerms {
             patience: PATIENCE,
             idempotent: manifest.idempotency,
         }
+    }
+
+    /// Returns the same terms for a rehearsal whose tasks take about `latency`.
+    ///
+    /// Charges and patience stay. Tasks are asked after at the pace of the rehearsal; one without latency is not held up by the
+    /// rates and places of an account that it does not use.
+    #[must_use]
+    pub fn rehearsed(mut self, latency: Duration) -> Self {
+        if latency.is_zero() {
+            self.limits.windows.clear();
+            self.limits.places = None;
+        }
+        let every = Span((latency / 8).clamp(Duration::from_millis(5), Duration::from_secs(5)));
+        let deadline = self.poll.as_ref().map_or(PATIENCE, |curve| curve.deadline.0).max(latency.saturating_mul(10));
+        self.poll =
+            Some(PollCurve { start: Span(latency / 4), steps: vec![PollStep { from: Span(Duration::ZERO), every }], deadline: Span(deadline) });
+        self
     }
 }
 

@@ -1,1 +1,0 @@
-//! A run as a whole, on ledgers and stores in memory.
