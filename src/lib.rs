@@ -13,6 +13,7 @@ pub mod ledger;
 pub mod plan;
 pub mod pricing;
 pub mod provider;
+pub mod report;
 pub mod reporter;
 pub mod spec;
 pub mod steps;

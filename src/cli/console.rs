@@ -11,8 +11,6 @@ use super::error::{CliError, Outcome};
 
 /// Headings.
 pub const STRONG: Style = Style::new().bold();
-/// What matters less.
-pub const FAINT: Style = Style::new().dimmed();
 /// What is wrong.
 const ERROR: Style = AnsiColor::Red.on_default().bold();
 /// What should be known.

@@ -97,7 +97,9 @@ impl CliError {
 fn mend(refusal: &Refusal) -> Option<String> {
     Some(match refusal {
         Refusal::OverCap { .. } => "raise the cap in the campaign's `budget`, or make less: `--only`, `--until`, `--profile`".to_owned(),
-        Refusal::Unpriced { .. } => "name a book that has the price with `--prices`, or write one: `callsheet prices show kie` shows how they look".to_owned(),
+        Refusal::Unpriced { .. } => {
+            "name a book that has the price with `--prices`, or write one: `callsheet prices show kie` shows how they look".to_owned()
+        }
         Refusal::Balance { .. } => "top up the account, or make less: `--only`, `--until`, `--profile`".to_owned(),
     })
 }

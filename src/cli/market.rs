@@ -141,9 +141,8 @@ fn document(said: &Said, path: &Path, sources: &mut Sources) -> Outcome<(crate::
         let help = "give the path of a YAML file".to_owned();
         said.wrong("unreadable-file", format!("the file `{}` cannot be read: {error}", path.display()), help, sources)
     })?;
-    let text = String::from_utf8(bytes).map_err(|_| {
-        said.wrong("not-utf8", format!("the file `{}` is not UTF-8 text", path.display()), "save it as UTF-8".to_owned(), sources)
-    })?;
+    let text = String::from_utf8(bytes)
+        .map_err(|_| said.wrong("not-utf8", format!("the file `{}` is not UTF-8 text", path.display()), "save it as UTF-8".to_owned(), sources))?;
     let text: Arc<str> = Arc::from(text.trim_start_matches('\u{feff}'));
     let (doc, found) = sources.add_yaml(path.display().to_string(), Arc::clone(&text), Positions::None);
     if found.has_errors() { Err(mistakes(found, sources)) } else { Ok((doc, text)) }

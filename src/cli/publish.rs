@@ -82,7 +82,8 @@ impl Shelf {
     pub fn write(&self, opened: &Opened, material: &Material, report: &RunReport<'_>) -> Outcome<Materialised> {
         let files = render_all(report)?;
         let store = crate::store::fs::FsStore::at(&self.blobs);
-        let open = |blob: &crate::types::BlobRef| -> std::io::Result<Box<dyn std::io::Read>> { Ok(Box::new(std::fs::File::open(store.path(blob.digest))?)) };
+        let open =
+            |blob: &crate::types::BlobRef| -> std::io::Result<Box<dyn std::io::Read>> { Ok(Box::new(std::fs::File::open(store.path(blob.digest))?)) };
         let stamp = Stamp::new(&opened.plan, material.seq);
         let done = materialise(&self.root, self.kind, &stamp, &placements(&opened.plan, &material.history), &files, &open)?;
         tell(&done);
@@ -97,6 +98,10 @@ fn tell(done: &Materialised) {
         console::warning(&format!("{files} in the way and left as it is: {}", listed(&done.foreign, 5)));
     }
     if !done.missing.is_empty() {
-        console::warning(&format!("{} no longer in the store: {}; the next run makes them again", counted(done.missing.len(), "picture"), listed(&done.missing, 5)));
+        console::warning(&format!(
+            "{} no longer in the store: {}; the next run makes them again",
+            counted(done.missing.len(), "picture"),
+            listed(&done.missing, 5)
+        ));
     }
 }

@@ -28,7 +28,9 @@ pub fn difference(plan: &Plan, difference: &Difference) -> String {
         return format!("its {field} `{}` is another picture now", visible(plan.id(input).as_str()));
     }
     match (&difference.was, &difference.is) {
-        (Some(was), Some(is)) if was.chars().count() <= SHORT && is.chars().count() <= SHORT => format!("{field}: {} -> {}", visible(was), visible(is)),
+        (Some(was), Some(is)) if was.chars().count() <= SHORT && is.chars().count() <= SHORT => {
+            format!("{field}: {} -> {}", visible(was), visible(is))
+        }
         (Some(was), Some(is)) => format!("{field}: {}", word_diff(was, is)),
         (None, Some(is)) => format!("{field} is new: {}", visible(&shortened(is))),
         (Some(was), None) => format!("{field} is gone: {}", visible(&shortened(was))),

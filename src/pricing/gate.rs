@@ -191,3 +191,62 @@ fn percent(sum: Micros, limit: Micros) -> u64 {
     let limit = i128::from(limit.get()).max(1);
     u64::try_from(i128::from(sum.get()) * 100 / limit).unwrap_or(u64::MAX)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::campaign::Budget;
+    use crate::ledger::History;
+    use crate::pricing::{Committed, estimate, quotes, sample};
+
+    fn of(budget: &Budget, committed: i64, change: impl Fn(&mut crate::plan::Plan)) -> Estimate {
+        let mut plan = sample::plan(2);
+        change(&mut plan);
+        let committed = Committed { campaign: Micros::units(committed), ..Committed::default() };
+        let work = sample::all_work(&plan, &History::default());
+        estimate(&plan, &work, &quotes(&plan, &sample::catalog("kie")), budget, 1, &committed).expect("small sums")
+    }
+
+    fn words(verdict: &Verdict) -> String {
+        let refusals = verdict.refusals.iter().map(|refusal| format!("refused: {refusal}"));
+        refusals.chain(verdict.warnings.iter().map(|warning| format!("warning: {warning}"))).collect::<Vec<_>>().join("\n")
+    }
+
+    #[test]
+    fn a_floor_above_a_cap_is_refused_with_what_is_missing() {
+        let verdict = gate(&of(&sample::capped(60), 20, |_| {}), Gate::default());
+        insta::assert_snapshot!(words(&verdict), @"refused: the floor of 48 credits is above the campaign's cap of 60 credits (20 credits of it already committed) by 8 credits");
+        let steps = Budget { steps: vec![("surface".into(), Micros::units(35))], ..Budget::default() };
+        insta::assert_snapshot!(words(&gate(&of(&steps, 0, |_| {}), Gate::default())), @"refused: the floor of 36 credits is above the cap of step `surface` of 35 credits by 1 credit");
+    }
+
+    #[test]
+    fn a_floor_that_just_fits_is_let_through_with_a_warning() {
+        let verdict = gate(&of(&sample::capped(60), 12, |_| {}), Gate { warn_at: Some(8_000), ..Gate::default() });
+        assert!(verdict.is_open());
+        insta::assert_snapshot!(words(&verdict), @"warning: the floor brings the campaign's cap of 60 credits to 60 credits: 100%");
+        assert_eq!(gate(&of(&sample::capped(61), 0, |_| {}), Gate { warn_at: Some(8_000), ..Gate::default() }), Verdict::default());
+    }
+
+    #[test]
+    fn an_expectation_above_the_cap_is_told() {
+        let budget = Budget { iteration: Some(("explore".to_owned(), Micros::new(1_800_000))), ..sample::capped(60) };
+        insta::assert_snapshot!(words(&gate(&of(&budget, 0, |_| {}), Gate::default())), @"warning: what is expected, 86.4 credits with what is committed, is above the campaign's cap of 60 credits");
+    }
+
+    #[test]
+    fn unpriced_jobs_are_refused_unless_the_user_accepts_them() {
+        let estimate = of(&Budget::default(), 0, |plan| sample::set(plan, 0, |paid| paid.model = "nano-banana-2-lite".into()));
+        insta::assert_snapshot!(words(&gate(&estimate, Gate::default())), @"refused: 2 outstanding shots have no price: the price of `nano-banana-2-lite` is unknown to book `kie`: not in the list of 2026-06-30 (`hero[sku=teapot]` and `hero[sku=mug]`)");
+        let verdict = gate(&estimate, Gate { allow_unpriced: true, ..Gate::default() });
+        assert!(verdict.is_open());
+        insta::assert_snapshot!(words(&verdict), @"warning: 2 outstanding shots have no price; no total includes them");
+    }
+
+    #[test]
+    fn a_balance_below_the_floor_is_refused() {
+        let verdict = gate(&of(&Budget::default(), 0, |_| {}), Gate { balance: Some(Micros::units(47)), ..Gate::default() });
+        insta::assert_snapshot!(words(&verdict), @"refused: the account holds 47 credits, the floor is 48 credits");
+        assert!(gate(&of(&Budget::default(), 0, |_| {}), Gate { balance: Some(Micros::units(48)), ..Gate::default() }).is_open());
+    }
+}

@@ -7,6 +7,8 @@ mod breakdown;
 pub mod estimate;
 pub mod gate;
 pub mod quote;
+#[cfg(test)]
+pub(crate) mod sample;
 pub mod sum;
 
 pub use estimate::{

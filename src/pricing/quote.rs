@@ -184,3 +184,62 @@ fn quote(catalog: &Catalog, paid: &Paid, asked: &Asked) -> JobQuote {
         Err(unpriced) => JobQuote::Unpriced(unpriced),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pricing::sample;
+
+    #[test]
+    fn jobs_that_ask_for_the_same_share_a_quote_and_local_jobs_have_none() {
+        let plan = sample::plan(100);
+        let quotes = quotes(&plan, &sample::catalog("kie"));
+        assert_eq!(quotes.distinct().len(), 2, "one for each paid step");
+        for ix in plan.indices() {
+            let price = quotes.price(ix).map(|quote| quote.amount.to_string());
+            let expected = (plan.job(ix).step < 2).then(|| "6 credits".to_owned());
+            assert_eq!(price, expected, "{}", plan.id(ix));
+        }
+        assert_eq!(quotes.of(JobIx(700)), None, "a place outside of the plan");
+    }
+
+    #[test]
+    fn a_job_with_another_size_has_its_own_quote() {
+        let mut plan = sample::plan(2);
+        plan.jobs[0].size = PixelSize::new(3000, 1000);
+        let book = "book: mp\ncurrency: credits\nmodels: { gpt-image-2: { price: { per-megapixel: { of: output, megapixel: 1000000, first: 2, whole: true } } } }";
+        let quotes = quotes(&plan, &sample::priced(book));
+        let prices: Vec<String> = (0..3).filter_map(|ix| quotes.price(JobIx(ix))).map(|quote| quote.amount.micros.to_string()).collect();
+        assert_eq!(prices, ["6", "4", "4"]);
+    }
+
+    #[test]
+    fn where_tokens_are_counted_the_length_of_the_prompt_matters() {
+        let mut plan = sample::plan(2);
+        sample::set(&mut plan, 0, |paid| paid.settings.quality = Some("low".into()));
+        plan.jobs[1].prompt = "word ".repeat(2000).into();
+        let quotes = quotes(&plan, &sample::catalog("openai"));
+        let price = |ix| quotes.price(JobIx(ix)).expect("a price").amount.micros;
+        assert!(price(1) > price(0), "{} {}", price(1), price(0));
+    }
+
+    #[test]
+    fn what_the_book_lacks_is_unpriced() {
+        let mut plan = sample::plan(1);
+        sample::set(&mut plan, 0, |paid| paid.model = "nano-banana-2-lite".into());
+        let quotes = quotes(&plan, &sample::catalog("kie"));
+        assert!(matches!(quotes.of(JobIx(0)), Some(JobQuote::Unpriced(Unpriced::Unknown { .. }))));
+        assert_eq!(quotes.price(JobIx(0)), None);
+    }
+
+    #[test]
+    fn usd_needs_a_rate_and_the_same_currency() {
+        let plan = sample::plan(1);
+        let kie = quotes(&plan, &sample::catalog("kie")).book().clone();
+        assert_eq!(kie.usd(&kie.amount(Micros::units(12))), Some("0.06".parse().expect("a number")));
+        assert_eq!(kie.usd(&Amount::new(Currency::credits("other"), Micros::units(12))), None);
+        assert_eq!(kie.usd(&Amount::new(Currency::Usd, Micros::units(2))), Some(Micros::units(2)));
+        let flat = quotes(&plan, &sample::catalog("gptimage2-flat")).book().clone();
+        assert_eq!(flat.usd(&flat.amount(Micros::units(12))), None, "the book states no rate");
+    }
+}

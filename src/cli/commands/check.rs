@@ -58,7 +58,9 @@ pub fn check(args: &CheckArgs) -> Outcome<Exit> {
     match args.format {
         Format::Text => all.iter().try_for_each(|checked| console::data(&text(checked)))?,
         Format::Json => {
-            let files = all.iter().map(|checked| json!({ "campaign": checked.name, "shots": checked.shots, "found": to_json(&checked.found, &checked.sources) }));
+            let files = all
+                .iter()
+                .map(|checked| json!({ "campaign": checked.name, "shots": checked.shots, "found": to_json(&checked.found, &checked.sources) }));
             console::data(&format!("{:#}\n", files.collect::<serde_json::Value>()))?;
         }
     }

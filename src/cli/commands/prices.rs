@@ -12,7 +12,7 @@ use crate::cli::diagnostics::{counted_words, render};
 use crate::cli::error::{CliError, Outcome};
 use crate::cli::exit::Exit;
 use crate::cli::market::{Said, book_called};
-use crate::report::text::{Table, wrapped, words};
+use crate::report::text::{Table, words, wrapped};
 use crate::spec::{DiskFiles, Files, Positions, Sources};
 use crate::types::diagnostic::counted;
 use crate::types::{Currency, visible};
@@ -95,8 +95,8 @@ fn unit(book: &PriceBook) -> &'static str {
 
 fn show(name: &str, format: Format) -> Outcome<Exit> {
     if format == Format::Yaml {
-        let text = builtin::book_text(name)
-            .ok_or_else(|| CliError::Usage(format!("`{name}` does not come with the program; its file is its YAML form")))?;
+        let text =
+            builtin::book_text(name).ok_or_else(|| CliError::Usage(format!("`{name}` does not come with the program; its file is its YAML form")))?;
         return console::data(text).map(|()| Exit::Done);
     }
     let book = book_called(&Said::Here(name.to_owned()), Path::new(""), &mut Sources::new())?;

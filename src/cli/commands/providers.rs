@@ -56,7 +56,14 @@ pub fn providers(args: &ProvidersArgs) -> Outcome<Exit> {
 }
 
 fn list(width: usize) -> String {
-    let mut table = Table::new(vec![words("provider", None), words("key in", None), words("key", None), words("prices", None), words("models", None), words("name", Some(10))]);
+    let mut table = Table::new(vec![
+        words("provider", None),
+        words("key in", None),
+        words("key", None),
+        words("prices", None),
+        words("models", None),
+        words("name", Some(10)),
+    ]);
     for manifest in manifest::builtin_names().iter().filter_map(|name| manifest::builtin(name)) {
         let key = if std::env::var_os(&manifest.key_env).is_some_and(|key| !key.is_empty()) { "set" } else { "not set" };
         table.row(vec![
@@ -90,7 +97,11 @@ fn show(manifest: &Manifest, width: usize) -> String {
         table.row(vec![name.to_string(), actions.join(" "), resolutions.join(" "), ratios]);
     }
     text.push_str(&table.render(width, true));
-    text.push_str(&format!("\nall about one model: callsheet providers show {} --model {}\n", manifest.id, manifest.models.keys().next().map_or("NAME", |name| name)));
+    text.push_str(&format!(
+        "\nall about one model: callsheet providers show {} --model {}\n",
+        manifest.id,
+        manifest.models.keys().next().map_or("NAME", |name| name)
+    ));
     text
 }
 
@@ -119,7 +130,10 @@ fn heading(manifest: &Manifest) -> String {
         Known::Unknown => "whether refusals by moderation cost is not stated",
     };
     say("charges", format!("{on}; {refund}; {moderation}"));
-    say("resending", if manifest.idempotency { "a repeated request is charged once".to_owned() } else { "a repeated request is charged again".to_owned() });
+    say(
+        "resending",
+        if manifest.idempotency { "a repeated request is charged once".to_owned() } else { "a repeated request is charged again".to_owned() },
+    );
     say("results", manifest.result_ttl.map_or("come with the answer and only then".to_owned(), |span| format!("can be fetched for {span}")));
     lines.push(String::new());
     lines.join("\n")
@@ -142,7 +156,10 @@ fn one_model(manifest: &Manifest, name: &str, width: usize) -> Outcome<String> {
     for (action, operation) in &card.operations {
         text.push_str(&format!("\n{STRONG}{action}{STRONG:#}\n"));
         for (what, sentence) in facts(operation) {
-            text.push_str(&format!("  {what:<12} {}\n", wrapped(&visible(&sentence), width.saturating_sub(15).max(20), 0).replace('\n', "\n               ")));
+            text.push_str(&format!(
+                "  {what:<12} {}\n",
+                wrapped(&visible(&sentence), width.saturating_sub(15).max(20), 0).replace('\n', "\n               ")
+            ));
         }
     }
     Ok(text)

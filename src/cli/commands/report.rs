@@ -49,9 +49,5 @@ pub fn known(memory: &Memory, workspace: &Workspace, asked: &CampaignArgs) -> Ou
     }
     let stage = workspace.stage();
     let what = if stage == Stage::Rehearsal { "rehearsed" } else { "run" };
-    Err(CliError::Usage(format!(
-        "nothing was {what} here yet; run it first: callsheet run {}{}",
-        asked.campaign.display(),
-        stage.flag()
-    )))
+    Err(CliError::Usage(format!("nothing was {what} here yet; run it first: callsheet run {}{}", asked.campaign.display(), stage.flag())))
 }

@@ -160,7 +160,12 @@ fn nothing_to_do(args: &RunArgs, opened: &Opened, memory: &Memory, standing: &St
     }
     let reused = standing.estimate.totals.counts.reused;
     if doubts > 0 {
-        console::talk(&format!("nothing to do: {} done, {} in doubt and held: {}", counted(reused, "shot"), doubts, standing.estimate.in_doubt.listed()));
+        console::talk(&format!(
+            "nothing to do: {} done, {} in doubt and held: {}",
+            counted(reused, "shot"),
+            doubts,
+            standing.estimate.in_doubt.listed()
+        ));
         return Ok(Exit::InDoubt);
     }
     if !args.quiet {
@@ -198,7 +203,15 @@ fn can_buy(opened: &Opened) -> Outcome<()> {
 }
 
 /// Writes tree and reports and says what has become of everything.
-fn close(args: &RunArgs, opened: &Opened, workspace: &Workspace, standing: &Standing, shelf: &Shelf, run: RunId, outcome: &RunOutcome) -> Outcome<()> {
+fn close(
+    args: &RunArgs,
+    opened: &Opened,
+    workspace: &Workspace,
+    standing: &Standing,
+    shelf: &Shelf,
+    run: RunId,
+    outcome: &RunOutcome,
+) -> Outcome<()> {
     let memory = Memory::of(workspace)?;
     let material = Material::read(opened, &memory)?;
     let quotes: &Quotes = &standing.quotes;

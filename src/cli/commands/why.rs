@@ -152,12 +152,14 @@ fn unknown(plan: &Plan, asked: &str) -> CliError {
     let name = asked.split(['[', '#']).next().unwrap_or(asked);
     let Some(step) = plan.steps.iter().find(|step| &*step.name == name) else {
         let names = plan.steps.iter().map(|step| &*step.name);
-        let help = did_you_mean(name, names.clone()).map_or_else(|| format!("steps are {}", listed(names, 12)), |near| format!("did you mean `{near}`?"));
+        let help =
+            did_you_mean(name, names.clone()).map_or_else(|| format!("steps are {}", listed(names, 12)), |near| format!("did you mean `{near}`?"));
         return CliError::Usage(format!("there is no shot `{asked}`: no step is called `{name}`; {help}"));
     };
     let ids: Vec<_> = step.jobs.clone().map(|ix| plan.id(JobIx(ix))).collect();
     let words: Vec<&str> = asked.split(['[', ']', ',', '=', '#']).filter(|word| !word.is_empty()).collect();
-    let near = |id: &&crate::types::JobId| words.iter().filter(|word| id.as_str().split(['[', ']', ',', '=', '#']).any(|part| part == **word)).count();
+    let near =
+        |id: &&crate::types::JobId| words.iter().filter(|word| id.as_str().split(['[', ']', ',', '=', '#']).any(|part| part == **word)).count();
     let best = ids.iter().max_by_key(near).filter(|id| near(id) > 1);
     let help = match did_you_mean(asked, ids.iter().map(|id| id.as_str())).or(best.map(|id| id.as_str())) {
         Some(near) => format!("did you mean `{near}`?"),

@@ -1,0 +1,52 @@
+//! `costs-summary.csv`: what this campaign paid by step, by model and by axis value, and in all.
+//!
+//! In: [`RunReport`]. Out: CSV, one row a group and currency. Never: two currencies in one row.
+
+use super::run_report::{RunReport, Spending};
+use super::spreadsheet::neutral;
+use super::{ReportError, ReportFile, ReportWriter};
+
+/// Name of the file.
+const FILE: &str = "costs-summary.csv";
+
+/// Its columns.
+const COLUMNS: [&str; 11] = ["by", "name", "value", "attempts", "pictures", "quoted", "charged", "refunded", "in_doubt", "reserved", "currency"];
+
+/// Writes `costs-summary.csv`.
+#[derive(Debug, Clone, Copy)]
+pub struct CostsSummary;
+
+impl ReportWriter for CostsSummary {
+    fn render(&self, report: &RunReport<'_>) -> Result<Vec<ReportFile>, ReportError> {
+        let failed = |source| ReportError::Csv { file: FILE, source };
+        let mut writer = csv::Writer::from_writer(Vec::new());
+        writer.write_record(COLUMNS).map_err(failed)?;
+        for group in &report.groups {
+            for spending in &group.spending {
+                writer.write_record(cells(group.by, &group.name, &group.value, spending)).map_err(failed)?;
+            }
+        }
+        for spending in report.spending.iter().filter(|spending| spending.attempts > 0) {
+            writer.write_record(cells("total", "", "", spending)).map_err(failed)?;
+        }
+        let bytes = writer.into_inner().map_err(|error| failed(error.into_error().into()))?;
+        Ok(vec![ReportFile::new(FILE, bytes)])
+    }
+}
+
+fn cells(by: &str, name: &str, value: &str, spending: &Spending) -> [String; 11] {
+    let text = |text: &str| neutral(text).into_owned();
+    [
+        by.to_owned(),
+        text(name),
+        text(value),
+        spending.attempts.to_string(),
+        spending.pictures.to_string(),
+        spending.quoted.to_string(),
+        spending.charged.to_string(),
+        spending.refunded.to_string(),
+        spending.in_doubt.to_string(),
+        spending.reserved.to_string(),
+        text(&spending.currency.to_string()),
+    ]
+}

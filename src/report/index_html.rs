@@ -1,0 +1,178 @@
+//! `index.html`: the pictures of a campaign on one page that needs no server and no script.
+//!
+//! In: [`RunReport`]. Out: one HTML file; pictures are those of the tree, loaded as they come into view.
+//! Never: a script, a request to anywhere; a prompt that becomes markup (the template engine escapes, the policy forbids the rest).
+
+use std::collections::HashMap;
+use std::fmt::Write as _;
+
+use minijinja::value::{Serde, Value};
+use minijinja::{Environment, context};
+use serde::Serialize;
+
+use super::run_report::{RunReport, Shot};
+use super::text::{money, number, sum_words};
+use super::{ReportError, ReportFile, ReportWriter};
+use crate::plan::{JobIx, Plan, PlannedStep};
+use crate::types::diagnostic::counted;
+use crate::types::{JobKey, Micros, Operation, visible};
+
+/// Name of the file.
+const FILE: &str = "index.html";
+
+/// The page.
+const TEMPLATE: &str = include_str!("index.html.jinja");
+
+/// Writes `index.html`.
+#[derive(Debug, Clone, Copy)]
+pub struct IndexHtml;
+
+/// One picture.
+#[derive(Serialize)]
+struct Card {
+    address: String,
+    caption: String,
+    href: String,
+    width: u32,
+    height: u32,
+    model: Option<String>,
+    cost: Option<String>,
+    prompt: Option<String>,
+}
+
+/// The pictures that share the value of a step's first axis.
+#[derive(Serialize)]
+struct Row {
+    title: String,
+    cards: Vec<Card>,
+}
+
+/// One step.
+#[derive(Serialize)]
+struct Section {
+    id: usize,
+    name: String,
+    what: String,
+    is_final: bool,
+    done: usize,
+    jobs: usize,
+    rows: Vec<Row>,
+}
+
+impl ReportWriter for IndexHtml {
+    fn render(&self, report: &RunReport<'_>) -> Result<Vec<ReportFile>, ReportError> {
+        let failed = |source| ReportError::Page { file: FILE, source };
+        let mut environment = Environment::new();
+        environment.add_template(FILE, TEMPLATE).map_err(failed)?;
+        let costs = costs(report)?;
+        let sections: Vec<Section> = report.plan.steps.iter().enumerate().map(|(place, step)| section(report, place, step, &costs)).collect();
+        let (done, all) = report.steps.iter().fold((0, 0), |(done, all), step| (done + step.done, all + step.jobs));
+        let page = environment
+            .get_template(FILE)
+            .and_then(|template| {
+                template.render(context! { campaign => visible(&report.plan.campaign), done, all, facts => facts(report), sections => Value::from(Serde(&sections)) })
+            })
+            .map_err(failed)?;
+        Ok(vec![ReportFile::new(FILE, page)])
+    }
+}
+
+/// Returns what the head of the page tells of the money.
+fn facts(report: &RunReport<'_>) -> Vec<(&'static str, String)> {
+    let mut facts = Vec::new();
+    for spent in report.spending.iter().filter(|spent| spent.attempts > 0) {
+        facts.push(("spent", money(&spent.currency, spent.charged)));
+        if spent.in_doubt > Micros::ZERO {
+            facts.push(("in doubt", money(&spent.currency, spent.in_doubt)));
+        }
+    }
+    if report.reused > 0 {
+        facts.push(("saved by reuse", sum_words(&report.quotes.book().currency, report.saved)));
+    }
+    if let Some(each) = report.per_final {
+        facts.push(("per final", money(&report.quotes.book().currency, each)));
+    }
+    if let Some(factor) = report.factor_seen {
+        facts.push(("tries per picture", number(factor)));
+    }
+    facts
+}
+
+/// Returns what each key cost, in words.
+fn costs(report: &RunReport<'_>) -> Result<HashMap<JobKey, String>, ReportError> {
+    let mut sums: HashMap<JobKey, (crate::types::Currency, Micros)> = HashMap::new();
+    for row in &report.rows {
+        if let Some(charged) = row.attempt.charged {
+            let currency = &row.attempt.quoted.currency;
+            let sum = sums.entry(row.attempt.key).or_insert_with(|| (currency.clone(), Micros::ZERO));
+            // A key paid in two currencies shows what it cost in the last one.
+            *sum = if sum.0 == *currency { (sum.0.clone(), sum.1.checked_add(charged)?) } else { (currency.clone(), charged) };
+        }
+    }
+    Ok(sums.into_iter().map(|(key, (currency, micros))| (key, money(&currency, micros))).collect())
+}
+
+fn section(report: &RunReport<'_>, place: usize, step: &PlannedStep, costs: &HashMap<JobKey, String>) -> Section {
+    let plan = report.plan;
+    let mut rows: Vec<Row> = Vec::new();
+    for ix in step.jobs.clone().map(JobIx).filter(|ix| report.shot(*ix) == Shot::Done) {
+        let Some(card) = card(report, ix, costs) else { continue };
+        // With one axis alone each row would hold one picture: then all stand together.
+        let title = if step.axes.len() > 1 { plan.axes_of(ix).first().map(|(_, key)| visible(key).into_owned()) } else { None };
+        let title = title.unwrap_or_default();
+        match rows.last_mut().filter(|row| row.title == title) {
+            Some(row) => row.cards.push(card),
+            None => rows.push(Row { title, cards: vec![card] }),
+        }
+    }
+    let what = match &step.model {
+        Some(model) => format!("{} with {model}", step.kind),
+        None => step.kind.to_owned(),
+    };
+    let done = rows.iter().map(|row| row.cards.len()).sum();
+    let what = format!("{}, {}", visible(&what), counted(step.jobs.len(), "shot"));
+    Section { id: place, name: visible(&step.name).into_owned(), what, is_final: step.is_final, done, jobs: step.jobs.len(), rows }
+}
+
+fn card(report: &RunReport<'_>, ix: JobIx, costs: &HashMap<JobKey, String>) -> Option<Card> {
+    let plan = report.plan;
+    let job = plan.job(ix);
+    let artifact = report.history.artifact(&job.key)?;
+    let model = match &job.operation {
+        Operation::Paid(paid) => Some(visible(&paid.model).into_owned()),
+        Operation::Local(_) => None,
+    };
+    Some(Card {
+        address: visible(plan.id(ix).as_str()).into_owned(),
+        caption: caption(plan, ix),
+        href: href(&job.path),
+        width: artifact.info.size.width,
+        height: artifact.info.size.height,
+        model,
+        cost: costs.get(&job.key).cloned(),
+        // Line breaks belong to a prompt; everything else that cannot be seen is written out.
+        prompt: (!job.prompt.is_empty()).then(|| job.prompt.lines().map(visible).collect::<Vec<_>>().join("\n")),
+    })
+}
+
+/// Returns the values of the axes, and the take.
+fn caption(plan: &Plan, ix: JobIx) -> String {
+    let mut caption = plan.axes_of(ix).into_iter().map(|(_, key)| visible(key)).collect::<Vec<_>>().join(" · ");
+    if let Some(take) = plan.take_of(ix) {
+        let _ = write!(caption, " #{take}");
+    }
+    if caption.is_empty() { visible(&plan.step_of(ix).name).into_owned() } else { caption }
+}
+
+/// Returns a relative link to a file of the tree: every byte that is not plain is percent-encoded, folders stay folders.
+fn href(path: &str) -> String {
+    let mut href = String::from("./");
+    for byte in path.bytes() {
+        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~' | b'/') {
+            href.push(char::from(byte));
+        } else {
+            let _ = write!(href, "%{byte:02X}");
+        }
+    }
+    href
+}

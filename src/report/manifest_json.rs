@@ -1,0 +1,142 @@
+//! `manifest.json`: every file of the tree with all that made it.
+//!
+//! In: [`RunReport`]. Out: JSON, format [`MANIFEST_FORMAT`]; amounts are decimal text. Never: a float, an absolute path.
+
+use std::collections::HashMap;
+
+use serde::{Serialize, Serializer};
+
+use super::run_report::RunReport;
+use super::{ReportError, ReportFile, ReportWriter};
+use crate::ledger::Artifact;
+use crate::plan::{JobIx, Plan};
+use crate::types::{Currency, Digest, ImageFormat, JobId, JobKey, Micros, MoneyError, Operation};
+
+/// Version of the form; a reader refuses a higher one.
+pub const MANIFEST_FORMAT: u32 = 1;
+
+/// Name of the file.
+const FILE: &str = "manifest.json";
+
+/// Writes `manifest.json`.
+#[derive(Debug, Clone, Copy)]
+pub struct ManifestJson;
+
+#[derive(Serialize)]
+#[serde(rename_all = "kebab-case")]
+struct Manifest<'a> {
+    callsheet_manifest: u32,
+    campaign: &'a str,
+    plan: Digest,
+    files: Vec<FileEntry<'a>>,
+}
+
+/// One file of the tree.
+#[derive(Serialize)]
+struct FileEntry<'a> {
+    path: &'a str,
+    job: JobId,
+    step: &'a str,
+    axes: Axes<'a>,
+    take: Option<u32>,
+    key: JobKey,
+    digest: Digest,
+    bytes: u64,
+    width: u32,
+    height: u32,
+    format: ImageFormat,
+    operation: &'a str,
+    model: Option<&'a str>,
+    prompt: Option<&'a str>,
+    cost: Option<Cost>,
+    parents: Vec<Parent>,
+}
+
+/// What a picture cost with all its tries, by whichever campaign; shots that share a key share one cost.
+#[derive(Serialize, Clone)]
+struct Cost {
+    currency: Currency,
+    charged: Micros,
+    attempts: usize,
+}
+
+/// A picture that went into another.
+#[derive(Serialize)]
+struct Parent {
+    role: String,
+    job: JobId,
+    key: JobKey,
+    digest: Option<Digest>,
+}
+
+/// Axis names and values, in the step's order.
+struct Axes<'a>(Vec<(&'a str, &'a str)>);
+
+impl Serialize for Axes<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.iter().copied())
+    }
+}
+
+impl ReportWriter for ManifestJson {
+    fn render(&self, report: &RunReport<'_>) -> Result<Vec<ReportFile>, ReportError> {
+        let plan = report.plan;
+        let costs = costs(report)?;
+        let done = plan.indices().filter_map(|ix| Some((ix, report.history.artifact(&plan.job(ix).key)?)));
+        let files = done.map(|(ix, artifact)| entry(report, ix, artifact, &costs)).collect();
+        let manifest = Manifest { callsheet_manifest: MANIFEST_FORMAT, campaign: &plan.campaign, plan: plan.digest, files };
+        let mut bytes = serde_json::to_vec_pretty(&manifest).map_err(|source| ReportError::Json { file: FILE, source })?;
+        bytes.push(b'\n');
+        Ok(vec![ReportFile::new(FILE, bytes)])
+    }
+}
+
+/// Adds up what each key cost. A key whose tries were paid in two currencies shows the last one's.
+fn costs(report: &RunReport<'_>) -> Result<HashMap<JobKey, Cost>, MoneyError> {
+    let mut costs: HashMap<JobKey, Cost> = HashMap::new();
+    for row in &report.rows {
+        let attempt = row.attempt;
+        let none = || Cost { currency: attempt.quoted.currency.clone(), charged: Micros::ZERO, attempts: 0 };
+        let cost = costs.entry(attempt.key).or_insert_with(none);
+        if cost.currency != attempt.quoted.currency {
+            *cost = none();
+        }
+        cost.attempts += 1;
+        if let Some(charged) = attempt.charged {
+            cost.charged = cost.charged.checked_add(charged)?;
+        }
+    }
+    Ok(costs)
+}
+
+fn entry<'a>(report: &RunReport<'a>, ix: JobIx, artifact: &Artifact, costs: &HashMap<JobKey, Cost>) -> FileEntry<'a> {
+    let plan: &'a Plan = report.plan;
+    let job = plan.job(ix);
+    let (operation, model) = match &job.operation {
+        Operation::Paid(paid) => (paid.action.as_str(), Some(&*paid.model)),
+        Operation::Local(_) => (plan.step_of(ix).kind, None),
+    };
+    let parents = plan.inputs(ix).into_iter().map(|input| {
+        let key = plan.job(input.from).key;
+        let digest = report.history.artifact(&key).map(|artifact| artifact.blob.digest);
+        Parent { role: input.role.label(), job: plan.id(input.from), key, digest }
+    });
+    FileEntry {
+        path: &job.path,
+        job: plan.id(ix),
+        step: &plan.step_of(ix).name,
+        axes: Axes(plan.axes_of(ix).into_iter().map(|(axis, value)| (&**axis, &**value)).collect()),
+        take: plan.take_of(ix),
+        key: job.key,
+        digest: artifact.blob.digest,
+        bytes: artifact.blob.len,
+        width: artifact.info.size.width,
+        height: artifact.info.size.height,
+        format: artifact.info.format,
+        operation,
+        model,
+        prompt: (!job.prompt.is_empty()).then_some(&*job.prompt),
+        cost: costs.get(&job.key).cloned(),
+        parents: parents.collect(),
+    }
+}

@@ -1,0 +1,67 @@
+//! `prompts.jsonl`: the prompt log, one line a paid shot.
+//!
+//! In: [`RunReport`]. Out: JSON lines. Never: a line break inside of a line; JSON writes them out.
+
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+use super::run_report::RunReport;
+use super::{ReportError, ReportFile, ReportWriter};
+use crate::types::{Fields, JobId, JobKey, Operation, Settings};
+
+/// Name of the file.
+const FILE: &str = "prompts.jsonl";
+
+/// Writes `prompts.jsonl`.
+#[derive(Debug, Clone, Copy)]
+pub struct PromptsJsonl;
+
+#[derive(Serialize)]
+struct Line<'a> {
+    job: JobId,
+    step: &'a str,
+    provider: &'a str,
+    model: &'a str,
+    operation: &'a str,
+    prompt: &'a str,
+    settings: Map<String, Value>,
+    key: JobKey,
+}
+
+impl ReportWriter for PromptsJsonl {
+    fn render(&self, report: &RunReport<'_>) -> Result<Vec<ReportFile>, ReportError> {
+        let mut bytes = Vec::new();
+        for ix in report.plan.indices() {
+            let job = report.plan.job(ix);
+            let Operation::Paid(paid) = &job.operation else { continue };
+            let line = Line {
+                job: report.plan.id(ix),
+                step: &report.plan.step_of(ix).name,
+                provider: &paid.provider,
+                model: &paid.model,
+                operation: paid.action.as_str(),
+                prompt: &job.prompt,
+                settings: settings(&paid.settings),
+                key: job.key,
+            };
+            serde_json::to_writer(&mut bytes, &line).map_err(|source| ReportError::Json { file: FILE, source })?;
+            bytes.push(b'\n');
+        }
+        Ok(vec![ReportFile::new(FILE, bytes)])
+    }
+}
+
+/// Returns the settings that are present, as text.
+fn settings(settings: &Settings) -> Map<String, Value> {
+    struct Listed(Map<String, Value>);
+
+    impl Fields for Listed {
+        fn field(&mut self, name: &str, value: &[u8]) {
+            self.0.insert(name.to_owned(), Value::String(String::from_utf8_lossy(value).into_owned()));
+        }
+    }
+
+    let mut listed = Listed(Map::new());
+    settings.describe(&mut listed);
+    listed.0
+}

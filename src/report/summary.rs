@@ -1,0 +1,223 @@
+//! What a run has done, and where a campaign stands, as text for a terminal.
+//!
+//! In: [`RunReport`], what the plan had said, where the files are. Out: text.
+//! Never: a shot that waits for a failed one told as a failure of its own.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use anstyle::Style;
+
+use super::run_report::{RunReport, Shot, Spending};
+use super::text::{Notes, Table, count, money, number, numbers, styled, sum_words, words};
+use crate::ledger::JobState;
+use crate::plan::JobIx;
+use crate::pricing::Estimate;
+use crate::types::diagnostic::counted;
+use crate::types::{Currency, Failure, Micros, visible};
+
+/// What the summary of a run shows besides the report.
+#[derive(Debug, Clone)]
+pub struct RunView<'a> {
+    /// The report after the run.
+    pub report: &'a RunReport<'a>,
+    /// What the plan had said before the run.
+    pub estimate: &'a Estimate,
+    /// Shots whose local work failed in this run, and why.
+    pub local_failures: &'a [(JobIx, String)],
+    /// The output folder, as the user would type it.
+    pub out: &'a str,
+    /// Whether no picture was bought.
+    pub is_rehearsal: bool,
+    /// How the campaign is named on the command line.
+    pub campaign_file: &'a str,
+}
+
+/// Most failures, and shots in doubt, that are told one by one.
+const MOST_TOLD: usize = 10;
+
+/// Returns what a run has made, what it cost, what failed and what to do next.
+pub fn run_summary(view: &RunView<'_>, width: usize, color: bool) -> String {
+    let report = view.report;
+    let mut lines = Notes { text: String::new(), width, color };
+    let (done, all) = totals(report);
+    let made = report
+        .last_run
+        .as_ref()
+        .map_or(0, |run| report.rows.iter().filter(|row| row.is_ours && row.attempt.run == *run && row.attempt.artifact.is_some()).count());
+    let drawn = if view.is_rehearsal { "drawn, none bought" } else { "bought" };
+    lines.say("made", &format!("{} {drawn}; {done} of {} done", counted(made, "picture"), counted(all, "shot")));
+    cost(view, &mut lines);
+    if report.reused > 0 {
+        let saved = sum_words(&report.quotes.book().currency, report.saved);
+        lines.say("reused", &format!("{}, which would cost {saved}", counted(report.reused, "picture")));
+    }
+    if let (Some(each), false) = (report.per_final, view.is_rehearsal) {
+        let each = money(&report.quotes.book().currency, each);
+        lines.say("per final", &format!("{each} for each of {} done, all tries so far included", counted(report.finals.0, "final")));
+    }
+    failures(report, view.local_failures, &mut lines);
+    doubts(report, &mut lines);
+    lines.say("files", view.out);
+    lines.say("next", &next(view));
+    lines.text
+}
+
+fn totals(report: &RunReport<'_>) -> (usize, usize) {
+    report.steps.iter().fold((0, 0), |(done, all), step| (done + step.done, all + step.jobs))
+}
+
+fn cost(view: &RunView<'_>, lines: &mut Notes) {
+    let report = view.report;
+    let said = sum_words(&view.estimate.book.currency, view.estimate.totals.floor);
+    for (place, spent) in report.last_spending.iter().enumerate().filter(|(place, spent)| *place == 0 || spent.attempts > 0) {
+        let mut sentence = if view.is_rehearsal {
+            format!("nothing; a real run would have been charged {}", money(&spent.currency, spent.charged))
+        } else {
+            format!("{} charged", with_usd(report, &spent.currency, spent.charged))
+        };
+        if place == 0 {
+            let _ = write!(sentence, "; the floor was {said}");
+        }
+        if spent.refunded > Micros::ZERO {
+            let _ = write!(sentence, "; {} held and given back", money(&spent.currency, spent.refunded));
+        }
+        lines.say("cost", &sentence);
+        let ceiling = &view.estimate.totals.ceiling;
+        if place == 0 && ceiling.is_exact() && spent.charged > ceiling.micros {
+            lines.warn(
+                "cost",
+                &format!(
+                    "this is above the ceiling of {}: the provider charged more than its price book says",
+                    money(&spent.currency, ceiling.micros)
+                ),
+            );
+        }
+    }
+}
+
+fn with_usd(report: &RunReport<'_>, currency: &Currency, micros: Micros) -> String {
+    let amount = crate::types::Amount::new(currency.clone(), micros);
+    match report.quotes.book().usd(&amount).filter(|_| *currency != Currency::Usd) {
+        Some(usd) => format!("{} ({})", money(currency, micros), money(&Currency::Usd, usd)),
+        None => money(currency, micros),
+    }
+}
+
+/// Tells every failure once, and how many shots wait for it.
+fn failures(report: &RunReport<'_>, local: &[(JobIx, String)], lines: &mut Notes) {
+    let waiting = waiting(report);
+    let mut causes: Vec<(JobIx, String)> = local.to_vec();
+    for ix in report.plan.indices() {
+        if let (Shot::Failed, JobState::Failed { attempt, failure }) = (report.shot(ix), report.history.state(&report.plan.job(ix).key)) {
+            let tries = if attempt.0 == 1 { "1 try".to_owned() } else { format!("{attempt} tries") };
+            causes.push((ix, format!("{} after {tries}", failure_words(failure))));
+        }
+    }
+    causes.sort_by_key(|(ix, _)| *ix);
+    for (ix, why) in causes.iter().take(MOST_TOLD) {
+        let waits = match waiting.get(ix) {
+            Some(1) => "; 1 shot waits for it".to_owned(),
+            Some(count) => format!("; {count} shots wait for it"),
+            None => String::new(),
+        };
+        lines.warn("failed", &format!("{}: {why}{waits}", report.plan.id(*ix)));
+    }
+    if causes.len() > MOST_TOLD {
+        lines.warn("", &format!("and {} more; `callsheet why SHOT` tells each", causes.len() - MOST_TOLD));
+    }
+}
+
+/// Returns how many shots wait for each failed or doubtful one.
+fn waiting(report: &RunReport<'_>) -> BTreeMap<JobIx, usize> {
+    let mut waiting = BTreeMap::new();
+    for shot in &report.shots {
+        if let Shot::Blocked(cause) = shot {
+            *waiting.entry(*cause).or_insert(0) += 1;
+        }
+    }
+    waiting
+}
+
+fn failure_words(failure: &Failure) -> String {
+    let message = if failure.message.is_empty() { String::new() } else { format!(": {}", failure.message) };
+    format!("{}, {}{message}", failure.class.as_str(), failure.code)
+}
+
+fn doubts(report: &RunReport<'_>, lines: &mut Notes) {
+    let waiting = waiting(report);
+    let mut doubtful = report.plan.indices().filter(|ix| report.shot(*ix) == Shot::InDoubt);
+    for ix in doubtful.by_ref().take(MOST_TOLD) {
+        let JobState::InDoubt { reserved, .. } = report.history.state(&report.plan.job(ix).key) else { continue };
+        let waits = waiting.get(&ix).map_or(String::new(), |count| format!("; {} behind it", counted(*count, "shot")));
+        lines.warn("in doubt", &format!("{}: {} held until it is settled{waits}", report.plan.id(ix), money(&reserved.currency, reserved.micros)));
+    }
+    let more = doubtful.count();
+    if more > 0 {
+        lines.warn("", &format!("and {more} more in doubt"));
+    }
+}
+
+/// Returns what to type next.
+fn next(view: &RunView<'_>) -> String {
+    let has = |wanted: fn(&Shot) -> bool| view.report.shots.iter().any(wanted);
+    let file = view.campaign_file;
+    if has(|shot| *shot == Shot::InDoubt) {
+        format!("callsheet reconcile {file}")
+    } else if view.is_rehearsal {
+        format!("callsheet run {file}")
+    } else if !view.local_failures.is_empty() || has(|shot| *shot != Shot::Done) {
+        format!("callsheet run {file}   (takes up where this run stopped; what is paid is not paid again)")
+    } else {
+        format!("open {}/index.html", view.out.trim_end_matches('/'))
+    }
+}
+
+/// Returns where a campaign stands: shots by step, and money.
+pub fn status(report: &RunReport<'_>, width: usize, color: bool) -> String {
+    let mut table = Table::new(vec![
+        words("step", Some(8)),
+        numbers("shots"),
+        numbers("done"),
+        numbers("failed"),
+        numbers("in doubt"),
+        numbers("under way"),
+        numbers("waiting"),
+        numbers("to do"),
+    ]);
+    let mut sums = [0; 7];
+    for step in &report.steps {
+        let counts = [step.jobs, step.done, step.failed, step.in_doubt, step.under_way, step.blocked, step.to_do];
+        sums.iter_mut().zip(counts).for_each(|(sum, count)| *sum += count);
+        table.row(std::iter::once(step.name.to_string()).chain(counts.map(count)).collect());
+    }
+    table.totals(std::iter::once("total".to_owned()).chain(sums.map(count)).collect());
+    table.drop_if_empty(&["failed", "in doubt", "under way", "waiting"]);
+    let mut text = styled(&visible(&report.plan.campaign), Style::new().bold(), color);
+    text.push_str("\n\n");
+    text.push_str(&table.render(width, color));
+    text.push('\n');
+    let mut lines = Notes { text, width, color };
+    for (place, spent) in report.spending.iter().enumerate().filter(|(place, spent)| *place == 0 || spent.attempts > 0) {
+        lines.say(if place == 0 { "spent" } else { "" }, &spending_words(report, spent));
+    }
+    if let Some(each) = report.per_final {
+        lines.say("per final", &format!("{}, over {} done", money(&report.quotes.book().currency, each), counted(report.finals.0, "final")));
+    }
+    if let Some(factor) = report.factor_seen {
+        lines.say("factor", &format!("{} tries for each paid picture", number(factor)));
+    }
+    failures(report, &[], &mut lines);
+    doubts(report, &mut lines);
+    lines.text
+}
+
+fn spending_words(report: &RunReport<'_>, spent: &Spending) -> String {
+    let mut sentence = format!("{} in {}", with_usd(report, &spent.currency, spent.charged), counted(spent.attempts, "attempt"));
+    for (micros, what) in [(spent.reserved, "reserved"), (spent.in_doubt, "in doubt"), (spent.refunded, "given back")] {
+        if micros > Micros::ZERO {
+            let _ = write!(sentence, ", {} {what}", money(&spent.currency, micros));
+        }
+    }
+    sentence
+}

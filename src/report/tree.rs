@@ -1,0 +1,433 @@
+//! The output tree: the one place that writes files for people.
+//!
+//! ```text
+//! plan, history ── placements() ──> what belongs where ── materialise() ──> files, written beside and renamed into place
+//! ```
+//! In: placements, report files, a way to open pictures. Out: [`Materialised`].
+//! Never: a file outside of the folder, through a symbolic link or `..`; a file that was there before and is not ours, lost.
+
+use std::collections::{BTreeMap, HashSet};
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use super::ReportFile;
+use super::tree_state::{Known, STATE_FILE, State, changed};
+use crate::ledger::History;
+use crate::plan::{JobIx, Plan};
+use crate::types::digest::FieldHasher;
+use crate::types::{BlobRef, Digest, Fields};
+
+/// Bytes copied at once, 256 KiB.
+const CHUNK: usize = 256 << 10;
+
+/// Written into every rehearsal's folder.
+const REHEARSAL_NOTE: &str = "This is a rehearsal. Every picture here was drawn by callsheet's simulator; none was bought, none cost anything.\n";
+
+/// A picture and where it belongs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Placement {
+    /// Below the output folder, with `/` between folders.
+    pub path: Box<str>,
+    /// Whose picture.
+    pub job: JobIx,
+    /// The picture.
+    pub blob: BlobRef,
+}
+
+/// Returns the pictures that are there and where they belong, in the plan's order.
+pub fn placements(plan: &Plan, history: &History) -> Vec<Placement> {
+    let placed = |ix: JobIx| {
+        let job = plan.job(ix);
+        history.artifact(&job.key).map(|artifact| Placement { path: job.path.clone(), job: ix, blob: artifact.blob })
+    };
+    plan.indices().filter_map(placed).collect()
+}
+
+/// Whether a tree shows bought pictures or drawn ones. One folder never holds both.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum TreeKind {
+    /// Pictures of a provider.
+    Real,
+    /// Pictures of the simulator.
+    Rehearsal,
+}
+
+/// Tells two states of a tree apart without looking at its pictures.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stamp(Digest);
+
+impl Stamp {
+    /// Returns the stamp of a plan and the ledger's last record: as long as neither moves, the tree does not.
+    ///
+    /// The version of the program counts, because a newer one writes other reports.
+    pub fn new(plan: &Plan, last_seq: u64) -> Self {
+        let mut hasher = FieldHasher::new("callsheet tree 1");
+        hasher.field("version", env!("CARGO_PKG_VERSION").as_bytes());
+        hasher.field("campaign", plan.campaign.as_bytes());
+        hasher.field("plan", plan.digest.as_bytes());
+        hasher.field("seq", &last_seq.to_le_bytes());
+        Self(hasher.finish())
+    }
+}
+
+/// What writing a tree did.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Materialised {
+    /// Files that were written.
+    pub written: usize,
+    /// Files that were right already.
+    pub kept: usize,
+    /// Files of an earlier run that no longer belong and were removed.
+    pub removed: usize,
+    /// Paths at which something stands that callsheet did not write; it was left as it is.
+    pub foreign: Vec<String>,
+    /// Paths whose picture is no longer in the store.
+    pub missing: Vec<String>,
+}
+
+/// Why a tree could not be written.
+#[derive(Debug, thiserror::Error)]
+pub enum TreeError {
+    /// The path leads out of the folder, or nowhere.
+    #[error("`{0}` is not a path below the output folder")]
+    Path(String),
+    /// Two files want one place.
+    #[error("two files want the place `{0}`")]
+    Twice(String),
+    /// A folder on the way is a symbolic link or a file.
+    #[error("`{path}` is {what}; a folder is needed there")]
+    NoFolder {
+        /// The path.
+        path: String,
+        /// What is there.
+        what: &'static str,
+    },
+    /// The folder shows the other kind of pictures.
+    #[error("`{root}` holds {holds}; choose another output folder")]
+    Kind {
+        /// The folder.
+        root: String,
+        /// What it holds.
+        holds: &'static str,
+    },
+    /// The bytes of a picture are not those of its name.
+    #[error("the stored picture for `{path}` is damaged: it is not {digest}")]
+    Damaged {
+        /// Where it belongs.
+        path: String,
+        /// What it should be.
+        digest: Digest,
+    },
+    /// The disk said no.
+    #[error("{what} `{path}`: {source}")]
+    Io {
+        /// What was being done.
+        what: &'static str,
+        /// With what.
+        path: String,
+        /// What the system said.
+        source: io::Error,
+    },
+}
+
+/// Opens a stored picture; `NotFound` for one that is gone.
+pub type OpenPicture<'a> = dyn Fn(&BlobRef) -> io::Result<Box<dyn Read>> + 'a;
+
+/// Returns whether the folder already shows exactly this: same stamp, and every file that was written is untouched.
+///
+/// Looks at names, lengths and times only.
+pub fn is_current(root: &Path, kind: TreeKind, stamp: &Stamp) -> bool {
+    let Some(state) = State::read(root).filter(|state| state.kind == kind && state.stamp == stamp.0.to_string()) else {
+        return false;
+    };
+    state.files.iter().all(|(path, known)| std::fs::symlink_metadata(root.join(path)).is_ok_and(|metadata| known.fits(&metadata)))
+}
+
+/// Makes the folder show the pictures and reports, and nothing of earlier runs that no longer belongs.
+///
+/// Files that are right already are not touched. What callsheet did not write is neither overwritten nor removed.
+///
+/// # Errors
+/// [`TreeError`]; files that were written before stay, and the next call takes them up.
+pub fn materialise(
+    root: &Path,
+    kind: TreeKind,
+    stamp: &Stamp,
+    placements: &[Placement],
+    reports: &[ReportFile],
+    open: &OpenPicture<'_>,
+) -> Result<Materialised, TreeError> {
+    std::fs::create_dir_all(root).map_err(io_error("cannot make the folder", &root.display().to_string()))?;
+    let before = State::read(root);
+    if let Some(other) = before.as_ref().filter(|state| state.kind != kind) {
+        let holds = if other.kind == TreeKind::Rehearsal { "a rehearsal" } else { "bought pictures" };
+        return Err(TreeError::Kind { root: root.display().to_string(), holds });
+    }
+    let known = before.map(|state| state.files).unwrap_or_default();
+    let wanted = wanted(kind, placements, reports)?;
+    let mut tree = Tree { root, known, now: BTreeMap::new(), folders: HashSet::new(), done: Materialised::default() };
+    let mut to_write = Vec::new();
+    for (path, source) in wanted {
+        match tree.look(&path, &source)? {
+            Found::Right(known) => {
+                tree.done.kept += 1;
+                tree.now.insert(path, known);
+            }
+            Found::Foreign => tree.done.foreign.push(path),
+            Found::ToWrite => to_write.push((path, source)),
+        }
+    }
+    let leftover: Vec<String> = {
+        let going: HashSet<&str> = to_write.iter().map(|(path, _)| path.as_str()).collect();
+        let stays = |path: &str| tree.now.contains_key(path) || going.contains(path) || tree.done.foreign.iter().any(|foreign| foreign == path);
+        tree.known.keys().filter(|path| !stays(path)).cloned().collect()
+    };
+    if !to_write.is_empty() || !leftover.is_empty() {
+        // What is about to be written is noted first: after a crash it is recognised as ours.
+        let mut noted = tree.known.clone();
+        noted.extend(tree.now.iter().map(|(path, known)| (path.clone(), *known)));
+        noted.extend(to_write.iter().map(|(path, source)| (path.clone(), Known { digest: source.digest(), len: source.len(), changed: 0 })));
+        tree.save(&State { kind, stamp: String::new(), files: noted })?;
+    }
+    for (path, source) in &to_write {
+        tree.write(path, source, open)?;
+    }
+    for path in leftover {
+        tree.remove(&path)?;
+    }
+    let files = std::mem::take(&mut tree.now);
+    let is_whole = tree.done.missing.is_empty() && tree.done.foreign.is_empty();
+    tree.save(&State { kind, stamp: if is_whole { stamp.0.to_string() } else { String::new() }, files })?;
+    Ok(tree.done)
+}
+
+/// Where the bytes of a file come from.
+enum Source<'a> {
+    Picture(BlobRef),
+    Report(&'a [u8], Digest),
+}
+
+impl Source<'_> {
+    fn digest(&self) -> Digest {
+        match self {
+            Self::Picture(blob) => blob.digest,
+            Self::Report(_, digest) => *digest,
+        }
+    }
+
+    fn len(&self) -> u64 {
+        match self {
+            Self::Picture(blob) => blob.len,
+            Self::Report(bytes, _) => bytes.len() as u64,
+        }
+    }
+}
+
+fn wanted<'a>(kind: TreeKind, placements: &[Placement], reports: &'a [ReportFile]) -> Result<BTreeMap<String, Source<'a>>, TreeError> {
+    let pictures = placements.iter().map(|placement| (placement.path.to_string(), Source::Picture(placement.blob)));
+    let report = |bytes: &'a [u8]| Source::Report(bytes, Digest::of(bytes));
+    let reports = reports.iter().map(|file| (file.path.clone(), report(&file.bytes)));
+    let note = (kind == TreeKind::Rehearsal).then(|| ("REHEARSAL.txt".to_owned(), report(REHEARSAL_NOTE.as_bytes())));
+    let mut wanted = BTreeMap::new();
+    for (path, source) in pictures.chain(reports).chain(note) {
+        if !is_below(&path) {
+            return Err(TreeError::Path(path));
+        }
+        if wanted.contains_key(&path) {
+            return Err(TreeError::Twice(path));
+        }
+        wanted.insert(path, source);
+    }
+    Ok(wanted)
+}
+
+/// Returns whether a path names a file below the folder on every system: no `..`, no root, no drive, not our own state.
+fn is_below(path: &str) -> bool {
+    let is_name = |name: &str| !name.is_empty() && name != "." && name != ".." && !name.contains(['\\', ':', '\0']);
+    path.split('/').all(is_name) && path != STATE_FILE
+}
+
+/// What stands at a path.
+enum Found {
+    Right(Known),
+    Foreign,
+    ToWrite,
+}
+
+struct Tree<'a> {
+    root: &'a Path,
+    /// What was written by earlier calls.
+    known: BTreeMap<String, Known>,
+    /// What is right now.
+    now: BTreeMap<String, Known>,
+    /// Folders that are known to be real ones.
+    folders: HashSet<PathBuf>,
+    done: Materialised,
+}
+
+impl Tree<'_> {
+    fn look(&mut self, path: &str, source: &Source<'_>) -> Result<Found, TreeError> {
+        let file = self.root.join(path);
+        let metadata = match std::fs::symlink_metadata(&file) {
+            Ok(metadata) => metadata,
+            // Also "not a directory": what is in the way is found when the folder is made.
+            Err(_) => return Ok(Found::ToWrite),
+        };
+        if !self.is_inside(path) {
+            return Ok(Found::Foreign);
+        }
+        let known = self.known.get(path);
+        if let Some(known) = known.filter(|known| known.digest == source.digest() && known.fits(&metadata)) {
+            return Ok(Found::Right(*known));
+        }
+        if metadata.is_file() && metadata.len() == source.len() {
+            let digest = hash(&file).map_err(io_error("cannot read", path))?;
+            if digest == source.digest() {
+                return Ok(Found::Right(Known { digest, len: metadata.len(), changed: changed(&metadata) }));
+            }
+        }
+        Ok(if known.is_some() && !metadata.is_dir() { Found::ToWrite } else { Found::Foreign })
+    }
+
+    /// Returns whether all folders on the way are real ones.
+    fn is_inside(&mut self, path: &str) -> bool {
+        let mut folder = self.root.to_owned();
+        let mut names = path.split('/').peekable();
+        while let Some(name) = names.next() {
+            if names.peek().is_none() {
+                return true;
+            }
+            folder.push(name);
+            if self.folders.contains(&folder) {
+                continue;
+            }
+            if !std::fs::symlink_metadata(&folder).is_ok_and(|metadata| metadata.is_dir()) {
+                return false;
+            }
+            self.folders.insert(folder.clone());
+        }
+        true
+    }
+
+    /// Makes the folders on the way, never through a link.
+    fn make_folders(&mut self, path: &str) -> Result<PathBuf, TreeError> {
+        let mut folder = self.root.to_owned();
+        let Some((names, _)) = path.rsplit_once('/') else { return Ok(folder) };
+        for name in names.split('/') {
+            folder.push(name);
+            if self.folders.contains(&folder) {
+                continue;
+            }
+            match std::fs::create_dir(&folder) {
+                Ok(()) => {}
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                    let metadata = std::fs::symlink_metadata(&folder).map_err(io_error("cannot look at", path))?;
+                    if !metadata.is_dir() {
+                        let what = if metadata.is_symlink() { "a symbolic link" } else { "a file" };
+                        return Err(TreeError::NoFolder { path: folder.display().to_string(), what });
+                    }
+                }
+                Err(error) => return Err(io_error("cannot make the folder of", path)(error)),
+            }
+            self.folders.insert(folder.clone());
+        }
+        Ok(folder)
+    }
+
+    fn write(&mut self, path: &str, source: &Source<'_>, open: &OpenPicture<'_>) -> Result<(), TreeError> {
+        let mut bytes: Box<dyn Read + '_> = match source {
+            Source::Report(bytes, _) => Box::new(*bytes),
+            Source::Picture(blob) => match open(blob) {
+                Ok(bytes) => bytes,
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                    self.done.missing.push(path.to_owned());
+                    return Ok(());
+                }
+                Err(error) => return Err(io_error("cannot read the picture for", path)(error)),
+            },
+        };
+        let folder = self.make_folders(path)?;
+        let mut file = beside(&folder).map_err(io_error("cannot write", path))?;
+        let digest = copy(&mut *bytes, file.as_file_mut()).map_err(io_error("cannot write", path))?;
+        if digest != source.digest() {
+            return Err(TreeError::Damaged { path: path.to_owned(), digest: source.digest() });
+        }
+        let written = file.persist(self.root.join(path)).map_err(|error| io_error("cannot write", path)(error.error))?;
+        let metadata = written.metadata().map_err(io_error("cannot look at", path))?;
+        self.now.insert(path.to_owned(), Known { digest, len: metadata.len(), changed: changed(&metadata) });
+        self.done.written += 1;
+        Ok(())
+    }
+
+    /// Removes a file of ours that no longer belongs, and the folders that it leaves empty; what somebody has changed stays.
+    fn remove(&mut self, path: &str) -> Result<(), TreeError> {
+        let file = self.root.join(path);
+        let known = self.known.get(path).copied();
+        let Ok(metadata) = std::fs::symlink_metadata(&file) else { return Ok(()) };
+        if !is_below(path) || !self.is_inside(path) || !metadata.is_file() {
+            return Ok(());
+        }
+        let is_ours = known
+            .is_some_and(|known| known.fits(&metadata) || (known.len == metadata.len() && hash(&file).is_ok_and(|digest| digest == known.digest)));
+        if !is_ours {
+            return Ok(());
+        }
+        std::fs::remove_file(&file).map_err(io_error("cannot remove", path))?;
+        self.done.removed += 1;
+        let mut folder = file.parent();
+        while let Some(empty) = folder.filter(|folder| *folder != self.root && std::fs::remove_dir(folder).is_ok()) {
+            self.folders.remove(empty);
+            folder = empty.parent();
+        }
+        Ok(())
+    }
+
+    fn save(&self, state: &State) -> Result<(), TreeError> {
+        let failed = || io_error("cannot write", STATE_FILE);
+        let bytes = state.to_bytes().map_err(failed())?;
+        let mut file = beside(self.root).map_err(failed())?;
+        file.write_all(&bytes).map_err(failed())?;
+        file.persist(self.root.join(STATE_FILE)).map_err(|error| failed()(error.error))?;
+        Ok(())
+    }
+}
+
+/// Makes a temporary file in the folder of its later name; it is removed unless it gets one.
+fn beside(folder: &Path) -> io::Result<tempfile::NamedTempFile> {
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(".callsheet-").suffix(".part");
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        // As any program makes files: the user's umask decides who may read them.
+        builder.permissions(std::fs::Permissions::from_mode(0o666));
+    }
+    builder.tempfile_in(folder)
+}
+
+/// Copies and returns the digest of what was copied.
+fn copy(from: &mut dyn Read, to: &mut std::fs::File) -> io::Result<Digest> {
+    let mut hasher = blake3::Hasher::new();
+    let mut chunk = vec![0; CHUNK];
+    loop {
+        let read = from.read(&mut chunk)?;
+        if read == 0 {
+            return Ok(Digest::from_bytes(*hasher.finalize().as_bytes()));
+        }
+        hasher.update(&chunk[..read]);
+        to.write_all(&chunk[..read])?;
+    }
+}
+
+fn hash(file: &Path) -> io::Result<Digest> {
+    let mut hasher = blake3::Hasher::new();
+    hasher.update_reader(std::fs::File::open(file)?)?;
+    Ok(Digest::from_bytes(*hasher.finalize().as_bytes()))
+}
+
+fn io_error<'a>(what: &'static str, path: &'a str) -> impl FnOnce(io::Error) -> TreeError + use<'a> {
+    move |source| TreeError::Io { what, path: path.to_owned(), source }
+}
