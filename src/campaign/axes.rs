@@ -238,7 +238,7 @@ fn filter(
     let condition = match Condition::compile(source, at.clone()) {
         Ok(condition) => condition,
         Err(problem) => {
-            found.push(template_diagnostic(&problem, &at, None));
+            found.push(template_diagnostic(&problem, &at, assignment_help(source)));
             return None;
         }
     };
@@ -284,6 +284,15 @@ fn filter(
             None
         }
     }
+}
+
+/// Returns a hint for `status = 'ready'`.
+pub fn assignment_help(source: &str) -> Option<String> {
+    let single = source.char_indices().any(|(position, letter)| {
+        let before = source[..position].chars().next_back();
+        letter == '=' && !source[position + 1..].starts_with('=') && !matches!(before, Some('=' | '!' | '<' | '>'))
+    });
+    single.then(|| "`==` compares; a single `=` means nothing here".to_owned())
 }
 
 /// Finds `name > 100` without a filter that makes a number of the name; bytes of the comparison.

@@ -114,7 +114,7 @@ pub fn unknown<'a>(code: &'static str, at: FieldPath, what: &str, name: &str, kn
     let finding = Diagnostic::error(code, at, format!("there is no {what} `{name}`"));
     match did_you_mean(name, known.clone()) {
         Some(near) => finding.help(format!("did you mean `{near}`?")),
-        None if known.clone().next().is_none() => finding.help(format!("this campaign declares no {what}")),
+        None if known.clone().next().is_none() => finding.help("there is none at all"),
         None => finding.help(format!("there is {}", listed(known, 12))),
     }
 }

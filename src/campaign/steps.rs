@@ -6,7 +6,7 @@ use std::sync::Arc;
 use indexmap::IndexMap;
 use jiff::civil::Date;
 
-use super::axes::{number_comparison, takes, template_diagnostic};
+use super::axes::{assignment_help, number_comparison, takes, template_diagnostic};
 use super::baselines::{Baseline, prompt, rung_prompt};
 use super::models::{Layers, paid};
 use super::resolve::{Used, unknown};
@@ -253,7 +253,7 @@ impl<'a> Steps<'a> {
                 None => {
                     sound = false;
                     let known = joined.iter().map(|axis| &*self.axes[*axis].name);
-                    found.push(unknown("unknown-axis", at.key("across").index(index), "axis of that picture called", name, known));
+                    found.push(unknown("unknown-axis", at.key("across").index(index), "axis on that picture called", name, known));
                 }
             }
         }
@@ -283,6 +283,8 @@ impl<'a> Steps<'a> {
             }
             StepSpec::Edit(edit) => match (&edit.prompt, climbs) {
                 (None, Some((axis, _))) => rung_prompt(baseline, axis),
+                // An unknown ladder is already said.
+                (None, None) if edit.ladder.is_some() => Prompt::default(),
                 (None, None) => {
                     let finding = Diagnostic::error("no-prompt", at.clone().at_key(), "the edit does not say what to change");
                     found.push(finding.help("give it a `prompt` or a `ladder`"));
@@ -397,7 +399,7 @@ impl<'a> Steps<'a> {
         let condition = match Condition::compile(source, at.clone()) {
             Ok(condition) => condition,
             Err(problem) => {
-                found.push(template_diagnostic(&problem, &at, None));
+                found.push(template_diagnostic(&problem, &at, assignment_help(source)));
                 return None;
             }
         };

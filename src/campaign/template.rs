@@ -423,11 +423,15 @@ fn undefined(lookup: &Lookup, depth: usize) -> TemplateProblem {
     TemplateProblem { code: "undefined-variable", message, range: Some(lookup.range.clone()) }
 }
 
+/// Functions that a template may call; they are not variables.
+const FUNCTIONS: [&str; 3] = ["range", "cycler", "joiner"];
+
 /// Returns the lookups of an engine template, placed by searching for their text.
 fn engine_lookups(source: &str, mut names: Vec<String>) -> Vec<Lookup> {
     names.sort();
     names
         .into_iter()
+        .filter(|name| !FUNCTIONS.contains(&name.as_str()))
         .map(|name| {
             let range = word_at(source, &name).unwrap_or(0..source.len());
             Lookup { names: name.split('.').map(str::to_owned).collect(), range }
@@ -467,8 +471,9 @@ fn problem(error: &minijinja::Error) -> TemplateProblem {
     let (code, message) = match error.kind() {
         ErrorKind::SyntaxError => ("template-syntax", format!("the template cannot be read: {detail}")),
         ErrorKind::UndefinedError => ("undefined-variable", format!("a variable has no value here: {detail}")),
-        ErrorKind::UnknownFilter => ("template-syntax", detail),
-        ErrorKind::UnknownFunction | ErrorKind::UnknownMethod | ErrorKind::UnknownTest => ("template-syntax", detail),
+        ErrorKind::UnknownFilter | ErrorKind::UnknownFunction | ErrorKind::UnknownMethod | ErrorKind::UnknownTest => {
+            ("template-syntax", format!("the template uses something that is not there: {detail}"))
+        }
         ErrorKind::WriteFailure => ("template-limit", format!("the text grows past {MAX_OUTPUT} bytes")),
         kind => ("template-limit", format!("the template cannot be rendered: {kind}: {detail}")),
     };

@@ -98,8 +98,6 @@ impl Roots for Scope {
 /// What is known of a variable before any row is looked at.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Known {
-    /// Any field may be there.
-    Anything,
     /// A plain text without fields.
     Text,
     /// A value with these fields.
@@ -139,7 +137,6 @@ impl Available {
         };
         let field = lookup.names.get(1)?;
         match known {
-            Known::Anything => None,
             Known::Text if field == "key" || field == "text" => None,
             Known::Text => undefined(format!("`{root}` has no field `{field}`: it is a plain text"), Some(format!("write `{{{{ {root} }}}}`"))),
             Known::Fields(fields) if field == "key" || fields.iter().any(|known| **known == **field) => None,

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::lower;
 use super::mistakes::Mistakes;
 use super::paths::{Layout, PathProblem, sentence};
-use super::texts::{Scene, Source, Text};
+use super::texts::{Known, Scene, Source, Text};
 use super::{Input, Job};
 use crate::campaign::{AxisSource, Campaign, Step};
 use crate::catalog::{Catalog, OperationCard, Unfit};
@@ -42,9 +42,10 @@ pub(super) struct StepJobs<'a> {
     /// Slot and text of each part of the prompt.
     parts: Vec<(&'static str, Text<'a>)>,
     keep: Option<Text<'a>>,
-    /// Positions of the axes that the whole prompt uses, and prompts so far.
-    prompt_uses: Vec<usize>,
-    prompts: HashMap<Box<[u32]>, (Arc<str>, Arc<str>)>,
+    /// Prompts and subjects so far, when several shots share one.
+    prompts: Option<Known<(Arc<str>, Arc<str>)>>,
+    /// Subjects by the address of the shared text that they were taken from.
+    subjects: HashMap<usize, Arc<str>>,
     texts: Vec<Text<'a>>,
     label: Option<Text<'a>>,
     layout: Layout<'a>,
@@ -70,7 +71,8 @@ impl<'a> StepJobs<'a> {
         let card = step.paid.as_ref().and_then(|paid| catalog.card(&paid.model)?.operation(paid.action));
         let layout = Layout::new(&Scene { campaign, step, axes: &step.axes });
         let take = step.axes.iter().position(|axis| matches!(campaign.axes[*axis].source, AxisSource::Take { .. }));
-        Self { step, card, assets, parts, keep, prompt_uses, prompts: HashMap::new(), texts, label, layout, take, sizes: HashMap::new() }
+        let prompts = Known::new(campaign, &step.axes, &prompt_uses);
+        Self { step, card, assets, parts, keep, prompts, subjects: HashMap::new(), texts, label, layout, take, sizes: HashMap::new() }
     }
 
     /// Returns which take these coordinates are, from 1.
@@ -110,9 +112,7 @@ impl<'a> StepJobs<'a> {
         if self.parts.is_empty() {
             return Some((Arc::from(""), Arc::from("")));
         }
-        let shared = self.prompt_uses.len() < coordinates.len() || coordinates.is_empty();
-        let place: Box<[u32]> = self.prompt_uses.iter().map(|position| coordinates[*position]).collect();
-        if let Some((prompt, subject)) = shared.then(|| self.prompts.get(&place)).flatten() {
+        if let Some((prompt, subject)) = self.prompts.as_mut().and_then(|prompts| prompts.place(coordinates).as_ref()) {
             return Some((Arc::clone(prompt), Arc::clone(subject)));
         }
         let mut rendered: Vec<(&'static str, Arc<str>)> = Vec::with_capacity(self.parts.len());
@@ -142,11 +142,23 @@ impl<'a> StepJobs<'a> {
         };
         let prompt = compose(&rendered, keep.as_deref());
         self.check_prompt(scene, coordinates, &prompt, mistakes);
-        let subject = subject(&rendered, self.step.paid.as_ref().is_some_and(|paid| paid.action == Action::Generate));
-        if shared {
-            self.prompts.insert(place, (Arc::clone(&prompt), Arc::clone(&subject)));
+        let subject = self.subject(&rendered);
+        if let Some(prompts) = &mut self.prompts {
+            *prompts.place(coordinates) = Some((Arc::clone(&prompt), Arc::clone(&subject)));
         }
         Some((prompt, subject))
+    }
+
+    /// Returns the first words of what the picture shows; nothing for edits, which show their input's subject.
+    fn subject(&mut self, rendered: &[(&'static str, Arc<str>)]) -> Arc<str> {
+        let generates = self.step.paid.as_ref().is_some_and(|paid| paid.action == Action::Generate);
+        let found = rendered.iter().zip(&self.parts).find(|((slot, _), _)| generates && matches!(*slot, "subject" | "prompt"));
+        let Some(((_, text), (_, part))) = found else { return Arc::from("") };
+        if !part.is_shared() {
+            return first_words(text);
+        }
+        // The kept text lives as long as this step, so its address names it.
+        Arc::clone(self.subjects.entry(text.as_ptr() as usize).or_insert_with(|| first_words(text)))
     }
 
     fn check_prompt(&self, scene: &Scene<'_>, coordinates: &[u32], prompt: &str, mistakes: &mut Mistakes) {
@@ -265,8 +277,11 @@ impl<'a> StepJobs<'a> {
                     AssetProblem::NotAnImage(_) => "not-an-image",
                     _ => "unreadable-file",
                 };
-                let finding = Diagnostic::error(code, at, format!("`{}`: {problem}", path.escape_debug()));
-                mistakes.push(finding.related(self.step.at.key("file"), "loaded here").help("paths are relative to the campaign file"));
+                let mut finding = Diagnostic::error(code, at.clone(), format!("`{}`: {problem}", path.escape_debug()));
+                if at != self.step.at.key("file") {
+                    finding = finding.related(self.step.at.key("file"), "loaded here");
+                }
+                mistakes.push(finding.help("paths are relative to the campaign file"));
                 None
             }
             // The caller read another list of files than ours.
@@ -366,12 +381,8 @@ fn compose(parts: &[(&'static str, Arc<str>)], keep: Option<&str>) -> Arc<str> {
     Arc::from(prompt)
 }
 
-/// Returns the first words of what the picture shows; nothing for edits, which show their input's subject.
-fn subject(parts: &[(&'static str, Arc<str>)], generates: bool) -> Arc<str> {
-    if !generates {
-        return Arc::from("");
-    }
-    let Some((_, text)) = parts.iter().find(|(slot, _)| matches!(*slot, "subject" | "prompt")) else { return Arc::from("") };
+/// Returns the first words of a text, on one line.
+fn first_words(text: &str) -> Arc<str> {
     let one_line = text.split_whitespace().collect::<Vec<_>>().join(" ");
     Arc::from(one_line.chars().take(SUBJECT).collect::<String>())
 }

@@ -48,6 +48,9 @@ impl Mistakes {
                 finding = finding.related(axis.values[*place as usize].at.clone(), format!("this value of `{}`", axis.name));
             }
         }
+        if problem.code == "undefined-variable" {
+            finding = finding.help("fill it in there, or say what to write instead: `{{ sku.material | default('glass') }}`");
+        }
         self.push(finding);
     }
 

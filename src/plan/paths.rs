@@ -245,13 +245,16 @@ fn check_name(name: &str) -> Result<(), String> {
 /// Paths that are taken, by their lower-case form: some file systems know no case.
 #[derive(Default)]
 pub(super) struct Taken {
-    files: HashMap<Box<str>, JobIx>,
+    files: HashMap<Box<[u8]>, JobIx>,
+    /// Whether a file has no extension, so that it could stand where another needs a folder.
+    bare: bool,
 }
 
 impl Taken {
     /// Takes a path; returns the job that has it already.
     pub(super) fn take(&mut self, path: &str, job: JobIx) -> Option<JobIx> {
-        match self.files.entry(path.to_lowercase().into_boxed_str()) {
+        self.bare |= !path.rsplit('/').next().unwrap_or(path).contains('.');
+        match self.files.entry(folded(path)) {
             std::collections::hash_map::Entry::Occupied(taken) => Some(*taken.get()),
             std::collections::hash_map::Entry::Vacant(free) => {
                 free.insert(job);
@@ -262,15 +265,21 @@ impl Taken {
 
     /// Returns a file that stands where another needs a folder, with the job behind it.
     pub(super) fn file_as_folder(&self) -> Option<(JobIx, JobIx)> {
-        let bare = self.files.keys().any(|path| !path.rsplit('/').next().unwrap_or(path).contains('.'));
-        if !bare {
+        if !self.bare {
             return None;
         }
-        self.files.iter().find_map(|(path, job)| {
-            let folders = path.match_indices('/').map(|(end, _)| &path[..end]);
-            folders.filter_map(|folder| self.files.get(folder)).next().map(|file| (*file, *job))
-        })
+        let mut found: Vec<(JobIx, JobIx)> = Vec::new();
+        for (path, job) in &self.files {
+            let folders = path.iter().enumerate().filter(|(_, byte)| **byte == b'/').map(|(end, _)| &path[..end]);
+            found.extend(folders.filter_map(|folder| self.files.get(folder)).map(|file| (*file, *job)));
+        }
+        found.into_iter().min()
     }
+}
+
+/// Returns a path without the differences that some file systems do not see.
+fn folded(path: &str) -> Box<[u8]> {
+    if path.is_ascii() { path.as_bytes().to_ascii_lowercase().into_boxed_slice() } else { path.to_lowercase().into_bytes().into_boxed_slice() }
 }
 
 /// Says the path and the reason, for a diagnostic.

@@ -2,7 +2,7 @@
 //!
 //! 1,000 products x 2 angles x 50 surfaces are 100,000 shots, but only 1,000 subjects, 2 cameras and 50 environments.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use minijinja::value::Value;
@@ -34,15 +34,49 @@ pub(super) struct Text<'a> {
     /// Positions, among the step's axes, of those that the text uses.
     uses: Vec<usize>,
     /// Results by the values of those axes; not kept when every shot has its own.
-    known: Option<HashMap<Box<[u32]>, Arc<str>>>,
+    known: Option<Known<Arc<str>>>,
+}
+
+/// Results by the values of some of a step's axes.
+pub(super) struct Known<T> {
+    /// Position among the step's axes, and how far apart neighbours on it stand.
+    strides: Vec<(usize, usize)>,
+    results: Vec<Option<T>>,
+}
+
+impl<T> Known<T> {
+    /// Makes room for all combinations of the axes at `uses`; `None` when those are all axes, so that nothing would be asked twice.
+    pub(super) fn new(campaign: &Campaign, axes: &[usize], uses: &[usize]) -> Option<Self> {
+        if uses.len() == axes.len() && !axes.is_empty() {
+            return None;
+        }
+        let mut room = 1;
+        let mut strides = Vec::with_capacity(uses.len());
+        for position in uses {
+            strides.push((*position, room));
+            room *= campaign.axes[axes[*position]].values.len();
+        }
+        Some(Self { strides, results: std::iter::repeat_with(|| None).take(room).collect() })
+    }
+
+    /// Returns the place of the result for these coordinates.
+    pub(super) fn place(&mut self, coordinates: &[u32]) -> &mut Option<T> {
+        let place: usize = self.strides.iter().map(|(position, stride)| coordinates[*position] as usize * stride).sum();
+        &mut self.results[place]
+    }
 }
 
 impl<'a> Text<'a> {
     /// Prepares a text of a step with these axes.
     pub(super) fn new(campaign: &Campaign, step: &Step, axes: &[usize], source: Source<'a>) -> Self {
         let uses: Vec<usize> = uses(campaign, step, axes, &source).into_iter().collect();
-        let known = (uses.len() < axes.len() || axes.is_empty()).then(HashMap::new);
+        let known = Known::new(campaign, axes, &uses);
         Self { source, uses, known }
+    }
+
+    /// Returns whether results are kept, so that equal texts are one allocation.
+    pub(super) fn is_shared(&self) -> bool {
+        self.known.is_some()
     }
 
     /// Returns the positions of the axes that the text uses.
@@ -55,13 +89,11 @@ impl<'a> Text<'a> {
         let Some(known) = &mut self.known else {
             return scene.render(&self.source, coordinates);
         };
-        let place: Box<[u32]> = self.uses.iter().map(|position| coordinates[*position]).collect();
-        if let Some(text) = known.get(&place) {
+        let place = known.place(coordinates);
+        if let Some(text) = place {
             return Ok(Arc::clone(text));
         }
-        let text = scene.render(&self.source, coordinates)?;
-        known.insert(place, Arc::clone(&text));
-        Ok(text)
+        Ok(Arc::clone(place.insert(scene.render(&self.source, coordinates)?)))
     }
 }
 

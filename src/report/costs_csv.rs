@@ -109,3 +109,72 @@ fn cells(report: &RunReport<'_>, row: &ReportRow<'_>) -> Vec<String> {
     ]);
     cells
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::sample;
+    use crate::report::spreadsheet::original;
+    use crate::types::{RunId, TaskId};
+    use proptest::prelude::*;
+
+    fn render(ran: &sample::Ran) -> String {
+        let report = RunReport::new(&ran.plan, &ran.history, &ran.attempts, &ran.quotes, Some(sample::run_id())).expect("small sums");
+        let files = CostsCsv.render(&report).expect("plain cells");
+        String::from_utf8(files[0].bytes.clone()).expect("CSV is text")
+    }
+
+    #[test]
+    fn every_try_is_a_row() {
+        let text = render(&sample::ran());
+        let short = text.replace(|char: char| !char.is_ascii(), "?");
+        let short: Vec<String> = short
+            .lines()
+            .map(|line| {
+                line.split(',').map(|cell| if cell.len() == 64 { cell[..6].to_owned() } else { cell.to_owned() }).collect::<Vec<_>>().join(",")
+            })
+            .collect();
+        insta::assert_snapshot!(short.join("\n"), @r#"
+        run_id,campaign,job,step,sku,surface,take,attempt,provider,model,operation,aspect,resolution,quality,status,error_code,unit_price,quoted,charged,refunded,currency,usd,reused,started_at,finished_at,latency_ms,task_id,job_key,output_path,blake3
+        20261122T094500Z-7f3a,spring-drop,hero[sku=teapot],hero,teapot,,,1,kie,gpt-image-2,generate,4:5,1K,,failed,failed/501,6,6,0,6,credits:kie,0,false,2026-11-22T09:45:00.000Z,2026-11-22T09:45:31.250Z,31250,task-0-1,adeaef,,
+        20261122T094500Z-7f3a,spring-drop,hero[sku=teapot],hero,teapot,,,2,kie,gpt-image-2,generate,4:5,1K,,done,,6,6,6,0,credits:kie,0.03,false,2026-11-22T09:45:00.000Z,2026-11-22T09:45:31.250Z,31250,task-0-2,adeaef,teapot/hero.png,fbdf33
+        20261122T094500Z-7f3a,spring-drop,"surface[sku=teapot,surface=travertine]",surface,teapot,travertine,,1,kie,gpt-image-2,edit,4:5,1K,,done,,6,6,6,0,credits:kie,0.03,false,2026-11-22T09:45:02.000Z,2026-11-22T09:45:33.250Z,31250,task-2-1,1d449b,teapot/travertine/surface.png,b73e11
+        20261101T080000Z-0001,spring-drop,"surface[sku=teapot,surface=oak]",surface,teapot,oak,,1,kie,gpt-image-2,edit,4:5,1K,,done,,6,6,6,0,credits:kie,0.03,true,2026-11-22T09:45:03.000Z,2026-11-22T09:45:34.250Z,31250,task-3-1,fc1ccc,teapot/oak/surface.png,e67fd4
+        20261122T094500Z-7f3a,spring-drop,"surface[sku=teapot,surface=linen]",surface,teapot,linen,,1,kie,gpt-image-2,edit,4:5,1K,,in-doubt,,6,6,,0,credits:kie,,false,2026-11-22T09:45:04.000Z,,,,50808b,,
+        20261122T094500Z-7f3a,spring-drop,hero[sku=mug],hero,mug,,,1,kie,gpt-image-2,generate,4:5,1K,,failed,refused/moderation,6,6,0,6,credits:kie,0,false,2026-11-22T09:45:01.000Z,2026-11-22T09:45:32.250Z,31250,task-1-1,52e936,,
+        "#);
+    }
+
+    #[test]
+    fn an_axis_that_is_called_like_a_column_gets_a_name_of_its_own() {
+        let mut ran = sample::ran();
+        ran.plan.axes[1].name = "model".into();
+        let text = render(&ran);
+        assert!(text.starts_with("run_id,campaign,job,step,sku,axis_model,surface,take,"), "{}", text.lines().next().unwrap_or(""));
+    }
+
+    proptest! {
+        #[test]
+        fn hostile_cells_are_read_back_as_they_were(axis in "[=+@a,;'\"\n\r\t -]{0,10}", task in ".{0,10}", code in ".{0,10}") {
+            let mut ran = sample::ran();
+            ran.attempts.truncate(1);
+            let row = &mut ran.attempts[0];
+            row.card.axes[0].1 = axis.clone();
+            row.task = Some(TaskId::new(&task));
+            row.error_code = Some(code.clone());
+            row.run = RunId::new("=run");
+            let text = render(&ran);
+            let mut reader = csv::Reader::from_reader(text.as_bytes());
+            let headings = reader.headers().expect("a heading").clone();
+            let record = reader.records().next().expect("a row").expect("whole");
+            let cell = |name: &str| headings.iter().position(|heading| heading == name).and_then(|place| record.get(place)).expect("a column");
+            prop_assert_eq!(original(cell("sku")), axis);
+            prop_assert_eq!(original(cell("task_id")), task);
+            prop_assert_eq!(original(cell("error_code")), code);
+            prop_assert_eq!(cell("run_id"), "'=run");
+            for column in ["quoted", "refunded", "unit_price"] {
+                prop_assert!(cell(column).parse::<Micros>().is_ok(), "numbers stay numbers");
+            }
+        }
+    }
+}

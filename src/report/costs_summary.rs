@@ -50,3 +50,28 @@ fn cells(by: &str, name: &str, value: &str, spending: &Spending) -> [String; 11]
         text(&spending.currency.to_string()),
     ]
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::sample;
+
+    #[test]
+    fn money_is_told_by_step_model_and_axis_value() {
+        let ran = sample::ran();
+        let report = RunReport::new(&ran.plan, &ran.history, &ran.attempts, &ran.quotes, None).expect("small sums");
+        let files = CostsSummary.render(&report).expect("plain cells");
+        insta::assert_snapshot!(String::from_utf8_lossy(&files[0].bytes), @r"
+        by,name,value,attempts,pictures,quoted,charged,refunded,in_doubt,reserved,currency
+        step,hero,,3,1,18,6,12,0,0,credits:kie
+        step,surface,,3,2,18,12,0,6,0,credits:kie
+        model,gpt-image-2,,6,3,36,18,12,6,0,credits:kie
+        axis,sku,teapot,5,3,30,18,6,6,0,credits:kie
+        axis,sku,mug,1,0,6,0,6,0,0,credits:kie
+        axis,surface,travertine,1,1,6,6,0,0,0,credits:kie
+        axis,surface,oak,1,1,6,6,0,0,0,credits:kie
+        axis,surface,linen,1,0,6,0,0,6,0,credits:kie
+        total,,,6,3,36,18,12,6,0,credits:kie
+        ");
+    }
+}

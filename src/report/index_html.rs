@@ -176,3 +176,39 @@ fn href(path: &str) -> String {
     }
     href
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::sample;
+
+    fn render(ran: &sample::Ran) -> String {
+        let report = RunReport::new(&ran.plan, &ran.history, &ran.attempts, &ran.quotes, None).expect("small sums");
+        String::from_utf8(IndexHtml.render(&report).expect("a page")[0].bytes.clone()).expect("HTML is text")
+    }
+
+    #[test]
+    fn every_finished_picture_is_on_the_page() {
+        let page = render(&sample::ran());
+        assert_eq!(page.matches("<figure>").count(), 5);
+        assert!(page.contains(r#"<img src="./teapot/travertine/surface.png" width="1024" height="1280" loading="lazy""#), "{page}");
+        assert!(page.contains("<dd>5 of 14</dd>") && page.contains("<dd>18 credits</dd>"));
+        assert!(page.contains("default-src 'none'") && !page.contains("<script") && !page.contains("://"));
+    }
+
+    #[test]
+    fn hostile_prompts_and_names_stay_text() {
+        let mut ran = sample::ran();
+        let attack = "</p></details><script>alert(1)</script><img src=x onerror=alert(1)>\"'&{{ 7 * 7 }}";
+        ran.plan.jobs[0].prompt = attack.into();
+        ran.plan.jobs[0].path = "java\"script:alert(1)//<b>/ä #?.png".into();
+        ran.plan.campaign = attack.into();
+        ran.plan.steps[0].name = attack.into();
+        let page = render(&ran);
+        assert!(!page.contains("<script") && !page.contains("<img src=x"), "escaped");
+        assert!(page.contains("{{ 7 * 7 }}"), "a prompt is no template");
+        assert!(page.contains("&lt;script&gt;alert(1)&lt;"));
+        assert!(page.contains(r#"href="./java%22script%3Aalert%281%29//%3Cb%3E/%C3%A4%20%23%3F.png""#));
+        assert_eq!(page.matches("<figure>").count(), 5);
+    }
+}

@@ -140,3 +140,74 @@ fn entry<'a>(report: &RunReport<'a>, ix: JobIx, artifact: &Artifact, costs: &Has
         parents: parents.collect(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::sample;
+
+    #[test]
+    fn the_manifest_tells_what_made_each_file() {
+        let ran = sample::ran();
+        let report = RunReport::new(&ran.plan, &ran.history, &ran.attempts, &ran.quotes, None).expect("small sums");
+        let files = ManifestJson.render(&report).expect("plain values");
+        let manifest: serde_json::Value = serde_json::from_slice(&files[0].bytes).expect("JSON");
+        assert_eq!((&manifest["callsheet-manifest"], manifest["files"].as_array().map(Vec::len)), (&serde_json::json!(1), Some(5)));
+        let mut settings = insta::Settings::clone_current();
+        settings.add_filter("[0-9a-f]{64}", "[digest]");
+        settings.bind(|| {
+            insta::assert_snapshot!(serde_json::to_string_pretty(&manifest["files"][1]).expect("JSON"), @r#"
+        {
+          "axes": {
+            "sku": "teapot",
+            "surface": "travertine"
+          },
+          "bytes": 49,
+          "cost": {
+            "attempts": 1,
+            "charged": "6",
+            "currency": "credits:kie"
+          },
+          "digest": "[digest]",
+          "format": "png",
+          "height": 1280,
+          "job": "surface[sku=teapot,surface=travertine]",
+          "key": "[digest]",
+          "model": "gpt-image-2",
+          "operation": "edit",
+          "parents": [
+            {
+              "digest": "[digest]",
+              "job": "hero[sku=teapot]",
+              "key": "[digest]",
+              "role": "image"
+            }
+          ],
+          "path": "teapot/travertine/surface.png",
+          "prompt": "replace only the background",
+          "step": "surface",
+          "take": null,
+          "width": 1024
+        }
+        "#)
+        });
+        let delivered = &manifest["files"][3];
+        assert_eq!(
+            (&delivered["cost"], &delivered["model"], &delivered["prompt"]),
+            (&serde_json::Value::Null, &serde_json::Value::Null, &serde_json::Value::Null)
+        );
+        assert_eq!(delivered["parents"][0]["digest"], manifest["files"][1]["digest"], "the chain can be followed");
+    }
+
+    #[test]
+    fn the_fields_stand_in_one_order() {
+        let ran = sample::ran();
+        let report = RunReport::new(&ran.plan, &ran.history, &ran.attempts, &ran.quotes, None).expect("small sums");
+        let text = String::from_utf8(ManifestJson.render(&report).expect("plain values")[0].bytes.clone()).expect("JSON is text");
+        let places: Vec<usize> = ["\"path\"", "\"job\"", "\"axes\"", "\"key\"", "\"prompt\"", "\"cost\"", "\"parents\""]
+            .iter()
+            .filter_map(|name| text.find(name))
+            .collect();
+        assert!(places.len() == 7 && places.is_sorted(), "{places:?}");
+    }
+}

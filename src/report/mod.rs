@@ -12,6 +12,8 @@ pub mod plan_export;
 pub mod plan_table;
 pub mod prompts_jsonl;
 pub mod run_report;
+#[cfg(test)]
+pub(crate) mod sample;
 pub mod spreadsheet;
 pub mod summary;
 pub mod text;

@@ -74,6 +74,7 @@ fn steps(estimate: &Estimate) -> Table {
         numbers("reused"),
         numbers("resumed"),
         numbers("in doubt"),
+        numbers("twin"),
         numbers("left out"),
         numbers("unit"),
         numbers("floor"),
@@ -85,7 +86,7 @@ fn steps(estimate: &Estimate) -> Table {
         let expected = if estimate.factor.is_some() { expected } else { "-".to_owned() };
         let again = count(counts.lost + counts.again);
         let numbers = [count(counts.jobs()), count(counts.new), count(counts.changed), again, count(counts.reused), count(counts.resumed)];
-        let held = [count(counts.in_doubt), count(counts.excluded + counts.twin)];
+        let held = [count(counts.in_doubt), count(counts.twin), count(counts.excluded)];
         [name, what].into_iter().chain(numbers).chain(held).chain([unit, floor, expected, ceiling]).collect::<Vec<_>>()
     };
     for line in &estimate.lines {
@@ -94,7 +95,7 @@ fn steps(estimate: &Estimate) -> Table {
     let all = &estimate.totals;
     let sums = [sum(all.floor), sum(all.expected), sum(all.ceiling)];
     table.totals(row("total".to_owned(), String::new(), &all.counts, String::new(), sums));
-    table.drop_if_empty(&["new", "changed", "again", "reused", "resumed", "in doubt", "left out", "expected"]);
+    table.drop_if_empty(&["new", "changed", "again", "reused", "resumed", "in doubt", "twin", "left out", "expected"]);
     table
 }
 
@@ -125,7 +126,7 @@ fn sums(line: &StepLine) -> [String; 3] {
 fn totals(estimate: &Estimate, notes: &mut Notes) {
     let currency = &estimate.book.currency;
     let with_usd = |of: Sum| match estimate.usd(of).filter(|_| *currency != crate::types::Currency::Usd) {
-        Some(usd) => format!("{} ({})", sum_words(currency, of), sum_words(&crate::types::Currency::Usd, usd)),
+        Some(usd) => format!("{} ({})", sum_words(currency, of), money(&crate::types::Currency::Usd, usd.micros)),
         None => sum_words(currency, of),
     };
     let all = &estimate.totals;
@@ -148,7 +149,11 @@ fn totals(estimate: &Estimate, notes: &mut Notes) {
     if let (Some(floor), Some(expected)) = (estimate.finals.floor_each, estimate.finals.expected_each) {
         let finals = format!("{} of {}", counted(estimate.finals.count, "final"), step_names(estimate));
         let expected = if estimate.factor.is_some() { format!(", {} expected", sum_words(currency, expected)) } else { String::new() };
-        notes.say("per final", &format!("{} floor{expected}, over {finals}", sum_words(currency, floor)));
+        let sentence = match floor.certainty {
+            Certainty::Unknown => format!("unknown while shots have no price, over {finals}"),
+            _ => format!("{} floor{expected}, over {finals}", sum_words(currency, floor)),
+        };
+        notes.say("per final", &sentence);
     }
 }
 
@@ -168,31 +173,29 @@ pub(super) fn factor_words(name: &str, factor: Micros) -> String {
 
 fn caps(estimate: &Estimate, notes: &mut Notes) {
     let currency = &estimate.book.currency;
+    let all = (estimate.totals.floor, estimate.totals.ceiling);
     for cap in &estimate.caps {
-        let (what, floor, ceiling) = match &cap.of {
-            CapOf::Campaign => ("cap".to_owned(), estimate.totals.floor.micros, estimate.totals.ceiling.micros),
-            CapOf::Profile => ("cap".to_owned(), estimate.totals.floor.micros, estimate.totals.ceiling.micros),
+        let (whose, (floor, ceiling)) = match &cap.of {
+            CapOf::Campaign => (String::new(), all),
+            CapOf::Profile => (" for the profile".to_owned(), all),
             CapOf::Step(name) => match estimate.lines.iter().find(|line| line.name == *name) {
-                Some(line) => ("cap".to_owned(), line.floor.micros, line.ceiling.micros),
+                Some(line) => (format!(" for step `{name}`"), (line.floor, line.ceiling)),
                 None => continue,
             },
         };
-        let whose = match &cap.of {
-            CapOf::Campaign => String::new(),
-            CapOf::Profile => " for the profile".to_owned(),
-            CapOf::Step(name) => format!(" for step `{name}`"),
-        };
-        let room = cap.room().get();
+        let room = cap.room();
         let before = if cap.committed > Micros::ZERO { format!(", {} already committed", money(currency, cap.committed)) } else { String::new() };
-        let limit = money(currency, cap.limit);
-        if floor.get() > room {
-            let over = money(currency, Micros::new(floor.get().saturating_sub(room)));
-            notes.refuse(&what, &format!("{limit}{whose}{before}: floor is above the cap by {over}"));
-        } else if room == ceiling.get() {
-            notes.say(&what, &format!("{limit}{whose}{before}: nothing left after the ceiling"));
+        let cap = format!("{}{whose}{before}", money(currency, cap.limit));
+        let beyond = |sum: Sum| Micros::new(room.get().saturating_sub(sum.micros.get()));
+        if floor.micros > room {
+            let over = money(currency, Micros::new(beyond(floor).get().saturating_neg()));
+            notes.refuse("cap", &format!("{cap}: floor is above the cap by {over}"));
+        } else if ceiling.certainty == Certainty::Unknown {
+            notes.say("cap", &format!("{cap}: {} left after the floor for what has no price", money(currency, beyond(floor))));
+        } else if beyond(ceiling) == Micros::ZERO {
+            notes.say("cap", &format!("{cap}: nothing left after the ceiling"));
         } else {
-            let left = money(currency, Micros::new(room.saturating_sub(ceiling.get())));
-            notes.say(&what, &format!("{limit}{whose}{before}: {left} left after the ceiling"));
+            notes.say("cap", &format!("{cap}: {} left after the ceiling", money(currency, beyond(ceiling))));
         }
     }
 }
@@ -234,5 +237,190 @@ fn remarks(view: &PlanView<'_>, notes: &mut Notes) {
     }
     for note in view.notes {
         notes.say("note", note);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::campaign::Budget;
+    use crate::ledger::{History, JobState};
+    use crate::plan::{JobIx, Plan};
+    use crate::pricing::{Committed, Gate, estimate, gate, quotes, sample};
+    use crate::report::{plan_csv, plan_json, plan_markdown};
+    use crate::types::{Amount, AttemptNo, Currency, Failure, FailureClass};
+
+    struct Case {
+        plan: Plan,
+        history: History,
+        budget: Budget,
+        book: &'static str,
+        attempts: u32,
+    }
+
+    impl Case {
+        fn new() -> Self {
+            let budget = Budget { iteration: Some(("explore".to_owned(), Micros::new(1_800_000))), ..sample::capped(1300) };
+            Self { plan: sample::plan(4), history: History::default(), budget, book: "kie", attempts: 2 }
+        }
+
+        fn view<T>(&self, show: impl Fn(&PlanView<'_>) -> T) -> T {
+            let catalog = sample::catalog(self.book);
+            let quotes = quotes(&self.plan, &catalog);
+            let work = sample::all_work(&self.plan, &self.history);
+            let estimate = estimate(&self.plan, &work, &quotes, &self.budget, self.attempts, &Committed::default()).expect("small sums");
+            let verdict = gate(&estimate, Gate::default());
+            let changed = [(self.plan.id(JobIx(2)), "prompt: `a cup` is now `a vase`".to_owned())];
+            let changed = if estimate.totals.counts.changed > 0 { &changed[..] } else { &[] };
+            show(&PlanView {
+                campaign: "spring-drop",
+                provider: Some("kie"),
+                profile: None,
+                estimate: &estimate,
+                verdict: &verdict,
+                changed,
+                notes: &[],
+            })
+        }
+
+        fn table(&self) -> String {
+            let text = self.view(|view| plan_table(view, 80, false));
+            for line in text.lines() {
+                assert!(line.chars().count() <= 80, "wider than the terminal: {line}");
+            }
+            text
+        }
+    }
+
+    #[test]
+    fn a_fresh_plan_reads_calmly() {
+        insta::assert_snapshot!(Case::new().table(), @r"
+        spring-drop on kie, prices `kie` of 2026-06-30, in credits:kie
+
+        step     what                  jobs  new  unit  floor  expected  ceiling
+        hero     generate gpt-image-2     4    4     6     24      43.2       48
+        surface  edit gpt-image-2        12   12     6     72     129.6      144
+        deliver  transform               12   12  free      -         -        -
+        total                            28   28           96     172.8      192
+
+        floor      96 credits ($0.48): every outstanding shot once
+        expected   172.8 credits ($0.864): floor x 1.8 (explore)
+        ceiling    192 credits ($0.96): up to 2 tries a shot
+        per final  8 credits floor, 14.4 credits expected, over 12 finals of `deliver`
+        cap        1300 credits: 1108 credits left after the ceiling
+        ");
+    }
+
+    #[test]
+    fn a_plan_with_history_tells_what_is_reused_changed_and_in_doubt() {
+        let mut case = Case::new();
+        for ix in [0, 4, 5, 6] {
+            sample::done(&mut case.history, &case.plan, JobIx(ix));
+        }
+        let reserved = Amount::new(Currency::credits("kie"), Micros::units(6));
+        let failure = Failure::new(FailureClass::Ambiguous, "timeout", "");
+        sample::knows(&mut case.history, &case.plan, JobIx(1), JobState::InDoubt { attempt: AttemptNo(1), reserved, failure });
+        case.history.addresses.insert(case.plan.id(JobIx(2)), case.plan.job(JobIx(0)).key);
+        case.budget = sample::capped(50);
+        insta::assert_snapshot!(case.table(), @r"
+        spring-drop on kie, prices `kie` of 2026-06-30, in credits:kie
+
+        step     what         jobs  new  changed  reused  in doubt  unit  floor  ceiling
+        hero     generate g…     4    1        1       1         1     6     12       24
+        surface  edit gpt-i…    12    9        -       3         -     6     54      108
+        deliver  transform      12   12        -       -         -  free      -        -
+        total                   28   22        1       4         1           66       50
+
+        floor      66 credits ($0.33): every outstanding shot once
+        expected   the floor; the campaign names no `iteration` factor
+        ceiling    50 credits ($0.25): all that is left under the cap
+        saved      24 credits ($0.12): 4 pictures reused
+        per final  5.5 credits floor, over 12 finals of `deliver`
+        cap        50 credits: floor is above the cap by 16 credits
+        in doubt   1 shot held until settled by `callsheet reconcile`: `hero[sku=mug]`
+        changed    hero[sku=vase]: prompt: `a cup` is now `a vase`
+        ");
+    }
+
+    #[test]
+    fn what_has_no_price_is_never_hidden_in_a_total() {
+        let mut case = Case::new();
+        sample::set(&mut case.plan, 1, |paid| paid.model = "nano-banana-2-lite".into());
+        insta::assert_snapshot!(case.table(), @r"
+        spring-drop on kie, prices `kie` of 2026-06-30, in credits:kie
+
+        step     what                  jobs  new      unit   floor  expected  ceiling
+        hero     generate gpt-image-2     4    4         6      24      43.2       48
+        surface  edit gpt-image-2        12   12  no price       ?         ?        ?
+        deliver  transform               12   12      free       -         -        -
+        total                            28   28            24 + ?  43.2 + ?   48 + ?
+
+        floor      24 credits and what has no price ($0.12): every outstanding shot once
+        expected   43.2 credits and what has no price ($0.216): floor x 1.8 (explore)
+        ceiling    48 credits and what has no price ($0.24): up to 2 tries a shot
+        per final  unknown while shots have no price, over 12 finals of `deliver`
+        cap        1300 credits: 1276 credits left after the floor for what has no price
+        no price   12 shots: the price of `nano-banana-2-lite` is unknown to book `kie`:
+                   not in the list of 2026-06-30
+                   (`surface[sku=teapot,surface=travertine]`,
+                   `surface[sku=teapot,surface=oak]`,
+                   `surface[sku=teapot,surface=linen]`,
+                   `surface[sku=mug,surface=travertine]`, `surface[sku=mug,surface=oak]`
+                   and 7 more)
+        ");
+    }
+
+    #[test]
+    fn markdown_is_for_pull_requests() {
+        let mut case = Case::new();
+        case.plan.steps[0].name = "he|ro<b>@team".into();
+        insta::assert_snapshot!(case.view(plan_markdown), @r"
+        ### spring-drop
+
+        Prices `kie` of 2026-06-30. Floor **96 credits**, ceiling **192 credits**.
+
+        | step | what | jobs | new | changed | reused | unit | floor | expected | ceiling |
+        |---|---|--:|--:|--:|--:|--:|--:|--:|--:|
+        | he\|ro&lt;b&gt;&#64;team | generate gpt-image-2 | 4 | 4 | - | - | 6 | 24 | 43.2 | 48 |
+        | surface | edit gpt-image-2 | 12 | 12 | - | - | 6 | 72 | 129.6 | 144 |
+        | deliver | transform | 12 | 12 | - | - | free | - | - | - |
+        | **total** | | 28 | 28 | - | - | | **96** | **172.8** | **192** |
+
+        - expected is the floor x 1.8 (explore)
+        - cap of campaign: 1300 credits, 1300 credits not committed
+        ");
+    }
+
+    #[test]
+    fn csv_has_a_row_for_each_step() {
+        insta::assert_snapshot!(Case::new().view(|view| plan_csv(view).expect("plain cells")), @r"
+        campaign,step,kind,model,jobs,new,changed,lost,again,resumed,reused,twin,in_doubt,excluded,unit_low,unit_high,floor,expected,ceiling,saved,currency,certainty
+        spring-drop,hero,generate,gpt-image-2,4,4,0,0,0,0,0,0,0,0,6,6,24,43.2,48,0,credits:kie,exact
+        spring-drop,surface,edit,gpt-image-2,12,12,0,0,0,0,0,0,0,0,6,6,72,129.6,144,0,credits:kie,exact
+        spring-drop,deliver,transform,,12,12,0,0,0,0,0,0,0,0,0,0,0,0,0,0,credits:kie,exact
+        ");
+    }
+
+    #[test]
+    fn json_has_exact_amounts_as_text() {
+        let json = Case::new().view(plan_json);
+        assert_eq!(json["totals"]["floor"], serde_json::json!({ "amount": "96", "usd": "0.48", "certainty": "exact" }));
+        assert_eq!(json["totals"]["expected"]["amount"], "172.8");
+        assert_eq!(json["steps"][1]["unit"], serde_json::json!({ "low": "6", "high": "6" }));
+        assert_eq!(json["by-axis"][0]["values"][0]["name"], "teapot");
+        assert_eq!(json["caps"][0]["room"], "1300");
+        let mut case = Case::new();
+        sample::set(&mut case.plan, 0, |paid| paid.model = "nano-banana-2-lite".into());
+        let json = case.view(plan_json);
+        assert_eq!(json["steps"][0]["unit"], serde_json::json!({ "low": null, "high": null }));
+        assert_eq!(json["totals"]["floor"]["certainty"], "unknown");
+    }
+
+    #[test]
+    fn colour_only_repeats_what_the_words_say() {
+        let plain = Case::new().table();
+        let coloured = Case::new().view(|view| plan_table(view, 80, true));
+        assert!(coloured.contains('\u{1b}'));
+        assert_eq!(anstream::adapter::strip_str(&coloured).to_string(), plain);
     }
 }

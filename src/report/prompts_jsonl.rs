@@ -65,3 +65,22 @@ fn settings(settings: &Settings) -> Map<String, Value> {
     settings.describe(&mut listed);
     listed.0
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::sample;
+
+    #[test]
+    fn every_paid_shot_is_one_line_whatever_its_prompt_holds() {
+        let mut ran = sample::ran();
+        ran.plan.jobs[0].prompt = "line one\nline \"two\"\u{2028}{\"json\": true}".into();
+        let report = RunReport::new(&ran.plan, &ran.history, &ran.attempts, &ran.quotes, None).expect("small sums");
+        let text = String::from_utf8(PromptsJsonl.render(&report).expect("plain values")[0].bytes.clone()).expect("JSON is text");
+        let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+        assert_eq!(lines.len(), 8);
+        assert_eq!(lines[0]["prompt"], serde_json::json!(&*ran.plan.jobs[0].prompt));
+        assert_eq!(lines[0]["settings"], serde_json::json!({ "aspect": "4:5", "resolution": "1K" }));
+        assert_eq!((&lines[1]["job"], &lines[1]["operation"]), (&serde_json::json!("hero[sku=mug]"), &serde_json::json!("generate")));
+    }
+}

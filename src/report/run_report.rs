@@ -370,3 +370,80 @@ fn factor_seen(rows: &[ReportRow<'_>]) -> Result<Option<Micros>, MoneyError> {
     }
     Micros::units(count(paid)?).mul_ratio_ceil(1, count(finished.len())?).map(Some)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::sample;
+    use proptest::prelude::*;
+
+    #[test]
+    fn a_report_tells_what_was_paid_saved_and_made() {
+        let ran = sample::ran();
+        let report = RunReport::new(&ran.plan, &ran.history, &ran.attempts, &ran.quotes, Some(sample::run_id())).expect("small sums");
+        let spent = &report.spending[0];
+        assert_eq!((spent.attempts, spent.pictures), (6, 3));
+        assert_eq!((spent.charged, spent.refunded, spent.in_doubt), (Micros::units(18), Micros::units(12), Micros::units(6)));
+        assert_eq!(report.last_spending[0].charged, Micros::units(12), "one picture was bought by an earlier run");
+        assert_eq!((report.reused, report.saved), (1, Sum::exact(Micros::units(6))));
+        assert_eq!(report.finals, (2, 6));
+        assert_eq!(report.per_final, Some(Micros::units(9)));
+        assert_eq!(report.factor_seen, Some(Micros::units(1)), "a refunded try was not paid for");
+    }
+
+    #[test]
+    fn shots_behind_a_failure_wait_for_its_cause() {
+        let ran = sample::ran();
+        let report = RunReport::new(&ran.plan, &ran.history, &ran.attempts, &ran.quotes, None).expect("small sums");
+        assert_eq!(report.shot(JobIx(1)), Shot::Failed);
+        for ix in [5, 6, 7, 11, 12, 13] {
+            assert_eq!(report.shot(JobIx(ix)), Shot::Blocked(JobIx(1)), "{}", ran.plan.id(JobIx(ix)));
+        }
+        assert_eq!(report.shot(JobIx(10)), Shot::Blocked(JobIx(4)), "behind a doubt");
+    }
+
+    #[test]
+    fn what_another_campaign_paid_is_reused_and_not_spent() {
+        let mut ran = sample::ran();
+        for row in &mut ran.attempts {
+            row.card.campaign = "summer".to_owned();
+        }
+        let report = RunReport::new(&ran.plan, &ran.history, &ran.attempts, &ran.quotes, None).expect("small sums");
+        assert_eq!((report.spending[0].attempts, report.spending[0].charged), (0, Micros::ZERO));
+        assert_eq!((report.reused, report.saved), (3, Sum::exact(Micros::units(18))));
+        assert_eq!(report.factor_seen, None);
+    }
+
+    #[test]
+    fn credits_of_two_books_stay_apart() {
+        let mut ran = sample::ran();
+        ran.attempts[1].quoted.currency = Currency::credits("other");
+        let report = RunReport::new(&ran.plan, &ran.history, &ran.attempts, &ran.quotes, None).expect("small sums");
+        let sums: Vec<(String, Micros)> = report.spending.iter().map(|spent| (spent.currency.to_string(), spent.charged)).collect();
+        assert_eq!(sums, [("credits:kie".to_owned(), Micros::units(12)), ("credits:other".to_owned(), Micros::units(6))]);
+    }
+
+    proptest! {
+        #[test]
+        fn groups_of_one_kind_sum_to_what_was_spent(charges in prop::collection::vec((0_i64..50_000_000, 0_usize..8, 0_u8..4), 0..20)) {
+            let ran = sample::ran();
+            let statuses = [AttemptStatus::Done, AttemptStatus::Failed, AttemptStatus::InDoubt, AttemptStatus::Running];
+            let attempts: Vec<AttemptRow> = charges
+                .iter()
+                .map(|(charged, ix, status)| AttemptRow {
+                    charged: Some(Micros::new(*charged)),
+                    ..sample::attempt(&ran.plan, JobIx(*ix as u32), 1, statuses[*status as usize])
+                })
+                .collect();
+            let report = RunReport::new(&ran.plan, &ran.history, &attempts, &ran.quotes, None).expect("small sums");
+            for by in ["step", "model"] {
+                let of_kind = report.groups.iter().filter(|group| group.by == by).flat_map(|group| &group.spending);
+                let (charged, in_doubt, attempts) = of_kind.fold((0, 0, 0), |(charged, in_doubt, attempts), spent| {
+                    (charged + spent.charged.get(), in_doubt + spent.in_doubt.get(), attempts + spent.attempts)
+                });
+                let all = &report.spending[0];
+                prop_assert_eq!((charged, in_doubt, attempts), (all.charged.get(), all.in_doubt.get(), all.attempts));
+            }
+        }
+    }
+}

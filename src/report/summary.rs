@@ -110,17 +110,12 @@ fn failures(report: &RunReport<'_>, local: &[(JobIx, String)], lines: &mut Notes
     let mut causes: Vec<(JobIx, String)> = local.to_vec();
     for ix in report.plan.indices() {
         if let (Shot::Failed, JobState::Failed { attempt, failure }) = (report.shot(ix), report.history.state(&report.plan.job(ix).key)) {
-            let tries = if attempt.0 == 1 { "1 try".to_owned() } else { format!("{attempt} tries") };
-            causes.push((ix, format!("{} after {tries}", failure_words(failure))));
+            causes.push((ix, failure_words(failure, attempt.0)));
         }
     }
     causes.sort_by_key(|(ix, _)| *ix);
     for (ix, why) in causes.iter().take(MOST_TOLD) {
-        let waits = match waiting.get(ix) {
-            Some(1) => "; 1 shot waits for it".to_owned(),
-            Some(count) => format!("; {count} shots wait for it"),
-            None => String::new(),
-        };
+        let waits = waits_words(&waiting, *ix);
         lines.warn("failed", &format!("{}: {why}{waits}", report.plan.id(*ix)));
     }
     if causes.len() > MOST_TOLD {
@@ -139,9 +134,19 @@ fn waiting(report: &RunReport<'_>) -> BTreeMap<JobIx, usize> {
     waiting
 }
 
-fn failure_words(failure: &Failure) -> String {
+fn failure_words(failure: &Failure, attempts: u32) -> String {
+    let tries = if attempts == 1 { "1 try".to_owned() } else { format!("{attempts} tries") };
     let message = if failure.message.is_empty() { String::new() } else { format!(": {}", failure.message) };
-    format!("{}, {}{message}", failure.class.as_str(), failure.code)
+    format!("{} ({}) after {tries}{message}", failure.class.as_str(), failure.code)
+}
+
+/// Returns how many shots wait for one, as the end of a sentence.
+fn waits_words(waiting: &BTreeMap<JobIx, usize>, ix: JobIx) -> String {
+    match waiting.get(&ix) {
+        Some(1) => "; 1 shot waits for it".to_owned(),
+        Some(count) => format!("; {count} shots wait for it"),
+        None => String::new(),
+    }
 }
 
 fn doubts(report: &RunReport<'_>, lines: &mut Notes) {
@@ -149,7 +154,7 @@ fn doubts(report: &RunReport<'_>, lines: &mut Notes) {
     let mut doubtful = report.plan.indices().filter(|ix| report.shot(*ix) == Shot::InDoubt);
     for ix in doubtful.by_ref().take(MOST_TOLD) {
         let JobState::InDoubt { reserved, .. } = report.history.state(&report.plan.job(ix).key) else { continue };
-        let waits = waiting.get(&ix).map_or(String::new(), |count| format!("; {} behind it", counted(*count, "shot")));
+        let waits = waits_words(&waiting, ix);
         lines.warn("in doubt", &format!("{}: {} held until it is settled{waits}", report.plan.id(ix), money(&reserved.currency, reserved.micros)));
     }
     let more = doubtful.count();
@@ -205,7 +210,7 @@ pub fn status(report: &RunReport<'_>, width: usize, color: bool) -> String {
         lines.say("per final", &format!("{}, over {} done", money(&report.quotes.book().currency, each), counted(report.finals.0, "final")));
     }
     if let Some(factor) = report.factor_seen {
-        lines.say("factor", &format!("{} tries for each paid picture", number(factor)));
+        lines.say("factor", &format!("{} paid tries a picture", number(factor)));
     }
     failures(report, &[], &mut lines);
     doubts(report, &mut lines);
@@ -220,4 +225,92 @@ fn spending_words(report: &RunReport<'_>, spent: &Spending) -> String {
         }
     }
     sentence
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::campaign::Budget;
+    use crate::ledger::History;
+    use crate::pricing::{Committed, estimate, sample as plans};
+    use crate::report::sample;
+
+    fn summary(ran: &sample::Ran, is_rehearsal: bool, local: &[(JobIx, String)]) -> String {
+        let report = RunReport::new(&ran.plan, &ran.history, &ran.attempts, &ran.quotes, Some(sample::run_id())).expect("small sums");
+        let work = plans::all_work(&ran.plan, &History::default());
+        let estimate = estimate(&ran.plan, &work, &ran.quotes, &Budget::default(), 2, &Committed::default()).expect("small sums");
+        let view = RunView {
+            report: &report,
+            estimate: &estimate,
+            local_failures: local,
+            out: "out/spring-drop",
+            is_rehearsal,
+            campaign_file: "campaigns/spring-drop.yaml",
+        };
+        run_summary(&view, 80, false)
+    }
+
+    #[test]
+    fn a_run_is_summed_up_with_every_cause_named_once() {
+        insta::assert_snapshot!(summary(&sample::ran(), false, &[]), @r"
+        made       2 pictures bought; 5 of 14 shots done
+        cost       12 credits ($0.06) charged; the floor was 48 credits; 12 credits held
+                   and given back
+        reused     1 picture, which would cost 6 credits
+        per final  9 credits for each of 2 finals done, all tries so far included
+        failed     hero[sku=mug]: refused (moderation) after 1 try: not allowed:
+                   \u{1b}[31mred; 6 shots wait for it
+        in doubt   surface[sku=teapot,surface=linen]: 6 credits held until it is
+                   settled; 1 shot waits for it
+        files      out/spring-drop
+        next       callsheet reconcile campaigns/spring-drop.yaml
+        ");
+    }
+
+    #[test]
+    fn a_rehearsal_says_that_nothing_was_spent() {
+        let mut ran = sample::ran();
+        plans::done(&mut ran.history, &ran.plan, JobIx(1));
+        plans::done(&mut ran.history, &ran.plan, JobIx(4));
+        insta::assert_snapshot!(summary(&ran, true, &[(JobIx(10), "`deliver`: no space left".to_owned())]), @r"
+        made       2 pictures drawn, none bought; 7 of 14 shots done
+        cost       nothing; a real run would have been charged 12 credits; the floor was
+                   48 credits; 12 credits held and given back
+        reused     3 pictures, which would cost 18 credits
+        failed     deliver[sku=teapot,surface=linen]: `deliver`: no space left
+        files      out/spring-drop
+        next       callsheet run campaigns/spring-drop.yaml
+        ");
+    }
+
+    #[test]
+    fn status_counts_shots_by_step_and_money() {
+        let ran = sample::ran();
+        let report = RunReport::new(&ran.plan, &ran.history, &ran.attempts, &ran.quotes, None).expect("small sums");
+        insta::assert_snapshot!(status(&report, 80, false), @r"
+        spring-drop
+
+        step     shots  done  failed  in doubt  waiting  to do
+        hero         2     1       1         -        -      -
+        surface      6     2       -         1        3      -
+        deliver      6     2       -         -        4      -
+        total       14     5       1         1        7      -
+
+        spent      18 credits ($0.09) in 6 attempts, 6 credits in doubt, 12 credits
+                   given back
+        per final  9 credits, over 2 finals done
+        factor     1 paid tries a picture
+        failed     hero[sku=mug]: refused (moderation) after 1 try: not allowed:
+                   \u{1b}[31mred; 6 shots wait for it
+        in doubt   surface[sku=teapot,surface=linen]: 6 credits held until it is
+                   settled; 1 shot waits for it
+        ");
+    }
+
+    #[test]
+    fn no_control_character_of_a_vendor_reaches_the_terminal() {
+        let ran = sample::ran();
+        let text = summary(&ran, false, &[(JobIx(9), "\u{9b}2J\r\u{202e}".to_owned())]);
+        assert!(!text.contains(['\u{1b}', '\u{9b}', '\r', '\u{202e}']), "{text}");
+    }
 }

@@ -232,7 +232,7 @@ impl<'s> Checker<'s> {
                 let meant = did_you_mean(key, known.iter().copied()).map(|meant| format!("did you mean `{meant}`?"));
                 Diagnostic::error("step-kind", at.key(key).at_key(), message)
                     .label(format!("kinds are {}", listed(&known, MAX_LISTED)))
-                    .help(meant.unwrap_or_else(|| format!("a {noun} is a map with one key, its kind")))
+                    .help(meant.unwrap_or_else(|| format!("write one key here, the kind of {noun}")))
             }
             (_, []) => {
                 let message = format!("{} has no kind: its keys are {}", wording::named(at), listed(&keys, MAX_LISTED));

@@ -9,6 +9,7 @@ use std::ops::Range;
 use granit_parser::{Event, Parser, ScalarStyle, ScanError, StructureStyle};
 
 use super::scalar_text;
+use super::source::floor_boundary;
 use super::traps;
 use crate::types::{Diagnostic, Diagnostics, DocId, FieldPath, Segment};
 
@@ -156,11 +157,14 @@ fn trimmed(text: &str, range: Range<usize>) -> Range<usize> {
     range.start..range.start + kept
 }
 
+/// Most bytes that are underlined for a map without a key of its own.
+const MAX_UNDERLINED: usize = 80;
+
 /// Returns the part of a range up to the end of its first line.
 fn first_line(text: &str, range: Range<usize>) -> Range<usize> {
     let piece = text.get(range.clone()).unwrap_or("");
     let line = piece.split(['\n', '\r']).next().unwrap_or("").trim_end();
-    range.start..range.start + line.len()
+    range.start..range.start + floor_boundary(line, MAX_UNDERLINED)
 }
 
 /// Reads `text` once and returns where everything stands, with everything that is wrong.
