@@ -80,7 +80,11 @@ impl CliError {
     /// Returns how to mend it, one line each.
     pub fn hints(&self) -> Vec<String> {
         match self {
-            Self::Refused(refusals) => refusals.iter().filter_map(mend).collect(),
+            Self::Refused(refusals) => {
+                let mut hints: Vec<String> = refusals.iter().map(mend).collect();
+                hints.dedup();
+                hints
+            }
             Self::Ledger(error) => ledger_hint(error).into_iter().collect(),
             Self::Engine(error) => match &**error {
                 EngineError::Ledger(error) => ledger_hint(error).into_iter().collect(),
@@ -94,14 +98,14 @@ impl CliError {
     }
 }
 
-fn mend(refusal: &Refusal) -> Option<String> {
-    Some(match refusal {
+fn mend(refusal: &Refusal) -> String {
+    match refusal {
         Refusal::OverCap { .. } => "raise the cap in the campaign's `budget`, or make less: `--only`, `--until`, `--profile`".to_owned(),
         Refusal::Unpriced { .. } => {
             "name a book that has the price with `--prices`, or write one: `callsheet prices show kie` shows how they look".to_owned()
         }
         Refusal::Balance { .. } => "top up the account, or make less: `--only`, `--until`, `--profile`".to_owned(),
-    })
+    }
 }
 
 fn ledger_hint(error: &LedgerError) -> Option<String> {

@@ -2,6 +2,7 @@
 
 mod architecture;
 mod catalog;
+mod cli;
 mod diagnostics;
 mod price_vectors;
 mod support;

@@ -175,10 +175,10 @@ fn nothing_to_do(args: &RunArgs, opened: &Opened, memory: &Memory, standing: &St
 }
 
 fn tell_plan(opened: &Opened, memory: &Memory, standing: &Standing, stage: Stage) -> Outcome<()> {
-    let changed = standing::changed(opened, memory, &standing.work, 3)?;
+    let changes = standing::changes(opened, memory, &standing.work)?;
     let notes = notes(opened, stage);
     let width = console::width().unwrap_or(120);
-    console::talk(&plan_table(&view(opened, standing, &changed, &notes), width, true));
+    console::talk(&plan_table(&view(opened, standing, &changes, &notes), width, true));
     Ok(())
 }
 
