@@ -109,10 +109,11 @@ pub fn changes(opened: &Opened, memory: &Memory, work: &Worklist) -> Outcome<Vec
         };
         let alike = words::kind_of_difference(plan, &differences);
         let reason = || words::first_difference(plan, &differences);
-        changes
-            .entry((plan.job(ix).step, alike))
-            .and_modify(|change| change.jobs += 1)
-            .or_insert_with(|| Change { first: plan.id(ix), jobs: 1, reason: reason() });
+        changes.entry((plan.job(ix).step, alike)).and_modify(|change| change.jobs += 1).or_insert_with(|| Change {
+            first: plan.id(ix),
+            jobs: 1,
+            reason: reason(),
+        });
     }
     Ok(changes.into_values().collect())
 }

@@ -105,7 +105,7 @@ pub fn run(args: &RunArgs) -> Outcome<Exit> {
     if !args.quiet {
         tell_plan(&opened, &memory, &standing, stage)?;
     }
-    gates(&standing)?;
+    gates(&standing, stage)?;
     if stage == Stage::Real {
         can_buy(&opened)?;
         let question = format!("spend up to {}; go on?", standing.estimate.book.amount(standing.estimate.totals.ceiling.micros));
@@ -122,7 +122,7 @@ pub fn run(args: &RunArgs) -> Outcome<Exit> {
         // Another run was faster: what was shown is no longer what is to do.
         console::talk("another run has worked here meanwhile; planned again");
         standing = standing::standing(&opened, &memory, &args.selected)?;
-        gates(&standing)?;
+        gates(&standing, stage)?;
     }
     let performance = Performance {
         opened: &opened,
@@ -182,24 +182,23 @@ fn tell_plan(opened: &Opened, memory: &Memory, standing: &Standing, stage: Stage
     Ok(())
 }
 
-fn gates(standing: &Standing) -> Outcome<()> {
-    if standing.verdict.is_open() { Ok(()) } else { Err(CliError::Refused(standing.verdict.refusals.clone())) }
+fn gates(standing: &Standing, stage: Stage) -> Outcome<()> {
+    if standing.verdict.is_open() { Ok(()) } else { Err(CliError::Refused(standing.verdict.refusals.clone(), stage)) }
 }
 
 /// Says why nothing can be bought: no provider, no key, or no way to send yet.
 fn can_buy(opened: &Opened) -> Outcome<()> {
-    let rehearse = format!("callsheet run {} --rehearse", opened.path.display());
+    let rehearse = format!("rehearse it for nothing: callsheet run {} --rehearse", opened.path.display());
     let Some(manifest) = &opened.manifest else {
-        let help = format!("add `provider: {}` to buy pictures, or rehearse it for nothing: {rehearse}", market::BUILTIN_EXAMPLE);
-        return Err(CliError::Usage(format!("the campaign names no provider, so there is nobody to buy from; {help}")));
+        let help = format!("add `provider: {}`, or {rehearse}", market::BUILTIN_EXAMPLE);
+        return Err(CliError::usage("nothing was sent: the campaign names no provider, so there is nobody to buy from", help));
     };
     let is_set = std::env::var_os(&manifest.key_env).is_some_and(|key| !key.is_empty());
     if !is_set {
-        let message = format!("there is no key for {}: the environment variable {} is not set", manifest.title, manifest.key_env);
-        return Err(CliError::Account(format!("{message}; set it, or rehearse for nothing: {rehearse}")));
+        let fact = format!("nothing was sent: there is no key for {}, the environment variable {} is not set", manifest.title, manifest.key_env);
+        return Err(CliError::Account(fact, format!("set it, or {rehearse}")));
     }
-    let message = format!("this version plans and rehearses; it cannot buy from {} yet", manifest.title);
-    Err(CliError::Usage(format!("{message}; nothing was sent; rehearse for nothing: {rehearse}")))
+    Err(CliError::usage(format!("nothing was sent: this version plans and rehearses, it cannot buy from {} yet", manifest.title), rehearse))
 }
 
 /// Writes tree and reports and says what has become of everything.
