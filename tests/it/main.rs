@@ -3,6 +3,7 @@
 mod architecture;
 mod campaigns;
 mod catalog;
+mod cli;
 mod diagnostics;
 mod price_vectors;
 mod schemas;
