@@ -11,7 +11,7 @@ use image::codecs::{jpeg::JpegDecoder, jpeg::JpegEncoder, png::PngDecoder, webp:
 use image::metadata::Orientation;
 use image::{DynamicImage, ExtendedColorType, ImageDecoder, ImageEncoder, RgbImage, RgbaImage};
 
-use super::probe::{JpegSegments, bad, jpeg_is_whole, sniff};
+use super::probe::{JpegSegments, bad, jpeg_is_whole, png_is_whole, sniff};
 use super::{ImagingError, Limits};
 use crate::types::{ImageFormat, ImageInfo, PixelSize};
 
@@ -113,8 +113,11 @@ fn scale(pixels: &[u8], from: PixelSize, to: PixelSize, kind: PixelType) -> Vec<
 pub fn decode(bytes: &[u8], limits: &Limits) -> Result<Picture, ImagingError> {
     let info = super::probe(bytes, limits)?;
     let source = Cursor::new(bytes);
-    let mut pixels = match info.format {
-        ImageFormat::Png => decoded(PngDecoder::new(source), info.format, limits)?,
+    let (mut pixels, orientation) = match info.format {
+        ImageFormat::Png => {
+            png_is_whole(bytes)?;
+            decoded(PngDecoder::new(source), info.format, limits)?
+        }
         ImageFormat::Jpeg => {
             jpeg_is_whole(bytes)?;
             decoded(JpegDecoder::new(source), info.format, limits)?
@@ -124,10 +127,8 @@ pub fn decode(bytes: &[u8], limits: &Limits) -> Result<Picture, ImagingError> {
             decoded(WebPDecoder::new(source), info.format, limits)?
         }
     };
-    if let (orientation, true) = (pixels.1, pixels.1 != Orientation::NoTransforms) {
-        pixels.0.apply_orientation(orientation);
-    }
-    Ok(if info.alpha { Picture::Rgba(pixels.0.into_rgba8()) } else { Picture::Rgb(pixels.0.into_rgb8()) })
+    pixels.apply_orientation(orientation);
+    Ok(if info.alpha { Picture::Rgba(pixels.into_rgba8()) } else { Picture::Rgb(pixels.into_rgb8()) })
 }
 
 fn decoded<D: ImageDecoder>(
@@ -283,4 +284,56 @@ fn png_texts(bytes: &[u8]) -> Vec<(String, String)> {
     let plain = info.uncompressed_latin1_text.iter().map(|chunk| (chunk.keyword.clone(), chunk.text.clone()));
     let wide = info.utf8_text.iter().filter_map(|chunk| Some((chunk.keyword.clone(), chunk.get_text().ok()?)));
     plain.chain(wide).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn cut_out() -> Picture {
+        Picture::Rgba(RgbaImage::from_fn(8, 8, |x, _| image::Rgba([200, 30, 30, if x < 4 { 0 } else { 255 }])))
+    }
+
+    #[test]
+    fn a_jpeg_refuses_transparency_and_takes_an_opaque_picture_with_an_alpha_channel() {
+        assert_eq!(encode(&cut_out(), ImageFormat::Jpeg, None, &[]), Err(ImagingError::JpegTransparency));
+        let opaque = Picture::Rgba(RgbaImage::from_pixel(8, 8, image::Rgba([1, 2, 3, 255])));
+        assert!(encode(&opaque, ImageFormat::Jpeg, None, &[]).is_ok());
+    }
+
+    #[test]
+    fn lossless_formats_give_the_pixels_back() {
+        for format in [ImageFormat::Png, ImageFormat::Webp] {
+            let bytes = encode(&cut_out(), format, None, &[]).expect("it can be written");
+            assert_eq!(decode(&bytes, &Limits::default()), Ok(cut_out()));
+        }
+    }
+
+    #[test]
+    fn metadata_is_found_again_and_the_picture_stays_whole() {
+        let text = [("callsheet", "rehearsal"), ("prompt", "a teapot · für Tee 茶")];
+        let picture = Picture::Rgb(RgbImage::from_pixel(9, 7, image::Rgb([9, 90, 200])));
+        for format in [ImageFormat::Png, ImageFormat::Jpeg, ImageFormat::Webp] {
+            let bytes = encode(&picture, format, None, &text).expect("it can be written");
+            assert_eq!(decode(&bytes, &Limits::default()).map(|picture| picture.size()), Ok(picture.size()), "{format}");
+            assert!(bytes.windows(9).any(|window| window == b"rehearsal"), "{format}");
+            if format != ImageFormat::Webp {
+                let found = texts(&bytes);
+                assert_eq!(found, text.map(|(name, value)| (name.to_owned(), value.to_owned())), "{format}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_photo_that_says_turn_me_is_upright_in_probe_and_decode() {
+        let picture = Picture::Rgb(RgbImage::from_pixel(20, 10, image::Rgb([9, 90, 200])));
+        let mut bytes = encode(&picture, ImageFormat::Jpeg, None, &[]).expect("it can be written");
+        let mut exif = b"Exif\0\0II\x2a\0\x08\0\0\0\x01\0".to_vec();
+        exif.extend_from_slice(&[0x12, 0x01, 3, 0, 1, 0, 0, 0, 6, 0, 0, 0, 0, 0, 0, 0]);
+        let mut segment = vec![0xff, 0xe1, 0, exif.len() as u8 + 2];
+        segment.append(&mut exif);
+        bytes.splice(2..2, segment);
+        assert_eq!(super::super::probe(&bytes, &Limits::default()).map(|info| info.size), Ok(PixelSize::new(10, 20)));
+        assert_eq!(decode(&bytes, &Limits::default()).map(|picture| picture.size()), Ok(PixelSize::new(10, 20)));
+    }
 }

@@ -104,6 +104,7 @@ pub fn verify(bytes: &[u8], limits: &Limits) -> Result<ImageInfo, ImagingError> 
 
 /// Inflates a PNG row by row: every checksum is compared, no frame is kept.
 fn read_rows(bytes: &[u8], limits: &Limits) -> Result<(), ImagingError> {
+    png_is_whole(bytes)?;
     let room = usize::try_from(limits.allocation()).unwrap_or(usize::MAX);
     let mut decoder = png::Decoder::new_with_limits(Cursor::new(bytes), png::Limits { bytes: room });
     decoder.set_ignore_text_chunk(true);
@@ -141,6 +142,22 @@ fn resemblance(bytes: &[u8]) -> String {
         _ if start.starts_with("<svg") || start.starts_with("<?xml") => "an SVG or XML text".to_owned(),
         _ if start.starts_with('{') || start.starts_with('[') => "a JSON text".to_owned(),
         _ => format!("bytes that start with `{}`", bytes[..bytes.len().min(12)].escape_ascii()),
+    }
+}
+
+/// Walks the chunks of a PNG to its end chunk; decoders stop at the last row and miss what is cut off after it.
+pub(super) fn png_is_whole(bytes: &[u8]) -> Result<(), ImagingError> {
+    let cut = || ImagingError::BadPicture { format: ImageFormat::Png, reason: "it ends before its end chunk".to_owned() };
+    let mut at = 8_usize;
+    loop {
+        let head = bytes.get(at..at.saturating_add(8)).ok_or_else(cut)?;
+        let length = u32::from_be_bytes([head[0], head[1], head[2], head[3]]) as usize;
+        // Length, name and checksum are 12 bytes around the payload.
+        let end = at.checked_add(length).and_then(|end| end.checked_add(12)).filter(|end| *end <= bytes.len()).ok_or_else(cut)?;
+        if &head[4..] == b"IEND" {
+            return Ok(());
+        }
+        at = end;
     }
 }
 
@@ -212,4 +229,112 @@ impl<'a> Iterator for JpegSegments<'a> {
 /// Wraps what a decoder said.
 pub(super) fn bad<E: std::fmt::Display>(format: ImageFormat) -> impl FnOnce(E) -> ImagingError {
     move |error| ImagingError::BadPicture { format, reason: error.to_string() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::imaging::{Picture, decode, encode};
+
+    /// A picture with an edge in every direction, so that a wrong byte shows.
+    fn sample(alpha: bool) -> Picture {
+        let pixels = image::RgbaImage::from_fn(61, 47, |x, y| {
+            image::Rgba([(x * 4) as u8, (y * 5) as u8, (x * y % 251) as u8, if alpha { (x * 3) as u8 } else { 255 }])
+        });
+        if alpha { Picture::Rgba(pixels) } else { Picture::Rgb(image::DynamicImage::ImageRgba8(pixels).into_rgb8()) }
+    }
+
+    fn files() -> Vec<(ImageFormat, Vec<u8>)> {
+        let formats = [ImageFormat::Png, ImageFormat::Jpeg, ImageFormat::Webp];
+        formats.into_iter().map(|format| (format, encode(&sample(false), format, None, &[]).expect("it can be written"))).collect()
+    }
+
+    /// A PNG of the head alone, with a right checksum.
+    fn png_head(width: u32, height: u32) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        let encoder = png::Encoder::new(&mut bytes, width, height);
+        drop(encoder.write_header());
+        bytes.truncate(33);
+        bytes.extend_from_slice(&[0, 0, 0, 1, b'I', b'D', b'A', b'T', 0x78, 0, 0, 0, 0]);
+        bytes
+    }
+
+    #[test]
+    fn format_size_and_alpha_are_read_from_the_bytes() {
+        for (format, bytes) in files() {
+            let info = ImageInfo { format, size: PixelSize::new(61, 47), alpha: false };
+            assert_eq!(probe(&bytes, &Limits::default()), Ok(info));
+            assert_eq!(verify(&bytes, &Limits::default()), Ok(info));
+        }
+        for format in [ImageFormat::Png, ImageFormat::Webp] {
+            let bytes = encode(&sample(true), format, None, &[]).expect("it can be written");
+            assert!(verify(&bytes, &Limits::default()).expect("a whole picture").alpha);
+        }
+    }
+
+    #[test]
+    fn a_picture_cut_off_anywhere_is_refused() {
+        for (format, bytes) in files() {
+            for length in (0..bytes.len() - 1).step_by(97).chain([bytes.len() - 2]) {
+                let cut = &bytes[..length];
+                assert!(verify(cut, &Limits::default()).is_err(), "{format} cut to {length} of {}", bytes.len());
+                assert!(decode(cut, &Limits::default()).is_err(), "{format} cut to {length} of {}", bytes.len());
+            }
+        }
+    }
+
+    #[test]
+    fn a_flipped_bit_in_the_pixels_of_a_png_is_found() {
+        let (_, mut bytes) = files().swap_remove(0);
+        let middle = bytes.len() / 2;
+        bytes[middle] ^= 0x10;
+        assert!(matches!(verify(&bytes, &Limits::default()), Err(ImagingError::BadPicture { format: ImageFormat::Png, .. })));
+    }
+
+    #[test]
+    fn a_bomb_is_refused_by_its_head() {
+        let bomb = png_head(30_000, 30_000);
+        assert!(matches!(probe(&bomb, &Limits::default()), Err(ImagingError::TooLarge { size: PixelSize { width: 30_000, .. }, .. })));
+        let long = png_head(16_385, 1);
+        assert!(matches!(verify(&long, &Limits::default()), Err(ImagingError::TooLarge { .. })));
+        let (_, small) = files().swap_remove(0);
+        let tight = Limits { bytes: 10, ..Limits::default() };
+        assert!(matches!(probe(&small, &tight), Err(ImagingError::TooManyBytes { limit: 10, .. })));
+        let tight = Limits { pixels: 61 * 47 - 1, ..Limits::default() };
+        assert!(matches!(decode(&small, &tight), Err(ImagingError::TooLarge { .. })));
+    }
+
+    #[test]
+    fn what_is_no_picture_is_called_by_its_name() {
+        let seen: Vec<String> = [
+            &b"<!DOCTYPE html><html><body>502 Bad Gateway"[..],
+            b"{\"error\":\"expired\"}",
+            b"GIF89a\x01\0",
+            b"",
+            b"\x1b[31mred\x07\0\xff and more bytes",
+            b"\0\0\0\x20ftypavif",
+        ]
+        .iter()
+        .map(|bytes| probe(bytes, &Limits::default()).expect_err("no picture").to_string())
+        .collect();
+        insta::assert_snapshot!(seen.join("\n"), @r"
+        not a PNG, JPEG or WebP picture but an HTML page
+        not a PNG, JPEG or WebP picture but a JSON text
+        not a PNG, JPEG or WebP picture but a GIF
+        not a PNG, JPEG or WebP picture but an empty file
+        not a PNG, JPEG or WebP picture but bytes that start with `\x1b[31mred\x07\x00\xff `
+        not a PNG, JPEG or WebP picture but an AVIF
+        ");
+    }
+
+    #[test]
+    fn a_right_head_before_garbage_is_refused_without_a_panic() {
+        for (format, bytes) in files() {
+            for keep in [4, 8, 12, 20, 33, 60] {
+                let mut garbage = bytes[..keep].to_vec();
+                garbage.extend((0..400_u32).map(|index| (index.wrapping_mul(2_654_435_761) >> 24) as u8));
+                assert!(verify(&garbage, &Limits::default()).is_err(), "{format} after {keep}");
+            }
+        }
+    }
 }

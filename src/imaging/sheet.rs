@@ -129,9 +129,45 @@ fn checkered(pixels: &image::RgbaImage) -> RgbImage {
     const SQUARE: u32 = 8;
     let mut flat = RgbImage::new(pixels.width(), pixels.height());
     for (x, y, from) in pixels.enumerate_pixels() {
-        let ground = if (x / SQUARE + y / SQUARE) % 2 == 0 { 0xff } else { 0xe6 };
+        let ground = if (x / SQUARE + y / SQUARE).is_multiple_of(2) { 0xff } else { 0xe6 };
         let channel = |index: usize| mix(ground, from.0[index], u32::from(from.0[3]));
         flat.put_pixel(x, y, image::Rgb([channel(0), channel(1), channel(2)]));
     }
     flat
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::imaging::verify;
+
+    fn png(width: u32, height: u32, alpha: u8) -> Vec<u8> {
+        let picture = Picture::Rgba(image::RgbaImage::from_pixel(width, height, image::Rgba([200, 20, 20, alpha])));
+        encode(&picture, ImageFormat::Png, None, &[]).expect("it can be written")
+    }
+
+    #[test]
+    fn a_sheet_has_a_cell_for_every_picture_and_room_for_captions() {
+        let cells = vec![png(40, 20, 255), png(20, 40, 255), png(300, 300, 255)];
+        let cell = PixelSize::new(64, 64);
+        let labels: Vec<Arc<str>> = vec!["oak".into(), "a caption that is far too long".into(), "linen".into()];
+        let (bytes, info) = sheet(&cells, &labels, 2, cell).expect("it can be made");
+        assert_eq!(verify(&bytes, &Limits::default()), Ok(info));
+        assert_eq!(info.size, PixelSize::new(2 * 64 + 3 * 4, 2 * (64 + 14) + 3 * 4));
+        let (_, bare) = sheet(&cells, &[], 9, cell).expect("it can be made");
+        assert_eq!(bare.size, PixelSize::new(3 * 64 + 4 * 4, 64 + 2 * 4));
+    }
+
+    #[test]
+    fn a_sheet_past_the_limits_is_refused_at_once() {
+        let cells = vec![Vec::new(); 70_000];
+        assert!(matches!(sheet(&cells, &[], 10, PixelSize::new(512, 512)), Err(ImagingError::TooLarge { .. })));
+    }
+
+    #[test]
+    fn a_thumbnail_keeps_the_shape_and_never_grows() {
+        let size = |bytes: &[u8]| verify(bytes, &Limits::default()).expect("whole").size;
+        assert_eq!(size(&thumbnail(&png(400, 200, 255), 100).expect("made")), PixelSize::new(100, 50));
+        assert_eq!(size(&thumbnail(&png(30, 50, 0), 100).expect("made")), PixelSize::new(30, 50));
+    }
 }

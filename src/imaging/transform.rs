@@ -240,3 +240,128 @@ fn write_text(mut picture: Picture, words: &str, size: f32, place: Place, color:
     }
     picture
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn png(width: u32, height: u32, color: [u8; 4]) -> Vec<u8> {
+        let picture = if color[3] == 255 {
+            Picture::Rgb(RgbImage::from_pixel(width, height, image::Rgb([color[0], color[1], color[2]])))
+        } else {
+            Picture::Rgba(RgbaImage::from_pixel(width, height, image::Rgba(color)))
+        };
+        encode(&picture, ImageFormat::Png, None, &[]).expect("it can be written")
+    }
+
+    fn pixels(bytes: &[u8]) -> RgbaImage {
+        decode(bytes, &Limits::default()).expect("whole").into_rgba()
+    }
+
+    const RED: [u8; 4] = [200, 20, 20, 255];
+    const WHITE: Color = Color([255; 4]);
+
+    #[test]
+    fn sizes_are_exact_for_odd_ratios() {
+        let square = PixelSize::new(1024, 1024);
+        assert_eq!(cropped(square, Ratio::new(4, 5)), PixelSize::new(819, 1024));
+        assert_eq!(cropped(square, Ratio::new(16, 9)), PixelSize::new(1024, 576));
+        assert_eq!(cropped(PixelSize::new(1000, 333), Ratio::new(21, 9)), PixelSize::new(777, 333));
+        assert_eq!(cropped(PixelSize::new(3, 1), Ratio::new(1, 10_000)), PixelSize::new(1, 1));
+        assert_eq!(padded(PixelSize::new(1024, 819), Ratio::new(1, 1)), square);
+        assert_eq!(padded(PixelSize::new(819, 1024), Ratio::new(4, 5)), PixelSize::new(819, 1024));
+        assert_eq!(resized(PixelSize::new(819, 1024), Some(1080), None), PixelSize::new(1080, 1350));
+        assert_eq!(resized(PixelSize::new(1920, 1080), None, Some(333)), PixelSize::new(592, 333));
+        assert_eq!(resized(PixelSize::new(5000, 1), Some(10), None), PixelSize::new(10, 1));
+    }
+
+    #[test]
+    fn a_delivery_has_the_size_and_format_asked_for() {
+        let ops = [
+            TransformOp::Crop { ratio: Ratio::new(4, 5), anchor: Anchor::Center },
+            TransformOp::Resize { width: Some(108), height: None },
+            TransformOp::Encode { format: ImageFormat::Jpeg, quality: Some(88) },
+        ];
+        let (bytes, info) = transform(&png(256, 256, RED), &[], &ops).expect("it can be made");
+        assert_eq!(info, ImageInfo { format: ImageFormat::Jpeg, size: PixelSize::new(108, 135), alpha: false });
+        assert_eq!(super::super::verify(&bytes, &Limits::default()), Ok(info));
+    }
+
+    #[test]
+    fn a_crop_keeps_the_anchored_part() {
+        let mut picture = RgbImage::from_pixel(30, 10, image::Rgb([0; 3]));
+        picture.put_pixel(29, 0, image::Rgb([255; 3]));
+        let bytes = encode(&Picture::Rgb(picture), ImageFormat::Png, None, &[]).expect("it can be written");
+        let corner = |anchor| {
+            let (bytes, _) = transform(&bytes, &[], &[TransformOp::Crop { ratio: Ratio::new(1, 1), anchor }]).expect("it can be made");
+            pixels(&bytes).get_pixel(9, 0).0[0]
+        };
+        assert_eq!((corner(Anchor::Right), corner(Anchor::TopRight), corner(Anchor::Left), corner(Anchor::Center)), (255, 255, 0, 0));
+    }
+
+    #[test]
+    fn a_pad_puts_a_cut_out_on_its_colour_so_that_it_can_be_a_jpeg() {
+        let clear = png(10, 20, [200, 20, 20, 0]);
+        let jpeg = TransformOp::Encode { format: ImageFormat::Jpeg, quality: None };
+        assert_eq!(transform(&clear, &[], std::slice::from_ref(&jpeg)), Err(ImagingError::JpegTransparency));
+        let (bytes, info) = transform(&clear, &[], &[TransformOp::Pad { ratio: Ratio::new(1, 1), color: WHITE }, jpeg]).expect("it can be made");
+        assert_eq!(info.size, PixelSize::new(20, 20));
+        assert!(pixels(&bytes).pixels().all(|pixel| pixel.0 == [255; 4]));
+    }
+
+    #[test]
+    fn a_see_through_pad_keeps_the_picture_and_needs_a_format_that_holds_it() {
+        let pad = [TransformOp::Pad { ratio: Ratio::new(1, 1), color: Color([0; 4]) }];
+        let (bytes, info) = transform(&png(10, 20, RED), &[], &pad).expect("it can be made");
+        let seen = pixels(&bytes);
+        assert!(info.alpha);
+        assert_eq!((seen.get_pixel(0, 0).0[3], seen.get_pixel(10, 10).0), (0, RED));
+        assert_eq!(default_format(&pad, ImageFormat::Jpeg), ImageFormat::Png);
+        assert_eq!(default_format(&[], ImageFormat::Jpeg), ImageFormat::Jpeg);
+    }
+
+    #[test]
+    fn an_overlay_sits_at_its_anchor_with_its_margin_and_opacity() {
+        let logo = png(5, 5, [0, 0, 255, 255]);
+        let op = TransformOp::Overlay { input: 0, anchor: Anchor::BottomRight, width_permille: 100, margin_permille: 50, opacity: 50 };
+        let (bytes, _) = transform(&png(100, 100, [255, 255, 255, 255]), &[logo], &[op]).expect("it can be made");
+        let seen = pixels(&bytes);
+        assert_eq!(seen.get_pixel(90, 90).0, [128, 128, 255, 255]);
+        for (x, y) in [(84, 90), (95, 90), (90, 84), (90, 95)] {
+            assert_eq!(seen.get_pixel(x, y).0, [255; 4], "{x},{y}");
+        }
+    }
+
+    #[test]
+    fn an_overlay_that_hangs_out_is_cut_and_a_missing_one_is_named() {
+        let op = |input| TransformOp::Overlay { input, anchor: Anchor::Center, width_permille: 3000, margin_permille: 0, opacity: 100 };
+        let (bytes, info) = transform(&png(20, 10, RED), &[png(4, 4, [0, 255, 0, 255])], &[op(0)]).expect("it can be made");
+        assert_eq!(info.size, PixelSize::new(20, 10));
+        assert!(pixels(&bytes).pixels().all(|pixel| pixel.0 == [0, 255, 0, 255]));
+        assert_eq!(transform(&png(20, 10, RED), &[], &[op(1)]), Err(ImagingError::NoSuchOverlay { number: 2, given: 0 }));
+    }
+
+    #[test]
+    fn text_is_written_inside_the_picture_and_nowhere_else() {
+        let op = TransformOp::Text {
+            text: "New in 茶 — a long line that must wrap".into(),
+            anchor: Anchor::Bottom,
+            size_permille: 60,
+            margin_permille: 40,
+            color: Color([0, 0, 0, 255]),
+        };
+        let (bytes, info) = transform(&png(200, 200, [255; 4]), &[], &[op]).expect("it can be made");
+        let seen = pixels(&bytes);
+        assert_eq!(info.size, PixelSize::new(200, 200));
+        assert!(seen.enumerate_pixels().any(|(_, y, pixel)| y > 150 && pixel.0[0] < 60));
+        assert!(seen.enumerate_pixels().all(|(x, y, pixel)| (y > 100 && y < 193 && (7..193).contains(&x)) || pixel.0 == [255; 4]));
+    }
+
+    #[test]
+    fn a_result_past_the_limits_is_refused_before_it_is_made() {
+        let ops = [TransformOp::Resize { width: Some(1_000_000_000), height: None }];
+        assert!(matches!(transform(&png(20, 10, RED), &[], &ops), Err(ImagingError::TooLarge { .. })));
+        let ops = [TransformOp::Pad { ratio: Ratio::new(10_000, 1), color: WHITE }];
+        assert!(matches!(transform(&png(20, 10, RED), &[], &ops), Err(ImagingError::TooLarge { .. })));
+    }
+}

@@ -5,6 +5,9 @@ use tiny_skia::PathBuilder;
 use super::brush::{Canvas, Dice, Rgb, blend, curve, darker, lighter, oval, polygon};
 use super::look::{Decor, Light, Look};
 
+/// Below this many pixels of the shorter side folds are fewer: nobody could count them, and such pictures are drawn by the thousand.
+const SKETCH: f32 = 129.0;
+
 /// Levels that the subject and the backdrop share, in pixels from the top.
 #[derive(Debug, Clone, Copy)]
 pub struct Levels {
@@ -180,7 +183,7 @@ fn plinth(canvas: &mut Canvas, look: &Look, levels: Levels) {
 fn linen(canvas: &mut Canvas, floor: Rgb, levels: Levels, dice: &mut Dice) {
     let (width, bottom) = (canvas.width, canvas.height);
     let middle = width / 2.0;
-    let folds = 12;
+    let folds = if canvas.unit < SKETCH { 6 } else { 12 };
     for fold in 0..folds {
         // Folds run towards the eye, so they spread; each has a dark side and a lit ridge.
         let side = (fold as f32 + dice.between(-0.25, 0.25)) / folds as f32 - 0.5;
@@ -203,7 +206,7 @@ fn linen(canvas: &mut Canvas, floor: Rgb, levels: Levels, dice: &mut Dice) {
     }
     let weave = (canvas.unit * 0.02).max(3.0);
     let mut y = levels.horizon + weave;
-    while y < bottom {
+    while y < bottom && canvas.unit >= SKETCH {
         canvas.fill(polygon(&[(0.0, y), (width, y), (width, y + weave * 0.1), (0.0, y + weave * 0.1)]), lighter(floor, 0.7), 0.2);
         y += weave;
     }
@@ -234,7 +237,7 @@ fn leaves(canvas: &mut Canvas, look: &Look, dice: &mut Dice) {
 }
 
 fn curtain(canvas: &mut Canvas, wall: Rgb, levels: Levels, dice: &mut Dice) {
-    let folds = 13;
+    let folds = if canvas.unit < SKETCH { 6 } else { 13 };
     let step = canvas.width / folds as f32;
     for fold in 0..folds {
         let x = fold as f32 * step + step * dice.between(-0.15, 0.15);

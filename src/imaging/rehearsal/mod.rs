@@ -223,7 +223,7 @@ fn filmed(canvas: &mut Canvas, scene: &Scene, input: &Input) {
 
 /// Turns the hues of a picture by an angle from the seed, far enough to be seen.
 fn shifted(picture: &Picture, seed: u64) -> Picture {
-    let angle = brush::Dice::new(seed).between(0.5, 2.4) * if seed % 2 == 0 { 1.0 } else { -1.0 };
+    let angle = brush::Dice::new(seed).between(0.5, 2.4) * if seed.is_multiple_of(2) { 1.0 } else { -1.0 };
     let (sine, cosine) = angle.sin_cos();
     // Rotation about the grey axis, in 1024ths.
     let third = (1.0 - cosine) / 3.0;

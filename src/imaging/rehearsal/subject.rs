@@ -245,7 +245,7 @@ fn teapot(hand: &mut Hand<'_>) {
 fn vase(hand: &mut Hand<'_>) {
     let (body, accent) = (hand.body, hand.accent);
     hand.lathe(&[(0.0, 0.15), (0.03, 0.165), (0.2, 0.27), (0.42, 0.325), (0.62, 0.24), (0.78, 0.115), (0.88, 0.105), (0.98, 0.165)], body);
-    hand.lathe(&[(0.30, 0.308), (0.345, 0.318), (0.39, 0.323)], accent);
+    hand.lathe(&[(0.30, 0.308), (0.345, 0.317), (0.39, 0.323)], accent);
     hand.rim(0.98, 0.165, body);
     hand.gleam(-0.185, 0.34, 0.58, 0.02);
 }
