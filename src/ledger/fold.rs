@@ -288,8 +288,9 @@ impl View for Folded {
         Ok(self.state(key).clone())
     }
 
-    fn paid_try(&mut self, key: &JobKey, attempt: AttemptNo) -> Result<Option<Try>, LedgerError> {
-        let found = self.by_job.get(&(*key, attempt)).and_then(|seq| self.tries.get(seq));
+    fn last_try(&mut self, key: &JobKey) -> Result<Option<Try>, LedgerError> {
+        let last = (*key, self.state(key).last_attempt());
+        let found = self.by_job.get(&last).and_then(|seq| self.tries.get(seq));
         Ok(found.map(|(_, paid_try)| paid_try.clone()))
     }
 

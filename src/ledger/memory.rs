@@ -72,14 +72,14 @@ impl Kept {
             self.address(&opening.campaign, opening.job, key);
             terms = Some(opening.terms);
         }
-        if let Some(recipe) = recipe {
-            self.recipes.entry(key).or_insert(recipe);
-        }
         for record in records {
             let seq = self.folded.last_seq() + 1;
             let entry = Entry { seq, at, run: run.clone(), key, record, terms: terms.take() };
             self.folded.take(&entry)?;
             self.entries.push(entry);
+        }
+        if let Some(recipe) = recipe.filter(|_| self.folded.jobs().contains_key(&key)) {
+            self.recipes.entry(key).or_insert(recipe);
         }
         Ok(())
     }

@@ -186,7 +186,7 @@ pub trait Ledger: Send + Sync {
     ///
     /// Each record passes the transition table; charges, refunds and places follow from the records.
     /// A record that says exactly what the ledger holds already is taken without being written again.
-    /// `recipe` is kept if the key has none yet (local work has no intent that would carry it).
+    /// `recipe` is kept if the job has none yet (local work has no intent that would carry it).
     ///
     /// # Errors
     /// [`LedgerError::Illegal`] when the table forbids a record, and for every intent: those pass caps and limits in

@@ -47,6 +47,8 @@ pub struct Artifact {
 }
 
 /// One fact about one job (or its end).
+// An intent is the largest by far, and every third record is one: a box would cost more than it saves.
+#[allow(clippy::large_enum_variant)]
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Record {

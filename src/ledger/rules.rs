@@ -22,8 +22,8 @@ pub(super) trait View {
     /// Returns where a job stands.
     fn job(&mut self, key: &JobKey) -> Result<JobState, LedgerError>;
 
-    /// Returns one paid try.
-    fn paid_try(&mut self, key: &JobKey, attempt: AttemptNo) -> Result<Option<Try>, LedgerError>;
+    /// Returns the last paid try of a job.
+    fn last_try(&mut self, key: &JobKey) -> Result<Option<Try>, LedgerError>;
 
     /// Returns the money under a scope; `None` when it was never used.
     fn scope(&mut self, scope: &Scope) -> Result<Option<ScopeTotals>, LedgerError>;
@@ -54,7 +54,7 @@ pub(super) struct Changes {
     pub(super) paid_try: Option<(AttemptNo, Try)>,
     /// The scopes whose money moved, as they are now.
     pub(super) totals: Vec<(Scope, ScopeTotals)>,
-    /// Kept unless the key has one.
+    /// Kept unless the job has one, or still has no record that it could explain.
     pub(super) recipe: Option<Recipe>,
 }
 
@@ -118,7 +118,7 @@ pub(super) fn append(
 ) -> Result<(JobState, Changes), LedgerError> {
     let mut state = view.job(&key)?;
     let attempt = state.last_attempt();
-    let mut paid_try = if attempt == AttemptNo(0) { None } else { view.paid_try(&key, attempt)? };
+    let mut paid_try = if attempt == AttemptNo(0) { None } else { view.last_try(&key)? };
     let before = paid_try.as_ref().map(Try::balance).unwrap_or_default();
 
     let mut news = Vec::with_capacity(records.len());

@@ -408,15 +408,18 @@ async fn attempts_are_told_in_ledger_order_with_those_of_others_on_our_keys(stag
     stage.granted(of("spring", "own")).await;
     stage.granted(of("autumn", "foreign")).await;
     stage.granted(of("winter", "shared-too")).await;
+    stage.take("shared", [failed(1, 0, 4)]).await;
+    stage.granted(SubmitIntent { attempt: AttemptNo(2), ..of("autumn", "shared") }).await;
     let many: Vec<JobKey> = (0..200).map(|n| key(&n.to_string())).collect();
     for more in [&[][..], &many] {
         let keys: Vec<JobKey> = [key("shared"), key("shared"), key("shared-too"), key("own")].iter().chain(more).copied().collect();
         let rows = stage.ledger.attempts("spring", &keys).expect("attempts can be read");
         let told: Vec<&str> = rows.iter().map(|row| row.card.job.as_str()).collect();
-        assert_eq!(told, ["shared", "own", "shared-too"]);
+        assert_eq!(told, ["shared", "own", "shared-too", "shared"]);
     }
     let one = stage.ledger.attempts("spring", &[key("shared")]).expect("attempts can be read");
-    assert_eq!(one.len(), 2, "keys looked up one by one");
+    let told: Vec<(&str, u32)> = one.iter().map(|row| (row.card.job.as_str(), row.attempt.0)).collect();
+    assert_eq!(told, [("shared", 1), ("own", 1), ("shared", 2)], "a key looked up by itself");
 }
 
 async fn caps_and_places_hold_under_sixty_four_tasks(stage: Stage) {

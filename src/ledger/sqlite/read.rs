@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
-use super::rows::{self, ARTIFACT, Blob, JOB, corrupt};
+use super::rows::{self, Blob, JOB, corrupt};
 use crate::ledger::record::{Entry, Record, Scope, ScopeTotals};
 use crate::ledger::{AttemptRow, History, JobState, KnownJob, LedgerError, Recipe};
 use crate::types::{JobId, JobKey, Micros, RunId, TaskId, Timestamp};
@@ -27,7 +27,7 @@ pub(super) fn totals(connection: &Connection, scope: &Scope) -> Result<Option<Sc
 
 /// Returns the ingredients of a key.
 pub(super) fn recipe(connection: &Connection, key: &JobKey) -> Result<Option<Recipe>, LedgerError> {
-    let mut select = connection.prepare_cached("SELECT body FROM recipes WHERE key = ?1")?;
+    let mut select = connection.prepare_cached("SELECT body FROM recipes WHERE job = (SELECT id FROM jobs WHERE key = ?1)")?;
     let body: Option<String> = select.query_row(params![Blob::from(key)], |row| row.get(0)).optional()?;
     body.map(|body| serde_json::from_str(&body)).transpose().map_err(|error| LedgerError::Storage(format!("the recipe of {key}: {error}")))
 }
@@ -42,25 +42,29 @@ pub(super) fn last_seq(connection: &Connection) -> Result<u64, LedgerError> {
 /// Returns what is known about `keys` and the addresses of `campaign`, as of one moment.
 pub(super) fn history(connection: &Connection, campaign: &str, keys: &[JobKey]) -> Result<History, LedgerError> {
     let snapshot = connection.unchecked_transaction()?;
-    let jobs = if is_small(&snapshot, "jobs", keys)? { jobs_of_all(&snapshot, keys)? } else { jobs_by_key(&snapshot, keys)? };
+    let jobs = match few_rows(&snapshot, "jobs", keys)? {
+        Some(rows) => jobs_of_all(&snapshot, rows, keys)?,
+        None => jobs_by_key(&snapshot, keys)?,
+    };
     let addresses = addresses(&snapshot, campaign)?;
     Ok(History { jobs, addresses })
 }
 
-fn is_small(connection: &Connection, table: &str, keys: &[JobKey]) -> Result<bool, LedgerError> {
+/// Returns the number of rows if there are few for so many keys.
+fn few_rows(connection: &Connection, table: &str, keys: &[JobKey]) -> Result<Option<usize>, LedgerError> {
     let most = keys.len().saturating_mul(ROWS_PER_KEY);
     let bounded = i64::try_from(most.saturating_add(1)).unwrap_or(i64::MAX);
     let mut count = connection.prepare_cached(&format!("SELECT count(*) FROM (SELECT 1 FROM {table} LIMIT ?1)"))?;
     let found: i64 = count.query_row([bounded], |row| row.get(0))?;
-    Ok(usize::try_from(found).unwrap_or(usize::MAX) <= most)
+    Ok(usize::try_from(found).ok().filter(|found| *found <= most))
 }
 
-fn jobs_of_all(connection: &Connection, keys: &[JobKey]) -> Result<HashMap<JobKey, KnownJob>, LedgerError> {
+fn jobs_of_all(connection: &Connection, known: usize, keys: &[JobKey]) -> Result<HashMap<JobKey, KnownJob>, LedgerError> {
     let mut select = connection.prepare_cached(&format!("SELECT key, {JOB} FROM jobs"))?;
     let mut found = select.query([])?;
     // Most plans meet an empty ledger or their own: the set is built with the first row, and not before.
     let mut wanted: Option<HashSet<&JobKey>> = None;
-    let mut jobs = HashMap::new();
+    let mut jobs = HashMap::with_capacity(known.min(keys.len()));
     while let Some(row) = found.next()? {
         let key = JobKey(row.get::<_, Blob>(0)?.0);
         if wanted.get_or_insert_with(|| keys.iter().collect()).contains(&key) {
@@ -96,10 +100,18 @@ fn addresses(connection: &Connection, campaign: &str) -> Result<HashMap<JobId, J
 /// What a row of `costs.csv` needs; card, quote and start stand in the intent.
 fn attempt_query(filter: &str) -> String {
     format!(
-        "SELECT {ARTIFACT}, a.seq AS seq, a.run, a.key, a.status AS status, a.error_code, a.charged, a.refunded, a.finished_at, a.task, r.at, r.body
+        "SELECT a.seq, a.run, a.key, a.status, a.error_code, a.charged, a.refunded, a.finished_at, a.task, r.at, r.body,
+         a.digest, a.len, a.format, a.width, a.height, a.alpha
          FROM attempts AS a JOIN records AS r ON r.seq = a.seq WHERE {filter} ORDER BY a.seq"
     )
 }
+
+/// The tries of one key, from the last one back.
+const TRIES_OF_KEY: &str = "a.campaign <> ?1 AND a.seq IN (
+    WITH RECURSIVE tries (seq) AS (
+        SELECT intent FROM jobs WHERE key = ?2 AND intent IS NOT NULL
+        UNION ALL SELECT later.previous FROM attempts AS later JOIN tries ON later.seq = tries.seq WHERE later.previous IS NOT NULL
+    ) SELECT seq FROM tries)";
 
 /// Returns the paid tries of `campaign`, and those of others on `keys`, as of one moment.
 pub(super) fn attempts(connection: &Connection, campaign: &str, keys: &[JobKey]) -> Result<Vec<AttemptRow>, LedgerError> {
@@ -111,17 +123,17 @@ pub(super) fn attempts(connection: &Connection, campaign: &str, keys: &[JobKey])
         attempts.push(attempt_of(row)?);
     }
     let before = attempts.len();
-    if is_small(&snapshot, "attempts", keys)? {
+    if few_rows(&snapshot, "attempts", keys)?.is_some() {
         let wanted: HashSet<&JobKey> = keys.iter().collect();
         let mut others = snapshot.prepare_cached(&attempt_query("a.campaign <> ?1"))?;
         let mut found = others.query([campaign])?;
         while let Some(row) = found.next()? {
-            if wanted.contains(&JobKey(row.get::<_, Blob>("key")?.0)) {
+            if wanted.contains(&JobKey(row.get::<_, Blob>(2)?.0)) {
                 attempts.push(attempt_of(row)?);
             }
         }
     } else {
-        let mut others = snapshot.prepare_cached(&attempt_query("a.campaign <> ?1 AND a.key = ?2"))?;
+        let mut others = snapshot.prepare_cached(&attempt_query(TRIES_OF_KEY))?;
         for key in keys.iter().collect::<HashSet<_>>() {
             let mut found = others.query(params![campaign, Blob::from(key)])?;
             while let Some(row) = found.next()? {
@@ -136,25 +148,25 @@ pub(super) fn attempts(connection: &Connection, campaign: &str, keys: &[JobKey])
 }
 
 fn attempt_of(row: &Row<'_>) -> Result<(i64, AttemptRow), LedgerError> {
-    let seq: i64 = row.get("seq")?;
-    let body = row.get_ref("body")?.as_str().map_err(|error| corrupt(seq, &error))?;
+    let seq: i64 = row.get(0)?;
+    let body = row.get_ref(10)?.as_str().map_err(|error| corrupt(seq, &error))?;
     let Record::Intent { card, attempt, quoted, .. } = serde_json::from_str(body).map_err(|error| corrupt(seq, &error))? else {
         return Err(corrupt(seq, &"the first record of a try is not its intent"));
     };
     let attempt = AttemptRow {
-        run: RunId::new(row.get::<_, String>("run")?),
-        key: JobKey(row.get::<_, Blob>("key")?.0),
+        run: RunId::new(row.get::<_, String>(1)?),
+        key: JobKey(row.get::<_, Blob>(2)?.0),
         card,
         attempt,
-        status: rows::parsed_status(row, "status")?,
-        error_code: row.get("error_code")?,
+        status: rows::parsed_status(row, 3)?,
+        error_code: row.get(4)?,
         quoted,
-        charged: row.get::<_, Option<i64>>("charged")?.map(Micros::new),
-        refunded: Micros::new(row.get("refunded")?),
-        started_at: Timestamp::from_millis(row.get("at")?),
-        finished_at: row.get::<_, Option<i64>>("finished_at")?.map(Timestamp::from_millis),
-        task: row.get::<_, Option<String>>("task")?.map(TaskId::new),
-        artifact: rows::artifact_at(row, 0)?,
+        charged: row.get::<_, Option<i64>>(5)?.map(Micros::new),
+        refunded: Micros::new(row.get(6)?),
+        started_at: Timestamp::from_millis(row.get(9)?),
+        finished_at: row.get::<_, Option<i64>>(7)?.map(Timestamp::from_millis),
+        task: row.get::<_, Option<String>>(8)?.map(TaskId::new),
+        artifact: rows::artifact_at(row, 11)?,
     };
     Ok((seq, attempt))
 }

@@ -81,18 +81,15 @@ pub(super) fn status_code(status: AttemptStatus) -> i64 {
     }
 }
 
-pub(super) fn parsed_status(row: &Row<'_>, column: &str) -> rusqlite::Result<AttemptStatus> {
+pub(super) fn parsed_status(row: &Row<'_>, column: usize) -> rusqlite::Result<AttemptStatus> {
     row.get::<_, Parsed<AttemptStatus>>(column).map(|parsed| parsed.0)
 }
 
-pub(super) fn parsed_currency(row: &Row<'_>, column: &str) -> rusqlite::Result<Currency> {
+fn parsed_currency(row: &Row<'_>, column: usize) -> rusqlite::Result<Currency> {
     row.get::<_, Parsed<Currency>>(column).map(|parsed| parsed.0)
 }
 
-/// The columns of an artifact, in the order of [`artifact_at`].
-pub(super) const ARTIFACT: &str = "digest, len, format, width, height, alpha";
-
-/// Returns the values of [`ARTIFACT`], all NULL for none.
+/// Returns the values of `digest, len, format, width, height, alpha`, all NULL for none.
 pub(super) fn artifact_values(artifact: Option<&Artifact>) -> [Value; 6] {
     let Some(Artifact { blob, info }) = artifact else { return [const { Value::Null }; 6] };
     [
@@ -105,7 +102,7 @@ pub(super) fn artifact_values(artifact: Option<&Artifact>) -> [Value; 6] {
     ]
 }
 
-/// Reads [`ARTIFACT`] from the columns that begin at `first`.
+/// Reads `digest, len, format, width, height, alpha` from the columns that begin at `first`.
 pub(super) fn artifact_at(row: &Row<'_>, first: usize) -> rusqlite::Result<Option<Artifact>> {
     let Some(Blob(digest)) = row.get(first)? else { return Ok(None) };
     let len = u64::try_from(row.get::<_, i64>(first + 1)?).unwrap_or(0);
@@ -131,12 +128,7 @@ pub(super) fn job_at(row: &Row<'_>, first: usize) -> Result<JobState, LedgerErro
 /// Reads the money of a scope from `currency, spent, reserved, in_doubt`.
 pub(super) fn totals_of(row: &Row<'_>) -> rusqlite::Result<ScopeTotals> {
     let micros = |column| row.get(column).map(Micros::new);
-    Ok(ScopeTotals {
-        currency: parsed_currency(row, "currency")?,
-        spent: micros("spent")?,
-        reserved: micros("reserved")?,
-        in_doubt: micros("in_doubt")?,
-    })
+    Ok(ScopeTotals { currency: parsed_currency(row, 0)?, spent: micros(1)?, reserved: micros(2)?, in_doubt: micros(3)? })
 }
 
 /// The columns of a try, in the order of [`try_of`].
@@ -152,8 +144,8 @@ pub(super) fn try_of(row: &Row<'_>) -> Result<Try, LedgerError> {
         run: RunId::new(row.get::<_, String>(1)?),
         account: row.get(2)?,
         scopes,
-        reserved: Amount::new(parsed_currency(row, "currency")?, Micros::new(row.get(5)?)),
-        status: parsed_status(row, "status")?,
+        reserved: Amount::new(parsed_currency(row, 4)?, Micros::new(row.get(5)?)),
+        status: parsed_status(row, 6)?,
         answered_at: Timestamp::from_millis(row.get(7)?),
         touched_at: Timestamp::from_millis(row.get(8)?),
         finished_at: row.get::<_, Option<i64>>(9)?.map(Timestamp::from_millis),

@@ -36,15 +36,20 @@ const FORMAT_1: &str = "
         terms TEXT
     );
     -- From here on: sums of the records, kept in the same transaction.
+    -- Rows in order of arrival: a job's three records touch pages that its neighbours in time touch too, and the random key is
+    -- written once, into one index. `intent` is the last paid try.
     CREATE TABLE jobs (
-        key BLOB PRIMARY KEY,
+        id INTEGER PRIMARY KEY,
+        key BLOB NOT NULL UNIQUE,
         seq INTEGER NOT NULL,
+        intent INTEGER,
         attempt INTEGER,
         body TEXT,
         digest BLOB, len INTEGER, format TEXT, width INTEGER, height INTEGER, alpha INTEGER
-    ) WITHOUT ROWID;
+    );
     CREATE TABLE attempts (
         seq INTEGER PRIMARY KEY,
+        previous INTEGER,
         key BLOB NOT NULL,
         attempt INTEGER NOT NULL,
         run TEXT NOT NULL,
@@ -61,8 +66,7 @@ const FORMAT_1: &str = "
         refunded INTEGER NOT NULL,
         error_code TEXT,
         task TEXT,
-        digest BLOB, len INTEGER, format TEXT, width INTEGER, height INTEGER, alpha INTEGER,
-        UNIQUE (key, attempt)
+        digest BLOB, len INTEGER, format TEXT, width INTEGER, height INTEGER, alpha INTEGER
     );
     CREATE INDEX attempts_of_campaign ON attempts (campaign);
     CREATE INDEX rate_slots ON attempts (account, answered_at);
@@ -74,7 +78,7 @@ const FORMAT_1: &str = "
         reserved INTEGER NOT NULL,
         in_doubt INTEGER NOT NULL
     ) WITHOUT ROWID;
-    -- Not from records: what a plan called its jobs, and what its keys were made of.
+    -- Not from records: what a plan called its jobs, and what their keys were made of.
     CREATE TABLE addresses (
         campaign TEXT NOT NULL,
         job TEXT NOT NULL,
@@ -82,7 +86,7 @@ const FORMAT_1: &str = "
         PRIMARY KEY (campaign, job)
     ) WITHOUT ROWID;
     CREATE TABLE recipes (
-        key BLOB PRIMARY KEY,
+        job INTEGER PRIMARY KEY,
         body TEXT NOT NULL
     );
 ";

@@ -185,40 +185,47 @@ impl Group<'_> {
             last = Some(self.connection.last_insert_rowid());
         }
         if let Some(seq) = last {
-            self.put_job(&key, seq, &state)?;
             match (&paid_try, &opening) {
+                // Before the job: it still points at the try before this one.
                 (Some((attempt, paid_try)), Some(opening)) => self.open_try(seq, &key, *attempt, &opening.campaign, paid_try)?,
-                (Some((attempt, paid_try)), None) => self.put_try(&key, *attempt, paid_try)?,
+                (Some((_, paid_try)), None) => self.put_last_try(&key, paid_try)?,
                 (None, _) => {}
             }
+            self.put_job(&key, seq, opening.is_some().then_some(seq), &state)?;
         }
         self.scopes.extend(totals.into_iter().map(|(scope, totals)| (scope, (totals, true))));
         if let Some(recipe) = recipe {
-            let mut insert = self.connection.prepare_cached("INSERT INTO recipes (key, body) VALUES (?1, ?2) ON CONFLICT (key) DO NOTHING")?;
+            let mut insert = self
+                .connection
+                .prepare_cached("INSERT INTO recipes (job, body) SELECT id, ?2 FROM jobs WHERE key = ?1 ON CONFLICT (job) DO NOTHING")?;
             insert.execute(params![Blob::from(&key), rows::json(&recipe)?])?;
         }
         opening.map_or(Ok(()), |opening| self.put_address(&opening.campaign, &opening.job, &key))
     }
 
-    fn put_job(&self, key: &JobKey, seq: i64, state: &JobState) -> Result<(), LedgerError> {
+    fn put_job(&self, key: &JobKey, seq: i64, intent: Option<i64>, state: &JobState) -> Result<(), LedgerError> {
         let (attempt, body, artifact) = match state {
             JobState::Done { attempt, artifact } => (*attempt, None, Some(artifact)),
             other => (Some(other.last_attempt()), Some(rows::json(other)?), None),
         };
         let [digest, len, format, width, height, alpha] = rows::artifact_values(artifact);
         let mut upsert = self.connection.prepare_cached(
-            "INSERT INTO jobs (key, seq, attempt, body, digest, len, format, width, height, alpha) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)
+            "INSERT INTO jobs (key, seq, attempt, body, digest, len, format, width, height, alpha, intent)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)
              ON CONFLICT (key) DO UPDATE SET seq = excluded.seq, attempt = excluded.attempt, body = excluded.body, digest = excluded.digest,
-             len = excluded.len, format = excluded.format, width = excluded.width, height = excluded.height, alpha = excluded.alpha",
+             len = excluded.len, format = excluded.format, width = excluded.width, height = excluded.height, alpha = excluded.alpha,
+             intent = coalesce(excluded.intent, intent)",
         )?;
-        upsert.execute(params![Blob::from(key), seq, attempt.map(|attempt| attempt.0), body, digest, len, format, width, height, alpha])?;
+        let attempt = attempt.map(|attempt| attempt.0);
+        upsert.execute(params![Blob::from(key), seq, attempt, body, digest, len, format, width, height, alpha, intent])?;
         Ok(())
     }
 
     fn open_try(&self, seq: i64, key: &JobKey, attempt: AttemptNo, campaign: &str, paid_try: &Try) -> Result<(), LedgerError> {
         let mut insert = self.connection.prepare_cached(
-            "INSERT INTO attempts (seq, key, attempt, run, campaign, account, scopes, currency, reserved, status, answered_at, touched_at, refunded)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, 0)",
+            "INSERT INTO attempts
+             (seq, key, attempt, run, campaign, account, scopes, currency, reserved, status, answered_at, touched_at, refunded, previous)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, 0, (SELECT intent FROM jobs WHERE jobs.key = ?2))",
         )?;
         insert.execute(params![
             seq,
@@ -237,15 +244,15 @@ impl Group<'_> {
         Ok(())
     }
 
-    fn put_try(&self, key: &JobKey, attempt: AttemptNo, paid_try: &Try) -> Result<(), LedgerError> {
+    fn put_last_try(&self, key: &JobKey, paid_try: &Try) -> Result<(), LedgerError> {
         let [digest, len, format, width, height, alpha] = rows::artifact_values(paid_try.artifact.as_ref());
         let mut update = self.connection.prepare_cached(
-            "UPDATE attempts SET status = ?3, answered_at = ?4, touched_at = ?5, finished_at = ?6, charged = ?7, refunded = ?8, error_code = ?9, task = ?10,
-             digest = ?11, len = ?12, format = ?13, width = ?14, height = ?15, alpha = ?16 WHERE key = ?1 AND attempt = ?2",
+            "UPDATE attempts SET status = ?2, answered_at = ?3, touched_at = ?4, finished_at = ?5, charged = ?6, refunded = ?7, error_code = ?8,
+             task = ?9, digest = ?10, len = ?11, format = ?12, width = ?13, height = ?14, alpha = ?15
+             WHERE seq = (SELECT intent FROM jobs WHERE jobs.key = ?1)",
         )?;
         update.execute(params![
             Blob::from(key),
-            attempt.0,
             rows::status_code(paid_try.status),
             paid_try.answered_at.millis(),
             paid_try.touched_at.millis(),
@@ -291,9 +298,10 @@ impl View for Group<'_> {
         super::read::job(self.connection, key)
     }
 
-    fn paid_try(&mut self, key: &JobKey, attempt: AttemptNo) -> Result<Option<Try>, LedgerError> {
-        let mut select = self.connection.prepare_cached(&format!("SELECT {TRY} FROM attempts WHERE key = ?1 AND attempt = ?2"))?;
-        let mut found = select.query(params![Blob::from(key), attempt.0])?;
+    fn last_try(&mut self, key: &JobKey) -> Result<Option<Try>, LedgerError> {
+        let select = format!("SELECT {TRY} FROM attempts WHERE seq = (SELECT intent FROM jobs WHERE jobs.key = ?1)");
+        let mut select = self.connection.prepare_cached(&select)?;
+        let mut found = select.query(params![Blob::from(key)])?;
         found.next()?.map(rows::try_of).transpose()
     }
 
@@ -330,7 +338,7 @@ impl View for Group<'_> {
         let mut found = slots.query(params![account, since])?;
         while let Some(row) = found.next()? {
             let at = Timestamp::from_millis(row.get(0)?);
-            let submitting = rows::parsed_status(row, "status")? == AttemptStatus::Submitting;
+            let submitting = rows::parsed_status(row, 1)? == AttemptStatus::Submitting;
             match at > now && submitting {
                 true => waited_for += 1,
                 false if at <= newest => answered.push(at),
