@@ -6,10 +6,16 @@
 pub mod campaign;
 pub mod catalog;
 pub mod cli;
+pub mod engine;
+pub mod event;
+pub mod imaging;
 pub mod ledger;
 pub mod plan;
 pub mod pricing;
+pub mod provider;
 pub mod report;
+pub mod reporter;
 pub mod spec;
 pub mod steps;
+pub mod store;
 pub mod types;

@@ -73,7 +73,9 @@ fn check_name(name: &str, at: &FieldPath, found: &mut Diagnostics) {
         found.push(finding.help(format!("reserved are {}", listed(RESERVED, 12))));
     } else if !is_word {
         let finding = Diagnostic::error("bad-name", at.clone().at_key(), format!("`{name}` cannot be used in a template"));
-        found.push(finding.help(format!("use letters, digits and `_`, for example `{}`", name.replace(|letter: char| !letter.is_ascii_alphanumeric(), "_"))));
+        found.push(
+            finding.help(format!("use letters, digits and `_`, for example `{}`", name.replace(|letter: char| !letter.is_ascii_alphanumeric(), "_"))),
+        );
     }
 }
 
@@ -169,7 +171,12 @@ fn rows(file: &FileAxisSpec, table: &Table, at: &FieldPath, found: &mut Diagnost
             mistakes += 1;
             if mistakes <= MAX_LISTED {
                 let finding = Diagnostic::error("empty-row-key", place, format!("this row has no `{}`", file.key));
-                found.push(finding.label("empty").help("fill it in, choose another `key`, or leave such rows out with `where`").related(at.key("key"), "named as the key here"));
+                found.push(
+                    finding
+                        .label("empty")
+                        .help("fill it in, choose another `key`, or leave such rows out with `where`")
+                        .related(at.key("key"), "named as the key here"),
+                );
             }
             continue;
         }
@@ -177,7 +184,11 @@ fn rows(file: &FileAxisSpec, table: &Table, at: &FieldPath, found: &mut Diagnost
             mistakes += 1;
             if mistakes <= MAX_LISTED {
                 let finding = Diagnostic::error("duplicate-row-key", place, format!("`{key}` names two rows"));
-                found.push(finding.related(first, "first here").help("keys are unique; leave continuation rows out with `where`, for example `where: \"Title != ''\"`"));
+                found.push(
+                    finding
+                        .related(first, "first here")
+                        .help("keys are unique; leave continuation rows out with `where`, for example `where: \"Title != ''\"`"),
+                );
             }
             continue;
         }
@@ -227,7 +238,7 @@ fn filter(
     let condition = match Condition::compile(source, at.clone()) {
         Ok(condition) => condition,
         Err(problem) => {
-            found.push(template_diagnostic(&problem, &at, None));
+            found.push(template_diagnostic(&problem, &at, assignment_help(source)));
             return None;
         }
     };
@@ -244,7 +255,8 @@ fn filter(
     let texts_only = file.csv.is_some() || file.tsv.is_some();
     if let Some(range) = number_comparison(source).filter(|_| texts_only) {
         sound = false;
-        let finding = Diagnostic::error("text-compared-with-number", at.clone().inside(range), "a column of this file is text, and text never equals a number");
+        let finding =
+            Diagnostic::error("text-compared-with-number", at.clone().inside(range), "a column of this file is text, and text never equals a number");
         found.push(finding.help("write `price | float > 100` to compare as numbers, or `stock == '0'` to compare as text"));
     }
     if !sound {
@@ -274,12 +286,22 @@ fn filter(
     }
 }
 
+/// Returns a hint for `status = 'ready'`.
+pub fn assignment_help(source: &str) -> Option<String> {
+    let single = source.char_indices().any(|(position, letter)| {
+        let before = source[..position].chars().next_back();
+        letter == '=' && !source[position + 1..].starts_with('=') && !matches!(before, Some('=' | '!' | '<' | '>'))
+    });
+    single.then(|| "`==` compares; a single `=` means nothing here".to_owned())
+}
+
 /// Finds `name > 100` without a filter that makes a number of the name; bytes of the comparison.
 pub fn number_comparison(source: &str) -> Option<std::ops::Range<usize>> {
     for operator in ["==", "!=", ">=", "<=", ">", "<"] {
         for (position, _) in source.match_indices(operator) {
             let after = source[position + operator.len()..].trim_start();
-            let digits = after.starts_with(|first: char| first.is_ascii_digit()) || (after.starts_with('-') && after[1..].starts_with(|first: char| first.is_ascii_digit()));
+            let digits = after.starts_with(|first: char| first.is_ascii_digit())
+                || (after.starts_with('-') && after[1..].starts_with(|first: char| first.is_ascii_digit()));
             let before = source[..position].trim_end();
             let operand_start = before.rfind([' ', '(']).map_or(0, |space| space + 1);
             let operand = &before[operand_start..];

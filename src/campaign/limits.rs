@@ -37,7 +37,10 @@ pub fn budget(spec: &CampaignSpec, profile: Option<(&str, &ProfileSpec)>, book: 
                 found.push(Diagnostic::error("unknown-step", at.at_key(), format!("there is no step `{name}` to cap")).help(help));
             }
             Some(step) if step.kind().action().is_none() => {
-                found.push(Diagnostic::error("free-step-cap", at.at_key(), format!("step `{name}` is local and free: a cap on it does nothing")).help("remove the line"));
+                found.push(
+                    Diagnostic::error("free-step-cap", at.at_key(), format!("step `{name}` is local and free: a cap on it does nothing"))
+                        .help("remove the line"),
+                );
             }
             Some(_) => steps.extend(money(cap, &at, book, found).map(|cap| (Arc::from(name.as_str()), cap))),
         }

@@ -10,7 +10,7 @@ mod models;
 mod resolve;
 mod steps;
 pub mod template;
-mod variables;
+pub mod variables;
 
 use std::sync::Arc;
 

@@ -114,7 +114,7 @@ pub fn unknown<'a>(code: &'static str, at: FieldPath, what: &str, name: &str, kn
     let finding = Diagnostic::error(code, at, format!("there is no {what} `{name}`"));
     match did_you_mean(name, known.clone()) {
         Some(near) => finding.help(format!("did you mean `{near}`?")),
-        None if known.clone().next().is_none() => finding.help(format!("this campaign declares no {what}")),
+        None if known.clone().next().is_none() => finding.help("there is none at all"),
         None => finding.help(format!("there is {}", listed(known, 12))),
     }
 }
@@ -148,7 +148,8 @@ fn order(spec: &CampaignSpec, found: &mut Diagnostics) -> Vec<String> {
                     for part in &input.at {
                         at = part.parse().map_or_else(|_| at.key(part), |index| at.index(index));
                     }
-                    let message = format!("step `{}` takes its {} from `{}`, but no step has that name", names[taker], input.role.label(), input.from);
+                    let message =
+                        format!("step `{}` takes its {} from `{}`, but no step has that name", names[taker], input.role.label(), input.from);
                     let help = match did_you_mean(input.from, names.iter().map(|name| name.as_str())) {
                         Some(near) => format!("did you mean `{near}`?"),
                         None => "files come in through a `load` step".to_owned(),
@@ -165,10 +166,13 @@ fn order(spec: &CampaignSpec, found: &mut Diagnostics) -> Vec<String> {
             found.push(cycle(&graph, &component, &names, spec));
         }
     }
-    let acyclic = graph.filter_map(|_, ()| Some(()), |edge, ()| {
-        let (maker, taker) = graph.edge_endpoints(edge)?;
-        (!broken.contains(&maker.index()) && !broken.contains(&taker.index())).then_some(())
-    });
+    let acyclic = graph.filter_map(
+        |_, ()| Some(()),
+        |edge, ()| {
+            let (maker, taker) = graph.edge_endpoints(edge)?;
+            (!broken.contains(&maker.index()) && !broken.contains(&taker.index())).then_some(())
+        },
+    );
     // Who takes a picture from a broken step is left out silently: the cause is already said.
     let mut spread = true;
     while spread {
@@ -230,7 +234,8 @@ fn check_unused(spec: &CampaignSpec, used: &Used, found: &mut Diagnostics) {
     }
     let root = FieldPath::campaign();
     for name in spec.baselines.keys().filter(|name| !used.baselines.contains(*name)) {
-        let finding = Diagnostic::error("unused-baseline", root.key("baselines").key(name).at_key(), format!("no step or ladder uses the baseline `{name}`"));
+        let finding =
+            Diagnostic::error("unused-baseline", root.key("baselines").key(name).at_key(), format!("no step or ladder uses the baseline `{name}`"));
         found.push(finding.help("name it in a step, or remove it"));
     }
     for name in spec.ladders.keys().filter(|name| !used.ladders.contains(*name)) {
@@ -254,8 +259,11 @@ fn check_size(campaign: &Campaign, found: &mut Diagnostics) {
         return;
     }
     let Some(largest) = campaign.steps.iter().max_by_key(|step| count(step)) else { return };
-    let factors: Vec<String> = largest.axes.iter().map(|axis| format!("{} {}", campaign.axes[*axis].values.len(), campaign.axes[*axis].name)).collect();
+    let factors: Vec<String> =
+        largest.axes.iter().map(|axis| format!("{} {}", campaign.axes[*axis].values.len(), campaign.axes[*axis].name)).collect();
     let message = format!("the campaign would have {total} shots; `run.max-jobs` is {}", campaign.run.max_jobs);
     let finding = Diagnostic::error("too-many-jobs", largest.at.clone().at_key(), message);
-    found.push(finding.label(format!("{} = {} shots", factors.join(" x "), count(largest))).help("fan out over fewer values, or raise `run.max-jobs`"));
+    found.push(
+        finding.label(format!("{} = {} shots", factors.join(" x "), count(largest))).help("fan out over fewer values, or raise `run.max-jobs`"),
+    );
 }

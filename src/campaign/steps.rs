@@ -6,7 +6,7 @@ use std::sync::Arc;
 use indexmap::IndexMap;
 use jiff::civil::Date;
 
-use super::axes::{number_comparison, takes, template_diagnostic};
+use super::axes::{assignment_help, number_comparison, takes, template_diagnostic};
 use super::baselines::{Baseline, prompt, rung_prompt};
 use super::models::{Layers, paid};
 use super::resolve::{Used, unknown};
@@ -122,7 +122,14 @@ impl<'a> Steps<'a> {
     }
 
     /// Returns the baseline that holds: the step's own, else its ladder's, else that of its picture's step.
-    fn baseline(&mut self, spec: &StepSpec, of_ladder: Option<&str>, sources: &[StepSource], at: &FieldPath, found: &mut Diagnostics) -> Option<Arc<str>> {
+    fn baseline(
+        &mut self,
+        spec: &StepSpec,
+        of_ladder: Option<&str>,
+        sources: &[StepSource],
+        at: &FieldPath,
+        found: &mut Diagnostics,
+    ) -> Option<Arc<str>> {
         let kind = spec.kind();
         if let Some(own) = kind.baseline() {
             if !self.table.spec.baselines.contains_key(own) {
@@ -134,7 +141,10 @@ impl<'a> Steps<'a> {
             self.used.baselines.insert(own.to_owned());
             if let Some(of_ladder) = of_ladder.filter(|of_ladder| *of_ladder != own && matches!(spec, StepSpec::Generate(_))) {
                 let message = format!("the ladder varies baseline `{of_ladder}`, but the step names `{own}`");
-                found.push(Diagnostic::error("ladder-baseline", at.key("baseline"), message).help("leave `baseline` out, or choose a ladder of that baseline"));
+                found.push(
+                    Diagnostic::error("ladder-baseline", at.key("baseline"), message)
+                        .help("leave `baseline` out, or choose a ladder of that baseline"),
+                );
             }
             return Some(Arc::from(own));
         }
@@ -175,7 +185,10 @@ impl<'a> Steps<'a> {
             };
             self.used.axes.insert(axis_name.clone());
             if self.axes[axis].source == AxisSource::Ladder && ladder != Some(axis) {
-                found.push(Diagnostic::error("ladder-as-axis", at, format!("`{axis_name}` is a ladder")).help(format!("write `ladder: {axis_name}` instead of naming it under `over`")));
+                found.push(
+                    Diagnostic::error("ladder-as-axis", at, format!("`{axis_name}` is a ladder"))
+                        .help(format!("write `ladder: {axis_name}` instead of naming it under `over`")),
+                );
                 sound = false;
             } else if joined.contains(&axis) {
                 let finding = Diagnostic::error("axis-clash", at, format!("the step has the axis `{axis_name}` already"));
@@ -198,15 +211,21 @@ impl<'a> Steps<'a> {
 
     /// Two axes of one name meet only when both are takes, each of another step.
     fn check_clash(&self, joined: &[usize], at: &FieldPath, found: &mut Diagnostics) -> bool {
-        let takes: Vec<&Arc<str>> = joined.iter().filter_map(|axis| match &self.axes[*axis].source {
-            AxisSource::Take { step } => Some(step),
-            _ => None,
-        }).collect();
+        let takes: Vec<&Arc<str>> = joined
+            .iter()
+            .filter_map(|axis| match &self.axes[*axis].source {
+                AxisSource::Take { step } => Some(step),
+                _ => None,
+            })
+            .collect();
         if takes.len() < 2 {
             return true;
         }
         let message = format!("the takes of {} meet in one step", listed(takes, 4));
-        found.push(Diagnostic::error("takes-clash", at.clone().at_key(), message).help("gather the takes of one of them first, for example on a `sheet` across `take`"));
+        found.push(
+            Diagnostic::error("takes-clash", at.clone().at_key(), message)
+                .help("gather the takes of one of them first, for example on a `sheet` across `take`"),
+        );
         false
     }
 
@@ -234,7 +253,7 @@ impl<'a> Steps<'a> {
                 None => {
                     sound = false;
                     let known = joined.iter().map(|axis| &*self.axes[*axis].name);
-                    found.push(unknown("unknown-axis", at.key("across").index(index), "axis of that picture called", name, known));
+                    found.push(unknown("unknown-axis", at.key("across").index(index), "axis on that picture called", name, known));
                 }
             }
         }
@@ -264,6 +283,8 @@ impl<'a> Steps<'a> {
             }
             StepSpec::Edit(edit) => match (&edit.prompt, climbs) {
                 (None, Some((axis, _))) => rung_prompt(baseline, axis),
+                // An unknown ladder is already said.
+                (None, None) if edit.ladder.is_some() => Prompt::default(),
                 (None, None) => {
                     let finding = Diagnostic::error("no-prompt", at.clone().at_key(), "the edit does not say what to change");
                     found.push(finding.help("give it a `prompt` or a `ladder`"));
@@ -378,7 +399,7 @@ impl<'a> Steps<'a> {
         let condition = match Condition::compile(source, at.clone()) {
             Ok(condition) => condition,
             Err(problem) => {
-                found.push(template_diagnostic(&problem, &at, None));
+                found.push(template_diagnostic(&problem, &at, assignment_help(source)));
                 return None;
             }
         };
@@ -390,7 +411,11 @@ impl<'a> Steps<'a> {
             }
         }
         if let Some(range) = number_comparison(source).filter(|range| !source[range.clone()].starts_with("take")) {
-            let finding = Diagnostic::error("text-compared-with-number", at.clone().inside(range), "a column of a table is text, and text never equals a number");
+            let finding = Diagnostic::error(
+                "text-compared-with-number",
+                at.clone().inside(range),
+                "a column of a table is text, and text never equals a number",
+            );
             found.push(finding.help("write `(sku.price | float) > 100` to compare as numbers, or quote the number to compare as text"));
         }
         Some(condition)

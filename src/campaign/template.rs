@@ -357,7 +357,10 @@ fn lookup(source: &str, range: Range<usize>) -> Option<Lookup> {
     let mut rest = trimmed;
     let word = |text: &str| text.find(|letter: char| !letter.is_ascii_alphanumeric() && letter != '_').unwrap_or(text.len());
     let first = word(rest);
-    if first == 0 || rest.starts_with(|letter: char| letter.is_ascii_digit()) || ["true", "false", "none", "not", "self", "loop"].contains(&&rest[..first]) {
+    if first == 0
+        || rest.starts_with(|letter: char| letter.is_ascii_digit())
+        || ["true", "false", "none", "not", "self", "loop"].contains(&&rest[..first])
+    {
         return None;
     }
     names.push(rest[..first].to_owned());
@@ -420,11 +423,15 @@ fn undefined(lookup: &Lookup, depth: usize) -> TemplateProblem {
     TemplateProblem { code: "undefined-variable", message, range: Some(lookup.range.clone()) }
 }
 
+/// Functions that a template may call; they are not variables.
+const FUNCTIONS: [&str; 3] = ["range", "cycler", "joiner"];
+
 /// Returns the lookups of an engine template, placed by searching for their text.
 fn engine_lookups(source: &str, mut names: Vec<String>) -> Vec<Lookup> {
     names.sort();
     names
         .into_iter()
+        .filter(|name| !FUNCTIONS.contains(&name.as_str()))
         .map(|name| {
             let range = word_at(source, &name).unwrap_or(0..source.len());
             Lookup { names: name.split('.').map(str::to_owned).collect(), range }
@@ -464,8 +471,9 @@ fn problem(error: &minijinja::Error) -> TemplateProblem {
     let (code, message) = match error.kind() {
         ErrorKind::SyntaxError => ("template-syntax", format!("the template cannot be read: {detail}")),
         ErrorKind::UndefinedError => ("undefined-variable", format!("a variable has no value here: {detail}")),
-        ErrorKind::UnknownFilter => ("template-syntax", detail),
-        ErrorKind::UnknownFunction | ErrorKind::UnknownMethod | ErrorKind::UnknownTest => ("template-syntax", detail),
+        ErrorKind::UnknownFilter | ErrorKind::UnknownFunction | ErrorKind::UnknownMethod | ErrorKind::UnknownTest => {
+            ("template-syntax", format!("the template uses something that is not there: {detail}"))
+        }
         ErrorKind::WriteFailure => ("template-limit", format!("the text grows past {MAX_OUTPUT} bytes")),
         kind => ("template-limit", format!("the template cannot be rendered: {kind}: {detail}")),
     };
@@ -481,7 +489,11 @@ mod tests {
     impl Roots for Product {
         fn root(&self, name: &str) -> Option<Value> {
             match name {
-                "sku" => Some(Value::from_iter([("title", Value::from("Teapot")), ("Body (HTML)", Value::from("<p>Blown <b>clay</b></p>")), ("price", Value::from(12))])),
+                "sku" => Some(Value::from_iter([
+                    ("title", Value::from("Teapot")),
+                    ("Body (HTML)", Value::from("<p>Blown <b>clay</b></p>")),
+                    ("price", Value::from(12)),
+                ])),
                 _ => None,
             }
         }

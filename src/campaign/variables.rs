@@ -98,8 +98,6 @@ impl Roots for Scope {
 /// What is known of a variable before any row is looked at.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Known {
-    /// Any field may be there.
-    Anything,
     /// A plain text without fields.
     Text,
     /// A value with these fields.
@@ -139,7 +137,6 @@ impl Available {
         };
         let field = lookup.names.get(1)?;
         match known {
-            Known::Anything => None,
             Known::Text if field == "key" || field == "text" => None,
             Known::Text => undefined(format!("`{root}` has no field `{field}`: it is a plain text"), Some(format!("write `{{{{ {root} }}}}`"))),
             Known::Fields(fields) if field == "key" || fields.iter().any(|known| **known == **field) => None,
@@ -162,7 +159,8 @@ impl Available {
 
     fn mixed(&self, template: &Template) -> Vec<(TemplateProblem, Option<String>)> {
         let lookups = template.lookups();
-        let bare = lookups.iter().filter(|lookup| lookup.names.len() == 1 && matches!(self.names.get(lookup.names[0].as_str()), Some(Known::Fields(_))));
+        let bare =
+            lookups.iter().filter(|lookup| lookup.names.len() == 1 && matches!(self.names.get(lookup.names[0].as_str()), Some(Known::Fields(_))));
         bare.filter(|lookup| lookups.iter().any(|other| other.names.len() > 1 && other.names[0] == lookup.names[0]))
             .map(|lookup| {
                 let root = &lookup.names[0];

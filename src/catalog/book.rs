@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::card::ModelCard;
 use super::price::{AmountText, Certainty, PriceEntry, PriceKey, PriceKind, Rounding};
 use super::strict::once_each;
+use crate::types::diagnostic::did_you_mean;
 use crate::types::{Action, Amount, Currency, Diagnostic, Diagnostics, Digest, DocId, FieldPath, Micros, Segment};
 
 /// Dated prices with a source, in credits of their own or in USD.
@@ -341,20 +342,156 @@ fn misread(doc: DocId, error: &serde_path_to_error::Error<serde_yaml::Error>) ->
         ["missing", "field"] => "missing-key",
         ["duplicate", _] => "duplicate-key",
         ["unknown", "variant"] => "unknown-value",
-        _ if at.segments.is_empty() => "bad-yaml",
+        _ if at.segments.is_empty() || message.contains(", while ") => "bad-yaml",
         _ => "bad-value",
     };
     if code == "unknown-key" {
         at = at.at_key();
     }
-    Diagnostic::error(code, at, message)
+    // The reader quotes the unknown word first and then all that it knows.
+    let mut quoted = message.split('`').skip(1).step_by(2);
+    let meant = quoted.next().and_then(|word| did_you_mean(word, quoted));
+    let help = meant.filter(|_| code.starts_with("unknown-")).map(|meant| format!("did you mean `{meant}`?"));
+    let diagnostic = Diagnostic::error(code, at, message.as_str());
+    match help {
+        Some(help) => diagnostic.help(help),
+        None => diagnostic,
+    }
 }
 
 /// Takes the reader's own path and line out of its message: the diagnostic carries the place.
 fn bare_message(text: &str, path: &str) -> String {
-    let text = text.strip_prefix(path).and_then(|rest| rest.strip_prefix(": ")).unwrap_or(text);
+    let text = match text.split_once(": ") {
+        Some((head, rest)) if path.starts_with(head) => rest,
+        _ => text,
+    };
     if path == "." {
         return text.to_owned();
     }
     text.rsplit_once(" at line ").map_or(text, |(message, _)| message).to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalog::builtin;
+
+    const DOC: DocId = DocId(3);
+
+    fn parsed(text: &str) -> PriceBook {
+        PriceBook::parse(DOC, text).expect("a book of the test")
+    }
+
+    /// Every finding as "code path: message; help".
+    fn told(found: &Diagnostics) -> String {
+        found
+            .iter()
+            .map(|one| format!("{} {}: {}{}", one.code, one.at, one.message, one.help.as_ref().map(|help| format!("; {help}")).unwrap_or_default()))
+            .collect::<Vec<_>>()
+            .join("\n")
+    }
+
+    fn misread(text: &str) -> String {
+        let found = PriceBook::parse(DOC, text).expect_err("a mistake in the book of the test");
+        assert!(found.iter().all(|one| one.at.doc == DOC));
+        told(&found)
+    }
+
+    #[test]
+    fn a_book_of_ones_own_needs_few_words() {
+        let book = parsed("book: mine\ncurrency: credits\nmodels:\n  gpt-image-2: { price: { flat: 7.5 } }\n");
+        assert_eq!((book.currency.to_string().as_str(), book.title.as_str()), ("credits:mine", "mine"));
+        insta::assert_snapshot!(told(&book.lint(DOC)), @"
+        undated-prices : the book has no date; add `as-of: 2026-11-22`, the day the prices were read
+        unsourced-prices : the book has no source; add `source:`, the page the prices were read from
+        ");
+    }
+
+    #[test]
+    fn mistakes_in_a_book_carry_the_path_to_them() {
+        let with = |price: &str| misread(&format!("book: mine\ncurrency: credits\nmodels:\n  m:\n    price: {price}\n"));
+        let prices = [
+            "{ flat: twelve }",
+            "{ flt: 12 }",
+            "{ flat: 12, per-call: { price: 4, pictures: 2 } }",
+            "{ by: [resolution] }",
+            "{ by: [resolution], table: { 1K: 6, 1K: 7 } }",
+            "{ by: [size], table: { 1K: 6 } }",
+            "{ flat: 12, certainty: unknown }",
+            "{ per-megapixel: { of: input, megapixel: 0, first: 1 } }",
+            "{}",
+        ];
+        insta::assert_snapshot!(prices.map(with).join("\n"), @"
+        bad-value models.m.price.flat: `twelve` is not a decimal number such as `12` or `73.5`
+        unknown-key models.m.price.flt: unknown field `flt`, expected one of `flat`, `by`, `table`, `lower-bound-at`, `classes`, `per-megapixel`, `base-megapixels`, `per-call`, `tokens`, `per-reference`, `certainty`, `rounding`, `highest`, `note`, `source`, `as-of`; did you mean `flat`?
+        bad-value models.m.price: a price has only one of `flat`, `table`, `per-megapixel`, `base-megapixels`, `per-call` and `tokens`
+        bad-value models.m.price: `by` needs a `table`
+        duplicate-key models.m.price.table: duplicate key `1K`
+        unknown-value models.m.price.by[0]: unknown variant `size`, expected one of `resolution`, `quality`, `speed`, `scale`, `output-class`
+        bad-value models.m.price: `certainty: unknown` stands alone: a price that is written down is known
+        bad-value models.m.price: `megapixel` is the number of pixels in one: 1000000 or 1048576, never 0
+        bad-value models.m.price: a price needs one of `flat`, `table`, `per-megapixel`, `base-megapixels`, `per-call`, `tokens`; or `certainty: unknown`
+        ");
+        let books = ["book: mine\ncurrency: EUR\nmodels: {}\n", "book: mine\nmodels: {}\n", "book: \"mine\n"];
+        insta::assert_snapshot!(books.map(misread).join("\n"), @"
+        unknown-value currency: unknown variant `EUR`, expected `credits` or `USD`
+        missing-key : missing field `currency`
+        bad-yaml book: found unexpected end of stream at line 2 column 1, while scanning a quoted scalar
+        ");
+    }
+
+    #[test]
+    fn what_is_odd_about_a_book_is_all_said_at_once() {
+        let text = concat!(
+            "book: mine\ncurrency: USD\nusd-per-credit: 0\nas-of: 2026-11-22\nsource: a page\nmodels:\n",
+            "  a: { aliases: [b], price: { flat: -1 } }\n  b: {}\n",
+            "  c: { price: { by: [resolution, quality], table: { 1K: 6 }, lower-bound-at: [4K] } }\n",
+            "  d: { prices: { upscale: { by: [output-class], table: {} } } }\n",
+        );
+        insta::assert_snapshot!(told(&parsed(text).lint(DOC)), @"
+        needless-rate usd-per-credit: a book in USD needs no rate to USD
+        bad-rate usd-per-credit: a credit costs more than 0
+        ambiguous-alias models.a.aliases[0]: `b` names two models
+        negative-price models.a.price.flat: a price of -1 is below 0
+        no-price models.b: model `b` has no price; add `price: { flat: 12 }`, or `price: { certainty: unknown }`
+        mixed-keys models.c.price.table.1K: row `1K` does not name resolution/quality
+        mixed-keys models.c.price.lower-bound-at[0]: the table has no row `4K`
+        empty-table models.d.prices.upscale.table: the table has no row
+        mixed-keys models.d.prices.upscale: `classes` and the key `output-class` belong together; list the most pixels of the longer side by class: `classes: { 2K: 2048, 4K: 4096 }`
+        ");
+    }
+
+    #[test]
+    fn credits_become_usd_only_by_a_stated_rate() {
+        let (kie, flat) = (builtin::book("kie").expect("embedded"), builtin::book("gptimage2-flat").expect("embedded"));
+        let six = Amount::new(kie.currency.clone(), Micros::new(6_500_000));
+        assert_eq!(kie.usd(&six).map(|amount| amount.to_string()).as_deref(), Some("$0.0325"));
+        assert_eq!(flat.usd(&Amount::new(flat.currency.clone(), Micros::units(12))), None);
+        assert_eq!(flat.usd(&six), None, "credits of another book");
+    }
+
+    #[test]
+    fn a_book_written_out_by_its_types_reads_back_the_same() {
+        for name in builtin::book_names() {
+            for (model, priced) in builtin::book(name).expect("a name of the list").models {
+                let text = serde_json::to_string(&priced).expect("a model is plain data");
+                let back: BookModel = serde_yaml::from_str(&text).unwrap_or_else(|error| panic!("{name} {model}: {error}"));
+                assert_eq!(back, priced, "{name} {model}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_schema_accepts_every_embedded_book_and_refuses_a_slip() {
+        let schema = serde_json::to_value(PriceBook::schema()).expect("a schema is plain data");
+        let validator = jsonschema::validator_for(&schema).expect("a valid schema");
+        for name in builtin::book_names() {
+            let text = builtin::book_text(name).expect("a name of the list");
+            let document: serde_json::Value = serde_yaml::from_str(text).expect("an embedded book is YAML");
+            let wrong: Vec<String> = validator.iter_errors(&document).map(|error| format!("{}: {error}", error.instance_path())).collect();
+            assert!(wrong.is_empty(), "{name}: {wrong:?}");
+        }
+        let slip = serde_json::json!({ "book": "mine", "currency": "credits", "models": { "m": { "price": { "flt": 1 } } } });
+        assert!(!validator.is_valid(&slip));
+    }
 }

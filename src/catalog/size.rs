@@ -311,7 +311,7 @@ mod tests {
                 "grid: { multiple: 16, max-edge: 3840, min-pixels: 655360, max-pixels: 8294400, max-ratio: \"3:1\" }"));
             let settings = Settings { aspect: Some(Ratio::new(width, height)), resolution: Some(["1K", "2K", "4K"][class].into()), ..Settings::default() };
             let size = card.output_size(&settings, None);
-            prop_assert!(size.width % 16 == 0 && size.height % 16 == 0, "{}", size);
+            prop_assert!(size.width.is_multiple_of(16) && size.height.is_multiple_of(16), "{}", size);
             prop_assert!(size.width.max(size.height) <= 3840, "{}", size);
             prop_assert!((655_360..=8_294_400).contains(&size.pixels()), "{}", size);
         }

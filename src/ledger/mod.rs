@@ -3,17 +3,28 @@
 //! In: records. Out: job states, totals and history, all of them folds of the records.
 //! Never: a decision about what to do next (that is the engine's), a printed word.
 
+pub mod fold;
 pub mod history;
+pub mod memory;
 pub mod record;
+mod rules;
+pub mod sqlite;
 pub mod state;
+pub mod workspace;
+
+#[cfg(test)]
+mod contract;
 
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 
 pub use history::{AttemptRow, AttemptStatus, History, KnownJob};
-pub use record::{Artifact, AttemptCard, Entry, Record, Scope, ScopeTotals};
+pub use memory::MemoryLedger;
+pub use record::{Artifact, AttemptCard, Entry, Record, Scope, ScopeTotals, Terms};
+pub use sqlite::{Durability, SqliteLedger};
 pub use state::{IllegalTransition, JobState};
+pub use workspace::WorkspaceLock;
 
 use crate::types::{Amount, AttemptNo, Currency, IdempotencyKey, JobId, JobKey, Micros, RunId, Timestamp};
 
@@ -151,6 +162,16 @@ pub enum LedgerError {
         /// The currency of the new amount.
         asked: Currency,
     },
+    /// A sum of money that cannot be counted: negative, or too large.
+    #[error("{what} of attempt {attempt} cannot be counted: {micros} is negative or too large")]
+    Amount {
+        /// Which figure: `the reservation`, `the charge`.
+        what: &'static str,
+        /// The try it is about.
+        attempt: AttemptNo,
+        /// The figure.
+        micros: Micros,
+    },
     /// The disk or the database said no.
     #[error("the ledger cannot be used: {0}")]
     Storage(String),
@@ -164,10 +185,12 @@ pub trait Ledger: Send + Sync {
     /// Appends `records` about one job in one transaction and returns its new state.
     ///
     /// Each record passes the transition table; charges, refunds and places follow from the records.
-    /// `recipe` is kept if the key has none yet (local work has no intent that would carry it).
+    /// A record that says exactly what the ledger holds already is taken without being written again.
+    /// `recipe` is kept if the job has none yet (local work has no intent that would carry it).
     ///
     /// # Errors
-    /// [`LedgerError::Illegal`] when the table forbids a record; nothing of the batch is written then.
+    /// [`LedgerError::Illegal`] when the table forbids a record, and for every intent: those pass caps and limits in
+    /// [`begin_submit`](Self::begin_submit) only. Nothing of the batch is written then.
     fn append(&self, run: RunId, key: JobKey, records: Vec<Record>, recipe: Option<Recipe>) -> BoxFuture<'_, Result<JobState, LedgerError>>;
 
     /// Returns where a job stands.
@@ -188,6 +211,6 @@ pub trait Ledger: Send + Sync {
     /// Returns what is spent, reserved and in doubt under a scope; `None` when nothing ever was.
     fn totals(&self, scope: &Scope) -> Result<Option<ScopeTotals>, LedgerError>;
 
-    /// Returns the number of the last record: changes whenever anything was written.
+    /// Returns the number of the last record, 0 when there is none: changes whenever a record was written.
     fn last_seq(&self) -> Result<u64, LedgerError>;
 }

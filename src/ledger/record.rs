@@ -47,6 +47,8 @@ pub struct Artifact {
 }
 
 /// One fact about one job (or its end).
+// An intent is the largest by far, and every third record is one: a box would cost more than it saves.
+#[allow(clippy::large_enum_variant)]
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Record {
@@ -122,6 +124,19 @@ pub enum Record {
 }
 
 impl Record {
+    /// Returns the record's name, as in its wire form.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Intent { .. } => "intent",
+            Self::Accepted { .. } => "accepted",
+            Self::Done { .. } => "done",
+            Self::Failed { .. } => "failed",
+            Self::InDoubt { .. } => "in-doubt",
+            Self::Settled { .. } => "settled",
+            Self::Made { .. } => "made",
+        }
+    }
+
     /// Returns which try the record is about; local work has none.
     pub fn attempt(&self) -> Option<AttemptNo> {
         match self {
@@ -149,6 +164,18 @@ pub struct Entry {
     pub key: crate::types::JobKey,
     /// The fact.
     pub record: Record,
+    /// Present with an intent only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub terms: Option<Terms>,
+}
+
+/// Under what an intent was granted: whose places and windows it takes, and which scopes its money is counted under.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Terms {
+    /// Provider and key name, as in [`AccountLimits`](super::AccountLimits); never the key.
+    pub account: String,
+    /// Each scope once.
+    pub scopes: Vec<Scope>,
 }
 
 /// What one cap guards: `campaign:spring-drop`, `campaign:spring-drop/step:surface`.
@@ -166,4 +193,39 @@ pub struct ScopeTotals {
     pub reserved: Micros,
     /// Held by tries whose outcome nobody knows.
     pub in_doubt: Micros,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::types::FailureClass;
+
+    /// Ledgers of released versions hold exactly this text.
+    #[test]
+    fn the_wire_form_is_what_older_ledgers_hold() {
+        let attempt = AttemptNo(1);
+        let charged = Amount::new(Currency::credits("kie"), Micros::new(73_500_000));
+        let failure = Failure::new(FailureClass::Refused, "moderation_blocked", "no");
+        let records = [
+            Record::Accepted { attempt, task: TaskId::new("t1") },
+            Record::Failed { attempt, failure, charged: Micros::ZERO, refunded: charged.micros },
+            Record::Settled { attempt, charged: charged.micros, refunded: Micros::ZERO, evidence: "balance".into() },
+        ];
+        let wire: Vec<String> = records.iter().map(|record| serde_json::to_string(record).expect("records are plain data")).collect();
+        insta::assert_snapshot!(wire.join("\n"), @r#"
+        {"accepted":{"attempt":1,"task":"t1"}}
+        {"failed":{"attempt":1,"failure":{"class":"refused","code":"moderation_blocked","message":"no","retry_after":null,"billed":"no"},"charged":"0","refunded":"73.5"}}
+        {"settled":{"attempt":1,"charged":"73.5","refunded":"0","evidence":"balance"}}
+        "#);
+        for (text, record) in wire.iter().zip(&records) {
+            assert_eq!(&serde_json::from_str::<Record>(text).expect("own text is read"), record);
+        }
+    }
+
+    #[test]
+    fn a_field_of_a_newer_version_is_passed_over() {
+        let newer = r#"{"accepted":{"attempt":1,"task":"t1","region":"eu"}}"#;
+        let read: Record = serde_json::from_str(newer).expect("unknown fields are ignored");
+        assert_eq!(read, Record::Accepted { attempt: AttemptNo(1), task: TaskId::new("t1") });
+    }
 }

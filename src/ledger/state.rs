@@ -62,7 +62,7 @@ pub enum JobState {
 
 /// A record that the state does not allow.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("a job that is {state} cannot take the record `{record}` of attempt {attempt:?}")]
+#[error("a job that is {state} cannot take the record `{record}`{}", of_attempt(*attempt))]
 pub struct IllegalTransition {
     /// The state's name.
     pub state: &'static str,
@@ -98,7 +98,7 @@ impl JobState {
 
     /// Returns the state after `record`, taken at `at`.
     ///
-    /// A late answer is still taken: `Accepted` and `Done` of the same try end doubt.
+    /// A late answer is still taken: `Accepted`, `Done` and `Failed` of the same try end doubt.
     ///
     /// # Errors
     /// [`IllegalTransition`] for everything else, including records of another try than the last.
@@ -115,7 +115,7 @@ impl JobState {
             (Self::Submitting { .. } | Self::Running { .. } | Self::InDoubt { .. }, Record::Done { attempt, artifact, .. }) if same_try => {
                 Ok(Self::Done { attempt: Some(*attempt), artifact: *artifact })
             }
-            (Self::Submitting { .. } | Self::Running { .. }, Record::Failed { attempt, failure, .. }) if same_try => {
+            (Self::Submitting { .. } | Self::Running { .. } | Self::InDoubt { .. }, Record::Failed { attempt, failure, .. }) if same_try => {
                 Ok(Self::Failed { attempt: *attempt, failure: failure.clone() })
             }
             (Self::Submitting { reserved, .. } | Self::Running { reserved, .. }, Record::InDoubt { attempt, failure }) if same_try => {
@@ -131,19 +131,148 @@ impl JobState {
             (Self::Done { attempt: Some(_), .. }, Record::Intent { attempt, reserved, deadline, .. }) if attempt.0 == last.0 + 1 => {
                 Ok(Self::Submitting { attempt: *attempt, reserved: reserved.clone(), deadline: *deadline })
             }
-            _ => Err(IllegalTransition { state: self.name(), record: record_name(record), attempt: record.attempt() }),
+            _ => Err(self.refuses(record)),
         }
+    }
+
+    /// Returns the error that says this state does not take `record`.
+    pub(super) fn refuses(&self, record: &Record) -> IllegalTransition {
+        IllegalTransition { state: self.name(), record: record.name(), attempt: record.attempt() }
     }
 }
 
-fn record_name(record: &Record) -> &'static str {
-    match record {
-        Record::Intent { .. } => "intent",
-        Record::Accepted { .. } => "accepted",
-        Record::Done { .. } => "done",
-        Record::Failed { .. } => "failed",
-        Record::InDoubt { .. } => "in-doubt",
-        Record::Settled { .. } => "settled",
-        Record::Made { .. } => "made",
+fn of_attempt(attempt: Option<AttemptNo>) -> String {
+    attempt.map_or_else(String::new, |attempt| format!(" of attempt {attempt}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::types::{BlobRef, Currency, Digest, FailureClass, IdempotencyKey, ImageFormat, ImageInfo, JobId, Micros, PixelSize, TaskId};
+
+    fn artifact() -> Artifact {
+        let info = ImageInfo { format: ImageFormat::Png, size: PixelSize::new(4, 5), alpha: false };
+        Artifact { blob: BlobRef { digest: Digest::of(b"teapot"), len: 6 }, info }
+    }
+
+    fn failure() -> Failure {
+        Failure::new(FailureClass::Failed, "500", "broken")
+    }
+
+    /// Every kind of record, about the try `attempt`.
+    fn records(attempt: u32) -> Vec<Record> {
+        let attempt = AttemptNo(attempt);
+        let price = Amount::new(Currency::Usd, Micros::units(1));
+        let card = super::super::AttemptCard {
+            campaign: "spring".into(),
+            job: JobId::new("hero"),
+            step: "hero".into(),
+            axes: Vec::new(),
+            take: None,
+            provider: "kie".into(),
+            model: "gpt-image-2".into(),
+            operation: "generate".into(),
+            aspect: None,
+            resolution: None,
+            quality: None,
+        };
+        let deadline = Timestamp::from_millis(60_000);
+        let (quoted, reserved, charged) = (price.clone(), price.clone(), price.clone());
+        vec![
+            Record::Intent { card, attempt, idempotency_key: IdempotencyKey::new("k"), quoted, reserved, deadline },
+            Record::Accepted { attempt, task: TaskId::new("t") },
+            Record::Done { attempt, artifact: artifact(), charged, settled: true },
+            Record::Failed { attempt, failure: failure(), charged: Micros::ZERO, refunded: price.micros },
+            Record::InDoubt { attempt, failure: failure() },
+            Record::Settled { attempt, charged: price.micros, refunded: Micros::ZERO, evidence: "balance".into() },
+            Record::Made { job: JobId::new("sheet"), artifact: artifact() },
+        ]
+    }
+
+    /// Every state a job can be in, its last try being 1.
+    fn states() -> Vec<JobState> {
+        let (attempt, reserved) = (AttemptNo(1), Amount::new(Currency::Usd, Micros::units(1)));
+        let at = Timestamp::from_millis(0);
+        vec![
+            JobState::Untried,
+            JobState::Submitting { attempt, reserved: reserved.clone(), deadline: at },
+            JobState::Running { attempt, reserved: reserved.clone(), task: TaskId::new("t"), since: at },
+            JobState::Done { attempt: Some(attempt), artifact: artifact() },
+            JobState::Done { attempt: None, artifact: artifact() },
+            JobState::Failed { attempt, failure: failure() },
+            JobState::InDoubt { attempt, reserved, failure: failure() },
+        ]
+    }
+
+    fn describe(state: &JobState) -> String {
+        match state {
+            JobState::Untried => "untried".to_owned(),
+            JobState::Done { attempt: None, .. } => "made".to_owned(),
+            other => format!("{} {}", other.name(), other.last_attempt()),
+        }
+    }
+
+    #[test]
+    fn every_record_on_every_state() {
+        let mut table = String::new();
+        for state in states() {
+            table.push_str(&format!("{}\n", describe(&state)));
+            for attempt in 0..=3 {
+                for record in records(attempt) {
+                    // Local work has no try, so it is told once.
+                    if record.attempt().is_none() && attempt > 0 {
+                        continue;
+                    }
+                    if let Ok(next) = state.next(&record, Timestamp::from_millis(5)) {
+                        let of = record.attempt().map_or_else(String::new, |attempt| format!(" {attempt}"));
+                        table.push_str(&format!("    {:<11} -> {}\n", format!("{}{of}", record.name()), describe(&next)));
+                    }
+                }
+            }
+        }
+        // Whatever is not in the table is refused.
+        insta::assert_snapshot!(table, @r"
+        untried
+            made        -> made
+            intent 1    -> submitting 1
+        submitting 1
+            accepted 1  -> running 1
+            done 1      -> done 1
+            failed 1    -> failed 1
+            in-doubt 1  -> in doubt 1
+        running 1
+            done 1      -> done 1
+            failed 1    -> failed 1
+            in-doubt 1  -> in doubt 1
+        done 1
+            intent 2    -> submitting 2
+        made
+            made        -> made
+        failed 1
+            intent 2    -> submitting 2
+        in doubt 1
+            accepted 1  -> running 1
+            done 1      -> done 1
+            failed 1    -> failed 1
+            settled 1   -> failed 1
+        ");
+    }
+
+    #[test]
+    fn a_refused_record_is_named() {
+        let running = &states()[2];
+        let refused = running.next(&records(2)[2], Timestamp::from_millis(5)).expect_err("another try");
+        insta::assert_snapshot!(refused, @"a job that is running cannot take the record `done` of attempt 2");
+    }
+
+    #[test]
+    fn what_is_held_follows_the_try_from_state_to_state() {
+        let at = Timestamp::from_millis(5);
+        let mut state = JobState::Untried;
+        for record in [&records(1)[0], &records(1)[4], &records(1)[1]] {
+            state = state.next(record, at).expect("a late acceptance after doubt");
+        }
+        let reserved = Amount::new(Currency::Usd, Micros::units(1));
+        assert_eq!(state, JobState::Running { attempt: AttemptNo(1), reserved, task: TaskId::new("t"), since: at });
     }
 }

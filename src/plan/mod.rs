@@ -1,10 +1,17 @@
 //! The DAG of shots as an immutable value, and what history leaves to do of it.
 //!
-//! In: a `Campaign` and the digests of its files. Out: a [`Plan`], then a [`Worklist`].
+//! In: a [`Campaign`](crate::campaign::Campaign) and the digests of its files. Out: a [`Plan`], then a [`Worklist`].
 //! Never: tokio, the disk, a clock. The same inputs give the same plan, byte for byte.
 
+mod build;
+mod cells;
 mod describe;
+mod jobs;
+mod lower;
+mod mistakes;
+mod paths;
 mod selection;
+mod texts;
 mod why;
 mod worklist;
 
@@ -16,7 +23,9 @@ use std::sync::Arc;
 use petgraph::Direction;
 use petgraph::graph::{DiGraph, NodeIndex};
 
+pub use build::{asset_paths, build};
 pub use describe::recipe;
+pub use jobs::Assets;
 pub use selection::{Only, Selection, SelectionError};
 pub use why::{Difference, Reason, why};
 pub use worklist::{Work, Worklist, worklist};

@@ -66,3 +66,28 @@ fn read_asset(base: &Path, path: &str, files: &dyn Files, probe: &dyn Fn(&[u8]) 
     let info = probe(&bytes).map_err(AssetProblem::NotAnImage)?;
     Ok(Asset { digest: Digest::of(&bytes), len: bytes.len() as u64, info })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::spec::MemoryFiles;
+    use crate::types::{ImageFormat, PixelSize};
+
+    #[test]
+    fn each_picture_is_read_once_and_each_problem_has_its_name() {
+        let files = MemoryFiles::new().with("shop/a.png", "picture").with("shared/b.png", "picture").with("shop/notes.txt", "words");
+        let probe = |bytes: &[u8]| match bytes {
+            b"picture" => Ok(ImageInfo { format: ImageFormat::Png, size: PixelSize::new(2, 3), alpha: false }),
+            _ => Err("unknown format".to_owned()),
+        };
+        let paths: Vec<Arc<str>> = ["a.png", "a.png", "../shared/b.png", "notes.txt", "none.png", "/etc/passwd"].into_iter().map(Arc::from).collect();
+        let assets = read_assets(Path::new("shop"), &paths, &files, &probe);
+        assert_eq!(assets.len(), 5);
+        let asset = Asset { digest: Digest::of(b"picture"), len: 7, info: probe(b"picture").expect("a picture") };
+        assert_eq!(assets["a.png"], Ok(asset));
+        assert_eq!(assets["../shared/b.png"], Ok(asset));
+        assert_eq!(assets["notes.txt"], Err(AssetProblem::NotAnImage("unknown format".to_owned())));
+        assert_eq!(assets["none.png"], Err(AssetProblem::Missing));
+        assert!(matches!(assets["/etc/passwd"], Err(AssetProblem::Escapes(_))));
+    }
+}

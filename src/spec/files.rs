@@ -151,3 +151,61 @@ pub fn input_path(written: &str) -> Result<&Path, String> {
     }
     Ok(Path::new(written))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn inputs_are_relative_portable_and_near() {
+        for fine in ["data/skus.csv", "../shared/pack shot.png", "../../a.b/c", "./x.csv", "console.csv", "ünïcode.csv", "aux-1/x"] {
+            assert!(input_path(fine).is_ok(), "{fine}");
+        }
+        let far = "../".repeat(5) + "etc/passwd";
+        for wrong in [
+            "",
+            " ",
+            "/etc/passwd",
+            "~/x.csv",
+            "C:\\x.csv",
+            "C:/x.csv",
+            "c:x.csv",
+            "a\\b.csv",
+            "a\0b",
+            "a\nb",
+            "nul",
+            "NUL.txt",
+            "data/CON/x.csv",
+            "com1.csv",
+            "https://example.com/x.csv",
+            far.as_str(),
+        ] {
+            assert!(input_path(wrong).is_err(), "{wrong:?}");
+        }
+        assert!(input_path(&"a".repeat(300)).is_err());
+    }
+
+    #[test]
+    fn only_regular_files_within_the_limit_are_read() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("skus.csv");
+        std::fs::write(&file, "sku\n").expect("written");
+        assert_eq!(DiskFiles.read(&file, 4).expect("read"), b"sku\n");
+        assert_eq!(DiskFiles.read(&file, 3).map_err(|error| error.kind()), Err(io::ErrorKind::FileTooLarge));
+        assert_eq!(DiskFiles.read(folder.path(), 99).map_err(|error| error.kind()), Err(io::ErrorKind::InvalidInput));
+        assert_eq!(DiskFiles.read(&folder.path().join("none"), 99).map_err(|error| error.kind()), Err(io::ErrorKind::NotFound));
+        assert_eq!(DiskFiles.names(folder.path()), ["skus.csv"]);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn pipes_and_devices_are_refused_without_waiting() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let pipe = folder.path().join("pipe.csv");
+        let made = std::process::Command::new("mkfifo").arg(&pipe).status().expect("mkfifo is there");
+        assert!(made.success());
+        for path in [pipe.as_path(), Path::new("/dev/zero")] {
+            assert_eq!(DiskFiles.read(path, 99).map_err(|error| error.kind()), Err(io::ErrorKind::InvalidInput), "{}", path.display());
+        }
+    }
+}

@@ -2,7 +2,7 @@
 //!
 //! In: a path and [`Files`]. Out: [`Loading`]: the sources always, and the spec with its tables or all mistakes. Never: what a row means.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -51,9 +51,21 @@ pub fn load(path: &Path, files: &dyn Files) -> Loading {
     let result = load_into(&mut sources, path, files);
     let (result, warnings) = match result {
         Ok((loaded, found)) if !found.has_errors() => (Ok(loaded), found),
-        Ok((_, found)) | Err(found) => (Err(found), Diagnostics::new()),
+        Ok((_, found)) | Err(found) => (Err(once(found, &sources)), Diagnostics::new()),
     };
     Loading { sources, result, warnings }
+}
+
+/// Drops repetitions: a mistake in a block that is shared by alias is found wherever the block is used.
+fn once(found: Diagnostics, sources: &Sources) -> Diagnostics {
+    let mut seen = HashSet::new();
+    let mut kept = Diagnostics::new();
+    for finding in found {
+        if seen.insert((finding.code, sources.locate(&finding.at), finding.message.clone())) {
+            kept.push(finding);
+        }
+    }
+    kept
 }
 
 fn load_into(sources: &mut Sources, path: &Path, files: &dyn Files) -> Result<(Loaded, Diagnostics), Diagnostics> {
@@ -71,8 +83,11 @@ fn load_into(sources: &mut Sources, path: &Path, files: &dyn Files) -> Result<(L
     let mut tables = IndexMap::new();
     let mut read: HashMap<(PathBuf, &'static str), Option<Table>> = HashMap::new();
     for (name, axis) in &spec.axes {
-        let AxisSpec::File(file) = axis else { continue };
         let at = FieldPath::campaign().key("axes").key(name);
+        let AxisSpec::File(file) = axis else {
+            found.extend(misspelt_source(axis, &at));
+            continue;
+        };
         let Some((kind, written)) = only_source(file, &at, &mut found) else { continue };
         let at_file = at.key(kind);
         let relative = match input_path(written) {
@@ -91,6 +106,22 @@ fn load_into(sources: &mut Sources, path: &Path, files: &dyn Files) -> Result<(L
         }
     }
     Ok((Loaded { spec, tables, base }, found))
+}
+
+/// Finds `{ cvs: data/skus.csv, key: sku }`: written like a file, but read as two values called `cvs` and `key`.
+fn misspelt_source(axis: &AxisSpec, at: &FieldPath) -> Diagnostics {
+    let AxisSpec::Map(values) = axis else { return Diagnostics::new() };
+    let is_file = |value: &serde_json::Value| {
+        let extension = value.as_str().and_then(|text| Path::new(text).extension()?.to_str());
+        extension.is_some_and(|extension| ["csv", "tsv", "jsonl", "ndjson", "yaml", "yml"].contains(&extension))
+    };
+    let Some((key, _)) = values.iter().find(|(_, value)| is_file(value)).filter(|_| values.contains_key("key")) else { return Diagnostics::new() };
+    let mut finding = Diagnostic::error("axis-source", at.key(key).at_key(), format!("`{key}` is not a kind of table"))
+        .label(format!("kinds are {}", listed(AxisSpec::FILE_KINDS, 4)));
+    if let Some(meant) = did_you_mean(key, AxisSpec::FILE_KINDS) {
+        finding = finding.help(format!("did you mean `{meant}`?"));
+    }
+    finding.into()
 }
 
 /// Returns the one file that an axis names.
@@ -154,7 +185,10 @@ fn read_table(
 
 fn read_yaml_table(sources: &mut Sources, shown: String, bytes: &[u8], found: &mut Diagnostics) -> Option<Table> {
     let (doc, value) = match read_value(sources, shown, bytes, Positions::All) {
-        Ok(read) => read,
+        Ok((doc, value, traps)) => {
+            found.extend(traps);
+            (doc, value)
+        }
         Err(refused) => {
             found.extend(refused);
             return None;
@@ -214,7 +248,6 @@ fn unreadable(at: FieldPath, written: &str, full: &Path, error: &io::Error, file
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cli::diagnostics::render;
     use crate::spec::MemoryFiles;
 
     const CAMPAIGN: &str = r#"callsheet: 1
@@ -287,31 +320,131 @@ run: { concurrency: 16, stop-after-failures: 10% }
         MemoryFiles::new().with("shop/spring.yaml", campaign).with("shop/data/skus.csv", ROWS)
     }
 
-    /// Loads a campaign that must be refused and returns what a person sees.
-    fn refused(files: &MemoryFiles) -> String {
+    /// Loads and returns each finding as `code file:line:column`.
+    fn findings(files: &MemoryFiles) -> Vec<String> {
         let loading = load(Path::new("shop/spring.yaml"), files);
-        let found = loading.result.expect_err("the campaign is wrong");
-        render(&found, &loading.sources, false, Some(120))
+        let place = |finding: &Diagnostic| {
+            let place = loading.sources.locate(&finding.at).expect("every finding has a place");
+            let (line, column) = loading.sources.position(place.doc, place.start);
+            let document = loading.sources.document(place.doc).expect("a place is in a document");
+            format!("{} {}:{line}:{column}", finding.code, document.shown)
+        };
+        match &loading.result {
+            Ok(_) => Vec::new(),
+            Err(found) => found.iter().map(place).collect(),
+        }
     }
 
     #[test]
     fn a_whole_campaign_is_read_with_its_table() {
         let loading = load(Path::new("shop/spring.yaml"), &campaign(CAMPAIGN));
-        let loaded = match loading.result {
-            Ok(loaded) => loaded,
-            Err(found) => panic!("{}", render(&found, &loading.sources, false, None)),
-        };
+        let loaded = loading.result.expect("the campaign is right");
         assert_eq!(loaded.base, Path::new("shop"));
         assert_eq!(loaded.spec.steps.keys().collect::<Vec<_>>(), ["hero", "surface", "deliver"]);
         let table = &loaded.tables["sku"];
         assert_eq!(table.rows.len(), 2);
         assert_eq!(table.cell(&table.rows[0], "title"), Some(&"Teapot, large".into()));
+        assert_eq!(table.cell(&table.rows[1], "material"), Some(&"stone\nware".into()));
         assert!(loading.warnings.is_empty());
     }
 
     #[test]
-    fn a_column_that_is_not_there_is_shown_in_both_files() {
-        let wrong = CAMPAIGN.replace("key: sku,", "key: skuu,");
-        insta::assert_snapshot!(refused(&campaign(&wrong)), @"");
+    fn every_kind_of_table_is_read() {
+        for (kind, name, text) in [
+            ("csv", "rows.csv", "\u{feff}sku,title\r\na,One\r\nb,Two\r\n"),
+            ("tsv", "rows.tsv", "sku\ttitle\na\tOne\nb\tTwo\n"),
+            ("jsonl", "rows.jsonl", "{\"sku\": \"a\", \"title\": \"One\"}\n\n{\"sku\": \"b\", \"title\": \"Two\"}\n"),
+            ("yaml", "rows.yaml", "- { sku: a, title: One }\n- { sku: b, title: Two }\n"),
+        ] {
+            let text_of_campaign = CAMPAIGN.replace("csv: data/skus.csv", &format!("{kind}: ../shared/{name}"));
+            let files = MemoryFiles::new().with("shop/spring.yaml", text_of_campaign).with(format!("shared/{name}"), text);
+            let loading = load(Path::new("shop/spring.yaml"), &files);
+            let loaded = loading.result.unwrap_or_else(|found| panic!("{kind}: {found:?}"));
+            let table = &loaded.tables["sku"];
+            let titles: Vec<_> = table.rows.iter().filter_map(|row| table.cell(row, "title")?.as_str()).collect();
+            assert_eq!(titles, ["One", "Two"], "{kind}");
+            let place = loading.sources.locate(&table.at(&table.rows[1], "title")).expect("a cell has a place");
+            let document = loading.sources.document(place.doc).expect("its document");
+            assert_eq!(&document.text[place.span()], if kind == "jsonl" { "\"Two\"" } else { "Two" }, "{kind}");
+        }
+    }
+
+    #[test]
+    fn two_axes_over_one_file_share_its_text() {
+        let twice = CAMPAIGN.replace("  size: [s, m]", "  again: { csv: data/skus.csv, key: title }");
+        let loading = load(Path::new("shop/spring.yaml"), &campaign(&twice));
+        assert_eq!(loading.result.expect("right").tables.len(), 2);
+        assert_eq!(loading.sources.iter().count(), 2);
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_table_or_its_path_is_found_at_the_axis() {
+        let with = |axis: &str| findings(&campaign(&CAMPAIGN.replace("{ csv: data/skus.csv, key: sku, where: \"status == 'ready'\" }", axis)));
+        assert_eq!(with("{ csv: data/sku.csv, key: sku }"), ["missing-file shop/spring.yaml:12:15"]);
+        assert_eq!(with("{ csv: data, key: sku }"), ["missing-file shop/spring.yaml:12:15"]);
+        assert_eq!(with("{ csv: /etc/passwd, key: sku }"), ["bad-path shop/spring.yaml:12:15"]);
+        assert_eq!(with("{ csv: data/skus.csv, tsv: data/skus.tsv, key: sku }"), ["axis-source shop/spring.yaml:12:3"]);
+        assert_eq!(with("{ cvs: data/skus.csv, key: sku }"), ["axis-source shop/spring.yaml:12:10"]);
+        assert_eq!(with("{ csv: data/skus.csv, key: skuu }"), ["unknown-column shop/spring.yaml:12:35"]);
+        assert_eq!(with("{ csv: data/skus.csv }"), ["missing-key shop/spring.yaml:12:3"]);
+        assert_eq!(with("{ csv: data/skus.csv, key: sku, filter: x }"), ["unknown-key shop/spring.yaml:12:40"]);
+    }
+
+    #[test]
+    fn a_file_that_is_not_text_is_refused_with_a_place() {
+        let load = |bytes: &[u8]| findings(&MemoryFiles::new().with("shop/spring.yaml", bytes));
+        assert_eq!(load(b"callsheet: 1\ncampaign: caf\xe9\n"), ["not-utf8 shop/spring.yaml:2:14"]);
+        assert_eq!(load(b"\xff\xfec\0a\0"), ["not-utf8 shop/spring.yaml:1:1"]);
+        assert_eq!(load(b"callsheet: 1\n\0"), ["nul-byte shop/spring.yaml:2:1"]);
+        assert_eq!(load(b""), ["empty-value shop/spring.yaml:1:1"]);
+        assert_eq!(load(&vec![b'#'; 10_000_001]), ["too-large shop/spring.yaml:1:1"]);
+        assert_eq!(findings(&MemoryFiles::new()), ["missing-file shop/spring.yaml:1:1"]);
+        let mut marked = b"\xef\xbb\xbf".to_vec();
+        marked.extend(CAMPAIGN.replace('\n', "\r\n").bytes());
+        let files = campaign(CAMPAIGN).with("shop/spring.yaml", marked);
+        assert_eq!(findings(&files), Vec::<String>::new());
+    }
+
+    #[test]
+    fn mistakes_of_all_sorts_are_found_at_once() {
+        let wrong = CAMPAIGN
+            .replace("provider: kie", "provdier: kie")
+            .replace("size: [s, m]", "size: [no, m]")
+            .replace("image: hero", "image:")
+            .replace("takes: 2", "takes: 0")
+            .replace("warn-at: 80%", "warn-at: 180 %");
+        assert_eq!(
+            findings(&campaign(&wrong)),
+            [
+                "yaml-trap shop/spring.yaml:16:10",
+                "unknown-key shop/spring.yaml:5:1",
+                "empty-value shop/spring.yaml:38:7",
+                "wrong-value shop/spring.yaml:43:14",
+                "wrong-value shop/spring.yaml:56:12",
+            ]
+        );
+    }
+
+    #[test]
+    fn what_only_the_typed_reading_refuses_has_its_place_too() {
+        let wrong = CAMPAIGN.replace("warn-at: 80%", "warn-at: 180%");
+        assert_eq!(findings(&campaign(&wrong)), ["wrong-value shop/spring.yaml:56:12"]);
+    }
+
+    #[test]
+    fn sections_with_everything_commented_out_are_as_if_not_there() {
+        let empty = CAMPAIGN.replace("run: { concurrency: 16, stop-after-failures: 10% }", "run:\n  # concurrency: 16\noutput:");
+        assert_eq!(findings(&campaign(&empty)), Vec::<String>::new());
+    }
+
+    #[test]
+    fn shared_blocks_are_merged_and_mistakes_in_them_point_at_their_text() {
+        let merged = CAMPAIGN.replace(
+            "    generate: { baseline: pdp, over: [sku, angle] }",
+            "    generate: &g { baseline: pdp, over: [sku, angle] }\n  more:\n    generate: { <<: *g, takes: 2 }",
+        );
+        assert_eq!(findings(&campaign(&merged)), Vec::<String>::new());
+        let wrong = merged.replace("over: [sku, angle] }", "over: [sku, angle], seed: x }");
+        assert_eq!(findings(&campaign(&wrong)), ["wrong-type shop/spring.yaml:35:61"]);
     }
 }

@@ -16,7 +16,11 @@ pub struct CampaignSpec {
     #[schemars(range(min = 1, max = 1))]
     pub callsheet: u32,
     /// Name of the campaign: names its output folder and its part of the ledger.
-    #[schemars(regex(pattern = "^[a-z0-9][a-z0-9._-]*$"), example = &"spring-drop")]
+    #[schemars(
+        regex(pattern = "^[a-z0-9][a-z0-9._-]*$"),
+        extend("patternErrorMessage" = "a name of lower-case letters, digits, `.`, `_` and `-`"),
+        example = &"spring-drop"
+    )]
     pub campaign: String,
     /// What it is for, in a sentence.
     pub description: Option<String>,
@@ -42,6 +46,7 @@ pub struct CampaignSpec {
     #[serde(default)]
     pub ladders: IndexMap<String, LadderSpec>,
     /// What is made, from what.
+    #[schemars(extend("minProperties" = 1), example = serde_json::json!({ "hero": { "generate": { "baseline": "pdp" } } }))]
     pub steps: IndexMap<String, StepSpec>,
     /// What it may cost.
     #[serde(default)]
@@ -182,7 +187,7 @@ pub struct LadderSpec {
     #[schemars(extend("enum" = SlotsSpec::NAMES))]
     pub vary: String,
     /// Name of the rung to the text of the slot.
-    #[schemars(length(min = 1))]
+    #[schemars(extend("minProperties" = 1), example = serde_json::json!({ "oak": "on a pale oak tabletop" }))]
     pub rungs: IndexMap<String, String>,
 }
 

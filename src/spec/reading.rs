@@ -10,6 +10,7 @@ use serde_path_to_error::Segment;
 
 use super::shape;
 use super::source::Sources;
+use super::traps;
 use super::yaml::Positions;
 use crate::types::{Diagnostic, Diagnostics, DocId, FieldPath};
 
@@ -50,11 +51,13 @@ pub fn read_yaml<T: DeserializeOwned + JsonSchema>(
     bytes: &[u8],
     data: Positions,
 ) -> Result<(DocId, T), Diagnostics> {
-    let (doc, mut value) = read_value(sources, shown, bytes, data)?;
+    let (doc, mut value, traps) = read_value(sources, shown, bytes, data)?;
     let schema = schemars::schema_for!(T).to_value();
     let misfits = shape::check(&mut value, &schema, doc);
-    if misfits.has_errors() {
-        return Err(misfits);
+    if traps.has_errors() || misfits.has_errors() {
+        let mut all = traps;
+        all.extend(misfits);
+        return Err(all);
     }
     match serde_path_to_error::deserialize(value) {
         Ok(read) => Ok((doc, read)),
@@ -70,18 +73,20 @@ pub fn read_yaml<T: DeserializeOwned + JsonSchema>(
 }
 
 /// Reads one YAML document into a plain value whose keys are all texts and whose merges are written out.
+///
+/// The last part are plain words that must be quoted: mistakes that do not stand in the way of finding others.
 pub(super) fn read_value(
     sources: &mut Sources,
     shown: impl Into<String>,
     bytes: &[u8],
     data: Positions,
-) -> Result<(DocId, serde_yaml::Value), Diagnostics> {
+) -> Result<(DocId, serde_yaml::Value, Diagnostics), Diagnostics> {
     let text = match decode(bytes) {
         Ok(text) => text,
         Err((text, finding)) => return Err(finding(sources.add_opaque(shown, text)).into()),
     };
     let (doc, found) = sources.add_yaml(shown, text.clone(), data);
-    if found.has_errors() {
+    if found.iter().any(|finding| finding.code != traps::CODE) {
         return Err(found);
     }
     let refused = |error: &serde_yaml::Error| {
@@ -95,7 +100,7 @@ pub(super) fn read_value(
     value.apply_merge().map_err(|error| refused(&error))?;
     let mut odd = Diagnostics::new();
     let value = with_text_keys(value, &FieldPath::root(doc), &mut odd);
-    if odd.has_errors() { Err(odd) } else { Ok((doc, value)) }
+    if odd.has_errors() { Err(odd) } else { Ok((doc, value, found)) }
 }
 
 /// Turns keys such as `2024` into text: what names a thing is text, however it is written.

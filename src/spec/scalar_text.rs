@@ -33,7 +33,7 @@ pub(super) fn source_of(text: &str, range: Range<usize>, style: ScalarStyle, ins
     }
     let first = decoded.from.get(inside.start)?;
     let last = decoded.from.get(inside.end.min(decoded.from.len()).checked_sub(1)?)?;
-    (first.start <= last.end).then(|| first.start..last.end)
+    (first.start <= last.end).then_some(first.start..last.end)
 }
 
 fn decode(text: &str, range: Range<usize>, style: ScalarStyle) -> Option<Decoded> {
@@ -289,6 +289,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
         #[test]
         fn blocks_and_quotes_of_any_text_agree_with_the_parser(lines in proptest::collection::vec("[ a-z\"'é\\\\]{0,12}", 1..6), folded in any::<bool>()) {
             let mut yaml = format!("k: {}2\n", if folded { '>' } else { '|' });

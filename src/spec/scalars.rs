@@ -72,7 +72,8 @@ deserialize_from_text!(MoneySpec, "an amount such as 1300 or \"USD 12.50\"", |te
 });
 schema!(MoneySpec, "Money", {
     "description": "Credits of the book as a number, or dollars as \"USD 12.50\".",
-    "type": ["number", "string"], "minimum": 0, "pattern": "^(USD )?[0-9]+([.][0-9]{1,6})?$", "examples": [1300, "USD 12.50"],
+    "type": ["number", "string"], "minimum": 0, "pattern": "^(USD )?[0-9]+([.][0-9]{1,6})?$",
+    "patternErrorMessage": "an amount: credits as a number, dollars as \"USD 12.50\"", "examples": [1300, "USD 12.50"],
 });
 
 deserialize_from_text!(IterationSpec, "strict, explore, blank-box or a number of at least 1", |text| {
@@ -102,7 +103,7 @@ fn percent(text: &str) -> Result<PercentSpec, String> {
 }
 
 deserialize_from_text!(PercentSpec, "a share such as 80%", percent);
-schema!(PercentSpec, "Percent", { "description": "A share of a whole.", "type": "string", "pattern": "^[0-9]{1,3}([.][0-9]{1,2})?%$", "examples": ["80%"] });
+schema!(PercentSpec, "Percent", { "description": "A share of a whole.", "type": "string", "pattern": "^[0-9]{1,3}([.][0-9]{1,2})?%$", "patternErrorMessage": "a share like 80%", "examples": ["80%"] });
 
 deserialize_from_text!(FailureLimitSpec, "a number of failures, or a share such as 10%", |text| {
     if text.ends_with('%') {
@@ -112,7 +113,8 @@ deserialize_from_text!(FailureLimitSpec, "a number of failures, or a share such 
 });
 schema!(FailureLimitSpec, "FailureLimit", {
     "description": "So many failed shots, or a share of the paid shots.",
-    "type": ["integer", "string"], "minimum": 0, "pattern": "^([0-9]+|[0-9]{1,3}([.][0-9]{1,2})?%)$", "examples": [5, "10%"],
+    "type": ["integer", "string"], "minimum": 0, "pattern": "^([0-9]+|[0-9]{1,3}([.][0-9]{1,2})?%)$",
+    "patternErrorMessage": "a number of failures like 5, nor a share like 10%", "examples": [5, "10%"],
 });
 
 impl AxisSpec {

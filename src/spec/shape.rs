@@ -46,10 +46,17 @@ impl<'s> Checker<'s> {
 
     /// Returns the alternatives of a schema without `null`, each with its own site; a plain schema is its only alternative.
     fn alternatives(&self, schema: &'s Schema) -> Vec<&'s Schema> {
+        let mut found = Vec::new();
+        self.add_alternatives(schema, 0, &mut found);
+        found
+    }
+
+    fn add_alternatives(&self, schema: &'s Schema, depth: usize, found: &mut Vec<&'s Schema>) {
         let resolved = self.resolve(schema);
         match resolved.get("anyOf").or_else(|| resolved.get("oneOf")).and_then(Schema::as_array) {
-            Some(all) => all.iter().filter(|one| self.resolve(one).get("type").and_then(Schema::as_str) != Some("null")).collect(),
-            None => vec![schema],
+            Some(all) if depth < 4 => all.iter().for_each(|one| self.add_alternatives(one, depth + 1, found)),
+            _ if resolved.get("type").and_then(Schema::as_str) == Some("null") => {}
+            _ => found.push(schema),
         }
     }
 
@@ -91,7 +98,7 @@ impl<'s> Checker<'s> {
         let mut finding = Diagnostic::error("unknown-value", at.clone(), message).label(format!("one of {}", listed(words, MAX_LISTED)));
         finding.help = match did_you_mean(text, words.iter().copied()) {
             Some(meant) => Some(format!("did you mean `{meant}`?")),
-            None => self.description(site).map(str::to_owned),
+            None => self.description(site).map(wording::clause),
         };
         self.found.push(finding);
     }
@@ -225,7 +232,7 @@ impl<'s> Checker<'s> {
                 let meant = did_you_mean(key, known.iter().copied()).map(|meant| format!("did you mean `{meant}`?"));
                 Diagnostic::error("step-kind", at.key(key).at_key(), message)
                     .label(format!("kinds are {}", listed(&known, MAX_LISTED)))
-                    .help(meant.unwrap_or_else(|| format!("a {noun} is a map with one key, its kind")))
+                    .help(meant.unwrap_or_else(|| format!("write one key here, the kind of {noun}")))
             }
             (_, []) => {
                 let message = format!("{} has no kind: its keys are {}", wording::named(at), listed(&keys, MAX_LISTED));
@@ -256,8 +263,7 @@ impl<'s> Checker<'s> {
 
     fn text(&mut self, text: &str, schema: &'s Schema, site: &'s Schema, at: &FieldPath) {
         let Some(pattern) = schema.get("pattern").or_else(|| site.get("pattern")).and_then(Schema::as_str) else { return };
-        let fits = regex_lite::Regex::new(pattern).map_or(true, |pattern| pattern.is_match(text));
-        if fits {
+        if matches(pattern, text) {
             return;
         }
         let wanted = schema.get("patternErrorMessage").or_else(|| site.get("patternErrorMessage")).and_then(Schema::as_str);
@@ -299,21 +305,28 @@ impl<'s> Checker<'s> {
     fn wrong_type(&mut self, value: &Value, alternatives: &[&'s Schema], site: &'s Schema, at: &FieldPath) {
         let wanted = self.wanted(alternatives);
         let message = format!("{} is {}, but {} belongs here", wording::named(at), describe(value), wording::either(&wanted));
-        let written = value.as_str().map(str::to_owned).or_else(|| Some(value.as_i64()?.to_string()));
-        let quoted = wanted.contains(&"text") && matches!(value, Value::Number(_) | Value::Bool(_));
+        let written = wording::written(value);
+        let quoted = wanted.contains(&"text") && matches!(value, Value::Number(_) | Value::Bool(_)) && self.accepts_text(alternatives, &written);
         let bare = wanted.iter().any(|word| word.contains("number")) && value.as_str().is_some_and(|text| text.parse::<f64>().is_ok());
         let listable = wanted.contains(&"list") && matches!(value, Value::String(_) | Value::Number(_));
-        let help = match (written, self.example(site)) {
-            (Some(written), _) if bare => Some(format!("remove the quotes: {written}")),
-            (Some(written), _) if listable => Some(format!("put it in brackets: [{}]", shown(&written))),
-            (Some(written), _) if quoted => Some(format!("put it in quotes: \"{written}\"")),
-            (_, Some(example)) => Some(format!("for example `{example}`")),
-            _ if quoted => Some("put it in quotes".to_owned()),
-            _ => self.description(site).map(wording::clause),
+        let help = match self.example(site) {
+            _ if bare => Some(format!("remove the quotes: {written}")),
+            _ if listable => Some(format!("put it in brackets: [{}]", wording::as_yaml(&written.clone().into()))),
+            _ if quoted => Some(format!("put it in quotes: \"{written}\"")),
+            Some(example) => Some(format!("for example `{example}`")),
+            None => self.description(site).map(wording::clause),
         };
         let mut finding = Diagnostic::error("wrong-type", at.clone(), message).label(format!("{} here", article(wording::kind(value))));
         finding.help = help;
         self.found.push(finding);
+    }
+
+    /// Returns whether one of the alternatives takes `text` as it stands.
+    fn accepts_text(&self, alternatives: &[&'s Schema], text: &str) -> bool {
+        alternatives.iter().any(|one| {
+            let resolved = self.resolve(one);
+            allows(resolved, "string") && resolved.get("pattern").and_then(Schema::as_str).is_none_or(|pattern| matches(pattern, text))
+        })
     }
 
     /// Returns the words for the types that the alternatives allow.
@@ -349,6 +362,11 @@ impl<'s> Checker<'s> {
             .or_else(|| self.alternatives(site).into_iter().find_map(|one| examples(one).or_else(|| examples(self.resolve(one)))));
         found.map(wording::as_yaml)
     }
+}
+
+/// Returns whether `text` has the form of `pattern`; a pattern that is none forbids nothing.
+fn matches(pattern: &str, text: &str) -> bool {
+    regex_lite::Regex::new(pattern).map_or(true, |pattern| pattern.is_match(text))
 }
 
 /// Returns whether `schema` names the type; a schema without types allows all.

@@ -19,6 +19,8 @@ pub struct Document {
     /// Its text, without a byte order mark.
     pub text: Arc<str>,
     map: DocumentMap,
+    /// First byte of each line.
+    lines: Vec<usize>,
 }
 
 /// How paths lead into a document's text.
@@ -31,7 +33,7 @@ enum DocumentMap {
 }
 
 /// Bytes of a document.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Place {
     /// The document.
     pub doc: DocId,
@@ -81,7 +83,8 @@ impl Sources {
 
     fn add(&mut self, shown: String, text: Arc<str>, map: DocumentMap) -> DocId {
         let id = self.next_id();
-        self.documents.push(Document { id, shown, text, map });
+        let lines = std::iter::once(0).chain(text.match_indices('\n').map(|(newline, _)| newline + 1)).collect();
+        self.documents.push(Document { id, shown, text, map, lines });
         id
     }
 
@@ -119,10 +122,10 @@ impl Sources {
     /// Returns line and column, both counted from 1 and the column in characters, of a byte of a document.
     pub fn position(&self, doc: DocId, offset: usize) -> (usize, usize) {
         let Some(document) = self.document(doc) else { return (1, 1) };
-        let before = &document.text[..floor_boundary(&document.text, offset)];
-        let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
-        let line = before.bytes().filter(|byte| *byte == b'\n').count() + 1;
-        (line, before[line_start..].chars().count() + 1)
+        let offset = floor_boundary(&document.text, offset);
+        let line = document.lines.partition_point(|start| *start <= offset).max(1);
+        let start = document.lines.get(line - 1).copied().unwrap_or(0);
+        (line, document.text.get(start..offset).map_or(0, |before| before.chars().count()) + 1)
     }
 }
 

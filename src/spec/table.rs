@@ -297,3 +297,106 @@ impl<'de> Deserialize<'de> for JsonRow {
         deserializer.deserialize_map(Object)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn codes(reading: &Reading) -> Vec<&'static str> {
+        reading.found.iter().map(|finding| finding.code.0).collect()
+    }
+
+    fn csv(text: &str) -> Reading {
+        read_delimited(DocId(1), text, b',')
+    }
+
+    /// Returns the text at a cell, and at three bytes inside it.
+    fn cell<'a>(text: &'a str, reading: &Reading, row: usize, column: &str) -> &'a str {
+        &text[reading.map.locate(text, &FieldPath::root(DocId(1)).index(row).column(column))]
+    }
+
+    #[test]
+    fn quotes_line_breaks_and_odd_column_names_are_read_and_found_again() {
+        let text = "sku,Body (HTML),note\n\nt-1,\"<p>Say \"\"hi\"\"\nthere</p>\",\"{{ x }}\"\r\nt-2,,plain\n";
+        let reading = csv(text);
+        assert_eq!(codes(&reading), [""; 0]);
+        let first = &reading.table.rows[0];
+        assert_eq!(reading.table.cell(first, "Body (HTML)"), Some(&"<p>Say \"hi\"\nthere</p>".into()));
+        assert_eq!(cell(text, &reading, 0, "note"), "{{ x }}");
+        assert_eq!(cell(text, &reading, 1, "note"), "plain");
+        assert_eq!(cell(text, &reading, 1, "Body (HTML)"), "");
+        let inside = FieldPath::root(DocId(1)).index(0).column("Body (HTML)").inside(8..10);
+        assert_eq!(&text[reading.map.locate(text, &inside)], "hi");
+        let header = FieldPath::root(DocId(1)).column("Body (HTML)");
+        assert_eq!(&text[reading.map.locate(text, &header)], "Body (HTML)");
+    }
+
+    #[test]
+    fn mistakes_in_a_table_are_all_named() {
+        assert_eq!(codes(&csv("a,b\n1\n2,3\n4,5,6\n")), ["ragged-row", "ragged-row"]);
+        assert_eq!(codes(&csv("a,b,a\n1,2,3\n")), ["duplicate-column"]);
+        assert_eq!(codes(&csv("a,,b\n1,2,3\n")), ["empty-column"]);
+        assert_eq!(codes(&csv("")), ["empty-table"]);
+        assert_eq!(codes(&csv("\n\n")), ["empty-table"]);
+        assert_eq!(codes(&csv("a,b\n")), ["empty-table"]);
+        assert_eq!(codes(&csv("a,b\n1,\"2\n")), ["bad-row"]);
+        let ragged = csv(&format!("a,b\n{}", "1\n".repeat(1000)));
+        assert_eq!(ragged.found.len(), 21, "twenty rows and a count of the others");
+    }
+
+    #[test]
+    fn a_ragged_row_names_its_line_and_counts() {
+        let reading = csv("a,b\n\"1\n1\",2\n\n3\n");
+        let messages: Vec<&str> = reading.found.iter().map(|finding| finding.message.as_str()).collect();
+        assert_eq!(messages, ["the row on line 5 has 1 cell, the header has 2 columns"]);
+    }
+
+    #[test]
+    fn json_lines_keep_values_and_absent_columns() {
+        let text = "{\"sku\":\"a\",\"price\":12.5}\n\n{\"sku\":\"b\",\"tags\":[1]}\n";
+        let reading = read_json_lines(DocId(1), text);
+        assert_eq!(codes(&reading), [""; 0]);
+        let columns: Vec<&str> = reading.table.columns.iter().map(AsRef::as_ref).collect();
+        assert_eq!(columns, ["sku", "price", "tags"]);
+        assert_eq!(reading.table.cell(&reading.table.rows[0], "tags"), None);
+        assert_eq!(reading.table.cell(&reading.table.rows[1], "price"), None);
+        assert_eq!(cell(text, &reading, 1, "tags"), "[1]");
+    }
+
+    #[test]
+    fn json_lines_that_are_no_objects_are_named_with_their_place() {
+        let text = "{\"sku\":\"a\"}\n[1]\n{\"sku\":}\n{\"sku\":1,\"sku\":2}\n";
+        let reading = read_json_lines(DocId(1), text);
+        assert_eq!(codes(&reading), ["bad-row", "bad-row", "duplicate-key"]);
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn every_cell_of_any_table_is_found_again(rows in proptest::collection::vec(proptest::collection::vec("[a-z\", \\né]{0,8}", 3), 1..6)) {
+            let quoted = |cell: &String| format!("\"{}\"", cell.replace('"', "\"\""));
+            let lines: Vec<String> = rows.iter().map(|row| row.iter().map(quoted).collect::<Vec<_>>().join(",")).collect();
+            let text = format!("a,b,c\n{}\n", lines.join("\n"));
+            let reading = csv(&text);
+            prop_assert!(reading.found.is_empty());
+            for (index, row) in rows.iter().enumerate() {
+                for (column, wanted) in ["a", "b", "c"].into_iter().zip(row) {
+                    prop_assert_eq!(&cell(&text, &reading, index, column).replace("\"\"", "\""), wanted);
+                }
+            }
+        }
+
+        #[test]
+        fn no_text_makes_a_table_panic(text in "(?s).{0,60}|[a,\"\\n\\r]{0,40}") {
+            let delimited = csv(&text);
+            let lines = read_json_lines(DocId(1), &text);
+            for path in [FieldPath::root(DocId(1)).index(1).column("a").inside(1..9), FieldPath::root(DocId(1)).column("a")] {
+                delimited.map.locate(&text, &path);
+                lines.map.locate(&text, &path);
+            }
+        }
+    }
+}

@@ -2,7 +2,10 @@
 //!
 //! In: the text of one plain scalar in a data position. Out: why it must be quoted. Never: a guess at what was meant.
 
-use crate::types::{Diagnostic, FieldPath};
+use crate::types::{Code, Diagnostic, FieldPath};
+
+/// The name of all findings made here.
+pub(super) const CODE: Code = Code("yaml-trap");
 
 /// Why a plain word must be quoted.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -14,11 +17,9 @@ impl Trap {
     /// Returns the finding about `word` at `at`.
     pub(super) fn diagnostic(&self, at: FieldPath, word: &str) -> Diagnostic {
         if word.is_empty() {
-            return Diagnostic::error("yaml-trap", at, "there is no value here")
-                .label(self.why.clone())
-                .help("write the value, or an empty text: \"\"");
+            return Diagnostic::error(CODE.0, at, "there is no value here").label(self.why.clone()).help("write the value, or an empty text: \"\"");
         }
-        Diagnostic::error("yaml-trap", at, format!("`{word}` is not the same to every YAML reader"))
+        Diagnostic::error(CODE.0, at, format!("`{word}` is not the same to every YAML reader"))
             .label(self.why.clone())
             .help(format!("put it in quotes: \"{word}\""))
     }

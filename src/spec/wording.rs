@@ -67,9 +67,24 @@ pub(super) fn either(nouns: &[&str]) -> String {
     }
 }
 
-/// Returns a sentence of a schema as a clause: without its final dot.
+/// Returns a sentence of a schema as a clause: without its capital and its final dot.
 pub(super) fn clause(description: &str) -> String {
-    description.trim_end().trim_end_matches('.').replace('\n', " ")
+    let line = description.trim().trim_end_matches('.').replace('\n', " ");
+    let mut chars = line.chars();
+    match (chars.next(), chars.next()) {
+        (Some(first), Some(second)) if second.is_lowercase() || second == ' ' => first.to_lowercase().chain(line.chars().skip(1)).collect(),
+        _ => line,
+    }
+}
+
+/// Returns a scalar as its author wrote it, about; empty for lists and maps.
+pub(super) fn written(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        Value::Number(number) => number.to_string(),
+        Value::Bool(truth) => truth.to_string(),
+        _ => String::new(),
+    }
 }
 
 /// Returns a JSON value as a person writes it in YAML: `hero`, `"4:5"`, `[sku, angle]`, `{ width: 1080 }`.

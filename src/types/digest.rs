@@ -91,28 +91,40 @@ pub trait Fields {
 }
 
 /// Hashes fields as `len(name) name len(value) value`.
-pub struct FieldHasher(blake3::Hasher);
+pub struct FieldHasher {
+    hasher: blake3::Hasher,
+    /// Fields not yet hashed: many short updates cost more than the hashing itself.
+    pending: Vec<u8>,
+}
+
+/// How many bytes are gathered before they are hashed.
+const PENDING: usize = 16 * 1024;
 
 impl FieldHasher {
     /// Starts a hash in the domain `domain`, so that two kinds of things never collide.
     pub fn new(domain: &str) -> Self {
-        let mut hasher = Self(blake3::Hasher::new());
+        let mut hasher = Self { hasher: blake3::Hasher::new(), pending: Vec::with_capacity(1024) };
         hasher.field("domain", domain.as_bytes());
         hasher
     }
 
-    /// Returns the digest of all fields so far.
-    pub fn finish(&self) -> Digest {
-        Digest(*self.0.finalize().as_bytes())
+    /// Returns the digest of all fields.
+    pub fn finish(mut self) -> Digest {
+        self.hasher.update(&self.pending);
+        Digest(*self.hasher.finalize().as_bytes())
     }
 }
 
 impl Fields for FieldHasher {
     fn field(&mut self, name: &str, value: &[u8]) {
-        self.0.update(&(name.len() as u64).to_le_bytes());
-        self.0.update(name.as_bytes());
-        self.0.update(&(value.len() as u64).to_le_bytes());
-        self.0.update(value);
+        self.pending.extend_from_slice(&(name.len() as u64).to_le_bytes());
+        self.pending.extend_from_slice(name.as_bytes());
+        self.pending.extend_from_slice(&(value.len() as u64).to_le_bytes());
+        self.pending.extend_from_slice(value);
+        if self.pending.len() >= PENDING {
+            self.hasher.update(&self.pending);
+            self.pending.clear();
+        }
     }
 }
 

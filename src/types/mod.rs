@@ -12,6 +12,7 @@ pub mod ids;
 pub mod operation;
 pub mod picture;
 pub mod secret;
+pub mod shape;
 pub mod time;
 
 pub use amount::{Amount, Currency, Micros, MoneyError};

@@ -278,7 +278,7 @@ impl schemars::JsonSchema for Color {
     }
 
     fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
-        schemars::json_schema!({ "type": "string", "pattern": "^#([0-9a-fA-F]{6}|[0-9a-fA-F]{8})$", "examples": ["#f5f2ec"] })
+        schemars::json_schema!({ "type": "string", "pattern": "^#([0-9a-fA-F]{6}|[0-9a-fA-F]{8})$", "patternErrorMessage": "a colour like \"#f5f2ec\"", "examples": ["#f5f2ec"] })
     }
 }
 

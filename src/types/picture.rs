@@ -18,6 +18,7 @@ pub struct BlobRef {
 /// The image formats that campaigns read and write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "lowercase")]
+#[schemars(transform = with_jpg)]
 pub enum ImageFormat {
     /// Lossless, with transparency.
     Png,
@@ -26,6 +27,13 @@ pub enum ImageFormat {
     Jpeg,
     /// Lossless here, with transparency.
     Webp,
+}
+
+/// Adds the other spelling of `jpeg` to the schema: it is read as well.
+fn with_jpg(schema: &mut schemars::Schema) {
+    if let Some(words) = schema.get_mut("oneOf").and_then(|words| words.as_array_mut()) {
+        words.push(serde_json::json!({ "const": "jpg", "description": "The same as `jpeg`.", "type": "string" }));
+    }
 }
 
 impl ImageFormat {
@@ -131,7 +139,7 @@ impl std::str::FromStr for Ratio {
 }
 
 macro_rules! serde_as_text {
-    ($name:ident, $expected:literal) => {
+    ($name:ident, $what:literal, $pattern:literal, $example:literal) => {
         impl Serialize for $name {
             fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
                 serializer.collect_str(self)
@@ -151,14 +159,15 @@ macro_rules! serde_as_text {
             }
 
             fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
-                schemars::json_schema!({ "type": "string", "pattern": $expected })
+                let message = concat!("a ", $what, " like \"", $example, "\"");
+                schemars::json_schema!({ "type": "string", "pattern": $pattern, "patternErrorMessage": message, "examples": [$example] })
             }
         }
     };
 }
 
-serde_as_text!(PixelSize, "^[1-9][0-9]*x[1-9][0-9]*$");
-serde_as_text!(Ratio, "^[1-9][0-9]*:[1-9][0-9]*$");
+serde_as_text!(PixelSize, "size", "^[1-9][0-9]*x[1-9][0-9]*$", "1024x1536");
+serde_as_text!(Ratio, "ratio", "^[1-9][0-9]*:[1-9][0-9]*$", "4:5");
 
 /// What a probe found out about an image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

@@ -1,0 +1,433 @@
+//! Moves one job as far as it goes: load, step, append, perform.
+//!
+//! In: a job. Out: `Finished`, or `Again { after, queue }`.
+//! Never: harm. It may be called at any time, twice, in parallel, after any crash: what it does rests on the ledger's state alone.
+
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::{mpsc, watch};
+use tokio::time::Instant;
+
+use super::backoff::RetryBudget;
+use super::machine::{self, Effect, Effort, Ending, JobBrief, JobEvent, Notice, Queue, Trade};
+use super::outcome::StopReason;
+use super::pictures::{self, NoPicture, Stored};
+use super::{EngineError, Ports, RunRequest};
+use crate::imaging::Limits;
+use crate::ledger::{Artifact, AttemptCard, Cap, Grant, JobState, LedgerError, Record, SubmitIntent};
+use crate::plan::{self, JobIx, Work};
+use crate::provider::{InputPicture, Polled, ResultRef, Shot, Slate, Submitted};
+use crate::types::digest::FieldHasher;
+use crate::types::{AttemptNo, Billed, Failure, FailureClass, Fields, IdempotencyKey, InputRole, JobId, Micros, Operation, TaskId, Timestamp};
+
+/// Whether jobs may go on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Gate {
+    /// All may.
+    Open,
+    /// No new submits; what is paid is finished.
+    Closed,
+    /// Something of ours is broken: finish the present exchange, then leave.
+    Halted,
+}
+
+/// What those who run jobs tell the driver.
+#[derive(Debug)]
+pub(super) enum News {
+    /// Work on it has begun.
+    Started,
+    /// What the machine wants known.
+    Notice(Notice),
+}
+
+/// What all jobs of a run share.
+pub(super) struct Desk {
+    pub(super) request: RunRequest,
+    pub(super) ports: Ports,
+    pub(super) limits: Limits,
+    pub(super) gate: watch::Sender<Gate>,
+    pub(super) stopped: Mutex<Option<StopReason>>,
+    pub(super) not_before: AtomicI64,
+    pub(super) budget: Mutex<RetryBudget>,
+    pub(super) money: Money,
+    pub(super) news: mpsc::UnboundedSender<(JobIx, News)>,
+}
+
+/// Sums of this run, moved with each record that is durable.
+#[derive(Debug, Default)]
+pub(super) struct Money {
+    pub(super) spent: AtomicI64,
+    pub(super) reserved: AtomicI64,
+    pub(super) doubted: AtomicI64,
+}
+
+impl Money {
+    fn hold(&self, reserved: Micros) {
+        self.reserved.fetch_add(reserved.get(), Ordering::Relaxed);
+    }
+
+    /// Moves the sums as `records`, taken in `state`, say.
+    fn take(&self, state: &JobState, records: &[Record]) {
+        let (held, mut doubted) = match state {
+            JobState::Submitting { reserved, .. } | JobState::Running { reserved, .. } => (reserved.micros.get(), false),
+            JobState::InDoubt { reserved, .. } => (reserved.micros.get(), true),
+            JobState::Untried | JobState::Done { .. } | JobState::Failed { .. } => (0, false),
+        };
+        let place = |doubted: bool| if doubted { &self.doubted } else { &self.reserved };
+        for record in records {
+            match record {
+                Record::Accepted { .. } | Record::InDoubt { .. } => {
+                    let doubt = matches!(record, Record::InDoubt { .. });
+                    place(doubted).fetch_sub(held, Ordering::Relaxed);
+                    place(doubt).fetch_add(held, Ordering::Relaxed);
+                    doubted = doubt;
+                }
+                Record::Done { charged, .. } => self.settle(place(doubted), held, charged.micros),
+                Record::Failed { charged, .. } | Record::Settled { charged, .. } => self.settle(place(doubted), held, *charged),
+                Record::Intent { .. } | Record::Made { .. } => {}
+            }
+        }
+    }
+
+    fn settle(&self, place: &AtomicI64, held: i64, charged: Micros) {
+        place.fetch_sub(held, Ordering::Relaxed);
+        self.spent.fetch_add(charged.get(), Ordering::Relaxed);
+    }
+}
+
+/// How a call to [`advance`] ends.
+#[derive(Debug)]
+pub(super) enum Step {
+    /// This run is done with the job.
+    Finished(Ending),
+    /// Call again.
+    Again {
+        /// How much later.
+        after: Duration,
+        /// What for.
+        queue: Queue,
+    },
+}
+
+/// Why nothing moves the job within this call.
+type Pause = Result<JobEvent, EngineError>;
+
+/// Moves `ix` on, with the pictures that it takes.
+pub(super) async fn advance(desk: &Desk, ix: JobIx, inputs: &[(InputRole, Artifact)], effort: &mut Effort) -> Result<Step, EngineError> {
+    let shift = Shift::new(desk, ix, inputs);
+    let mut state = desk.ports.ledger.load(shift.key())?;
+    let mut event = JobEvent::Begin;
+    loop {
+        let turn = {
+            let brief = shift.brief(&state, *effort)?;
+            machine::step(&state, event, &brief, desk.ports.clock.now())
+        };
+        *effort = turn.effort;
+        if !turn.append.is_empty() {
+            match shift.append(&state, turn.append).await? {
+                Some(next) => state = next,
+                None => return Ok(Step::Again { after: Duration::from_millis(20), queue: Queue::Look }),
+            }
+        }
+        let mut moved = None;
+        for effect in turn.then {
+            match effect {
+                Effect::Tell(notice) => desk.tell(ix, News::Notice(notice)),
+                Effect::HoldSubmits { until } => desk.hold_submits(until),
+                Effect::StopCampaign(failure) => desk.stop(StopReason::Account(failure)),
+                Effect::Again { after, queue } => return Ok(Step::Again { after, queue }),
+                Effect::Finish(ending) => return shift.finish(ending),
+                Effect::Ask { attempt } => moved = Some(shift.ask(attempt, &mut state).await),
+                Effect::Submit { attempt } => moved = Some(shift.submit(attempt).await),
+                Effect::Poll { attempt, task } => moved = Some(shift.poll(attempt, &task).await),
+                Effect::Fetch { attempt, task, result, charged } => moved = Some(shift.fetch(attempt, &task, &result, charged).await),
+                Effect::MakeLocal => moved = Some(shift.make().await),
+            }
+        }
+        match moved {
+            Some(next) => event = next?,
+            None => return Ok(Step::Again { after: Duration::from_millis(20), queue: Queue::Look }),
+        }
+    }
+}
+
+impl Desk {
+    pub(super) fn tell(&self, ix: JobIx, news: News) {
+        // The driver is gone only when the run was left; nobody is there to be told then.
+        let _ = self.news.send((ix, news));
+    }
+
+    fn hold_submits(&self, until: Timestamp) {
+        self.not_before.fetch_max(until.millis(), Ordering::Relaxed);
+    }
+
+    /// Lets no job submit any more; the first reason stands.
+    pub(super) fn stop(&self, reason: StopReason) {
+        self.note_stop(reason);
+        self.gate.send_if_modified(|gate| {
+            let closes = *gate < Gate::Closed;
+            *gate = (*gate).max(Gate::Closed);
+            closes
+        });
+    }
+
+    /// Keeps the first reason.
+    pub(super) fn note_stop(&self, reason: StopReason) {
+        self.stopped.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(reason);
+    }
+
+    pub(super) fn gate(&self) -> Gate {
+        *self.gate.borrow()
+    }
+
+    pub(super) fn reserved(&self, ix: JobIx) -> Micros {
+        self.request.prices.get(ix.index()).and_then(Option::as_ref).map_or(Micros::ZERO, |price| price.reserved.micros)
+    }
+
+    fn caps(&self, ix: JobIx) -> Vec<Cap> {
+        let step = self.request.plan.job(ix).step as usize;
+        let own = self.request.step_caps.get(step).and_then(Option::as_ref);
+        self.request.caps.iter().chain(own).cloned().collect()
+    }
+}
+
+/// One call: the job and everything that it takes.
+struct Shift<'a> {
+    desk: &'a Desk,
+    ix: JobIx,
+    inputs: &'a [(InputRole, Artifact)],
+    id: JobId,
+    /// What broke on our side while a paid answer was on its way; told once the ledger knows about the answer.
+    broken: Mutex<Option<EngineError>>,
+}
+
+impl<'a> Shift<'a> {
+    fn new(desk: &'a Desk, ix: JobIx, inputs: &'a [(InputRole, Artifact)]) -> Self {
+        Self { desk, ix, inputs, id: desk.request.plan.id(ix), broken: Mutex::new(None) }
+    }
+
+    fn key(&self) -> crate::types::JobKey {
+        self.desk.request.plan.job(self.ix).key
+    }
+
+    fn brief<'b>(&'b self, state: &JobState, effort: Effort) -> Result<JobBrief<'b>, EngineError> {
+        let request = &self.desk.request;
+        let job = request.plan.job(self.ix);
+        let trade = match (&job.operation, request.prices.get(self.ix.index()).and_then(Option::as_ref)) {
+            (Operation::Local(_), _) => Trade::Local,
+            (Operation::Paid(_), Some(price)) => Trade::Paid(price),
+            (Operation::Paid(_), None) => return Err(EngineError::Unpriced { job: self.id.clone() }),
+        };
+        let lost = match state {
+            JobState::Done { artifact, .. } => request.work.work(self.ix) == Work::Lost && !self.desk.ports.store.contains(artifact.blob.digest),
+            _ => false,
+        };
+        Ok(JobBrief {
+            job: &self.id,
+            key: &job.key,
+            trade,
+            terms: &request.terms,
+            rules: &request.rules,
+            lost,
+            closed: self.desk.gate() != Gate::Open,
+            not_before: Timestamp::from_millis(self.desk.not_before.load(Ordering::Relaxed)),
+            effort,
+        })
+    }
+
+    /// Appends, and returns `None` when somebody else has moved the job meanwhile.
+    async fn append(&self, state: &JobState, records: Vec<Record>) -> Result<Option<JobState>, EngineError> {
+        let desk = self.desk;
+        let recipe = match records.first() {
+            Some(Record::Made { .. }) => Some(plan::recipe(&desk.request.plan, self.ix)),
+            _ => None,
+        };
+        match desk.ports.ledger.append(desk.request.run.clone(), self.key(), records.clone(), recipe).await {
+            Ok(next) => {
+                desk.money.take(state, &records);
+                Ok(Some(next))
+            }
+            Err(LedgerError::Illegal(_)) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    fn finish(&self, ending: Ending) -> Result<Step, EngineError> {
+        match self.broken.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            Some(error) => Err(error),
+            None => Ok(Step::Finished(ending)),
+        }
+    }
+
+    // --- effects ------------------------------------------------------------------------------------------------------------------
+
+    async fn ask(&self, attempt: AttemptNo, state: &mut JobState) -> Pause {
+        let Some(intent) = self.intent(attempt) else { return Err(EngineError::Unpriced { job: self.id.clone() }) };
+        let reserved = intent.reserved.clone();
+        match self.desk.ports.ledger.begin_submit(intent).await? {
+            Grant::Granted { deadline, .. } => {
+                self.desk.money.hold(reserved.micros);
+                self.desk.tell(self.ix, News::Started);
+                *state = JobState::Submitting { attempt, reserved, deadline };
+                Ok(JobEvent::Granted)
+            }
+            refused => Ok(JobEvent::NotGranted(refused)),
+        }
+    }
+
+    fn intent(&self, attempt: AttemptNo) -> Option<SubmitIntent> {
+        let request = &self.desk.request;
+        let plan = &request.plan;
+        let price = request.prices.get(self.ix.index())?.as_ref()?;
+        let Operation::Paid(paid) = &plan.job(self.ix).operation else { return None };
+        let settings = &paid.settings;
+        let card = AttemptCard {
+            campaign: plan.campaign.to_string(),
+            job: self.id.clone(),
+            step: plan.step_of(self.ix).name.to_string(),
+            axes: self.axes(),
+            take: plan.take_of(self.ix),
+            provider: paid.provider.to_string(),
+            model: paid.model.to_string(),
+            operation: paid.action.as_str().to_owned(),
+            aspect: settings.aspect.map(|aspect| aspect.to_string()),
+            resolution: settings.resolution.as_deref().map(str::to_owned),
+            quality: settings.quality.as_deref().map(str::to_owned),
+        };
+        Some(SubmitIntent {
+            run: request.run.clone(),
+            key: self.key(),
+            card,
+            attempt,
+            idempotency_key: self.idempotency_key(attempt),
+            quoted: price.quoted.clone(),
+            reserved: price.reserved.clone(),
+            patience: request.terms.patience,
+            limits: request.terms.limits.clone(),
+            caps: self.desk.caps(self.ix),
+            recipe: plan::recipe(plan, self.ix),
+        })
+    }
+
+    fn axes(&self) -> Vec<(String, String)> {
+        self.desk.request.plan.axes_of(self.ix).into_iter().map(|(name, key)| (name.to_string(), key.to_string())).collect()
+    }
+
+    fn idempotency_key(&self, attempt: AttemptNo) -> IdempotencyKey {
+        let mut hasher = FieldHasher::new("callsheet attempt 1");
+        hasher.field("workspace", self.desk.request.workspace.as_bytes());
+        hasher.field("job", self.key().to_string().as_bytes());
+        hasher.field("attempt", attempt.to_string().as_bytes());
+        IdempotencyKey::new(hasher.finish().to_string())
+    }
+
+    fn shot(&self, attempt: AttemptNo) -> Option<Shot> {
+        let plan = &self.desk.request.plan;
+        let job = plan.job(self.ix);
+        let Operation::Paid(paid) = &job.operation else { return None };
+        let inputs = self.inputs.iter().map(|(role, artifact)| InputPicture { role: *role, blob: artifact.blob, info: artifact.info });
+        Some(Shot {
+            key: job.key,
+            attempt,
+            idempotency_key: self.idempotency_key(attempt),
+            paid: Arc::clone(paid),
+            prompt: Arc::clone(&job.prompt),
+            inputs: inputs.collect(),
+            output: job.size,
+            slate: Slate {
+                campaign: plan.campaign.to_string(),
+                step: plan.step_of(self.ix).name.to_string(),
+                axes: self.axes(),
+                take: plan.take_of(self.ix),
+                subject: job.subject.to_string(),
+            },
+            pictures: Arc::new(Stored(Arc::clone(&self.desk.ports.store))),
+        })
+    }
+
+    /// An exchange is given up well before the deadline of its intent, so that nobody judges it while it is under way.
+    fn exchange_ends(&self) -> Instant {
+        Instant::now() + self.desk.request.terms.patience / 2
+    }
+
+    async fn submit(&self, attempt: AttemptNo) -> Pause {
+        let Some(shot) = self.shot(attempt) else { return Ok(JobEvent::LocalFailed(not_paid())) };
+        let ends = self.exchange_ends();
+        let answer = tokio::time::timeout_at(ends, self.desk.ports.provider.submit(&shot)).await;
+        Ok(match answer {
+            Err(_) => JobEvent::SubmitFailed(Failure { billed: Billed::Maybe, ..timed_out(FailureClass::Ambiguous, "the submit was not answered") }),
+            Ok(Err(failure)) => JobEvent::SubmitFailed(failure),
+            Ok(Ok(Submitted::Task(task))) => {
+                self.service_answers();
+                JobEvent::Accepted(task)
+            }
+            Ok(Ok(Submitted::Picture { bytes, charged })) => {
+                self.service_answers();
+                let taken = tokio::time::timeout_at(ends, pictures::take_in(&*self.desk.ports.store, bytes, self.desk.limits)).await;
+                match taken {
+                    Ok(Ok(artifact)) => JobEvent::Fetched { artifact, charged },
+                    Ok(Err(NoPicture::Failure(failure))) => JobEvent::DeliveryBroke { failure, charged },
+                    Ok(Err(NoPicture::Store(error))) => {
+                        let failure = Failure::new(FailureClass::Local, "store", error.to_string());
+                        self.broken.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error.into());
+                        JobEvent::DeliveryBroke { failure, charged }
+                    }
+                    Err(_) => JobEvent::DeliveryBroke { failure: timed_out(FailureClass::BadResult, "the picture did not arrive whole"), charged },
+                }
+            }
+        })
+    }
+
+    async fn poll(&self, attempt: AttemptNo, task: &TaskId) -> Pause {
+        let Some(shot) = self.shot(attempt) else { return Ok(JobEvent::LocalFailed(not_paid())) };
+        self.desk.tell(self.ix, News::Started);
+        let answer = tokio::time::timeout_at(self.exchange_ends(), self.desk.ports.provider.poll(&shot, task)).await;
+        Ok(match answer {
+            Err(_) => JobEvent::PollFailed(timed_out(FailureClass::Transient, "the question after the task was not answered")),
+            Ok(Err(failure)) => JobEvent::PollFailed(failure),
+            Ok(Ok(Polled::Running)) => JobEvent::StillRunning,
+            Ok(Ok(Polled::Ready { results, charged })) => JobEvent::Ready { results, charged },
+            Ok(Ok(Polled::Failed(failure))) => JobEvent::TaskFailed(failure),
+        })
+    }
+
+    async fn fetch(&self, attempt: AttemptNo, task: &TaskId, result: &ResultRef, charged: Option<Micros>) -> Pause {
+        let Some(shot) = self.shot(attempt) else { return Ok(JobEvent::LocalFailed(not_paid())) };
+        let fetched = async {
+            let stream = self.desk.ports.provider.fetch(&shot, task, result).await.map_err(NoPicture::Failure)?;
+            pictures::take_in(&*self.desk.ports.store, stream, self.desk.limits).await
+        };
+        match tokio::time::timeout_at(self.exchange_ends(), fetched).await {
+            Ok(Ok(artifact)) => Ok(JobEvent::Fetched { artifact, charged }),
+            Ok(Err(NoPicture::Failure(failure))) => Ok(JobEvent::FetchFailed { failure, charged }),
+            // The task stays known: once the store works again a later run fetches for nothing.
+            Ok(Err(NoPicture::Store(error))) => Err(error.into()),
+            Err(_) => Ok(JobEvent::FetchFailed { failure: timed_out(FailureClass::Transient, "the picture did not arrive"), charged }),
+        }
+    }
+
+    async fn make(&self) -> Pause {
+        let Operation::Local(local) = &self.desk.request.plan.job(self.ix).operation else { return Ok(JobEvent::LocalFailed(not_paid())) };
+        self.desk.tell(self.ix, News::Started);
+        match pictures::make(&self.desk.ports, local, self.inputs).await {
+            Ok(artifact) => Ok(JobEvent::LocalMade(artifact)),
+            Err(NoPicture::Failure(failure)) => Ok(JobEvent::LocalFailed(failure)),
+            Err(NoPicture::Store(error)) => Err(error.into()),
+        }
+    }
+
+    fn service_answers(&self) {
+        self.desk.budget.lock().unwrap_or_else(PoisonError::into_inner).succeed();
+    }
+}
+
+fn timed_out(class: FailureClass, what: &str) -> Failure {
+    Failure::new(class, "timeout", format!("{what} in time"))
+}
+
+/// The machine asks a local job for nothing that only a paid one has, and the other way round.
+fn not_paid() -> Failure {
+    Failure::new(FailureClass::Local, "kind", "the shot is not of the kind that its effect asks for")
+}

@@ -1,0 +1,621 @@
+//! Plays the scheduler: starts what can start, sleeps what must wait, tells what has happened.
+//!
+//! ```text
+//! ready lanes ─start─▶ work_on(job): advance ─ Again ─ sleep ─ advance ─ … ─ Finished
+//!      ▲                                                            │
+//!      └── counters of missing inputs ◀── settle: outcome, event, dependents, twins
+//! ```
+//!
+//! In: a [`RunRequest`]. Out: a [`RunOutcome`] and events, all told from this one task.
+//! Never: a level barrier (a job starts when its own inputs are there), a scan over the plan, a lock held while waiting.
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinSet;
+
+use super::advance::{Desk, Gate, Money, News, Step, advance};
+use super::backoff::RetryBudget;
+use super::machine::{Effort, Ending, Notice, Queue};
+use super::outcome::{JobOutcome, RunOutcome, StopReason, Undone};
+use super::ready::Ready;
+use super::{Cancel, EngineError, Ports, RunRequest};
+use crate::event::{Event, EventKind, Picture, RunStats};
+use crate::imaging::Limits;
+use crate::ledger::Artifact;
+use crate::plan::{JobIx, Plan, Work};
+use crate::types::{InputRole, JobId, JobKey, Micros, Operation, Timestamp};
+
+/// Addresses are remembered in batches of this many.
+const REMEMBERED_AT_ONCE: usize = 512;
+
+/// Runs what `request` asks for, until all of it is decided, or the user leaves.
+///
+/// `cancel` may rise at any time: [`Cancel::Finish`] stops new submits and finishes what is paid; [`Cancel::Leave`] returns at once.
+/// Dropping the future is the same as [`Cancel::Leave`] without an outcome: the ledger is whole at every moment.
+///
+/// # Errors
+/// [`EngineError`] only for what is broken on our side. Exchanges under way are finished before it is returned, where that is possible.
+pub async fn run(
+    request: RunRequest,
+    ports: Ports,
+    mut cancel: watch::Receiver<Cancel>,
+    events: &mut (dyn FnMut(&Event) + Send),
+) -> Result<RunOutcome, EngineError> {
+    refuse_unpriced(&request)?;
+    let (sender, mut news) = mpsc::unbounded_channel();
+    let mut driver = Driver::new(request, ports, sender, events)?;
+    driver.tell(EventKind::RunStarted { run: driver.desk.request.run.clone(), campaign: Arc::clone(&driver.plan.campaign) });
+    driver.remember_reused().await?;
+    driver.open_up();
+
+    let mut broken = None;
+    let mut asked = Cancel::No;
+    let mut cancel_told = true;
+    loop {
+        if broken.is_none() {
+            driver.start_what_can();
+        }
+        if driver.active.is_empty() {
+            break;
+        }
+        tokio::select! {
+            biased;
+            // A sender that is gone asks for nothing any more.
+            changed = cancel.wait_for(|now| *now > asked), if cancel_told => match changed.map(|now| *now) {
+                Ok(Cancel::Leave) => break,
+                Ok(now) => {
+                    asked = now;
+                    driver.cancel();
+                }
+                Err(_) => cancel_told = false,
+            },
+            Some((ix, what)) = news.recv() => driver.pass_on(ix, what),
+            Some(left) = driver.active.join_next() => {
+                let failed = match left {
+                    Ok(left) => driver.take_back(left),
+                    Err(error) => Err(EngineError::Panicked(error.to_string())),
+                };
+                if let Err(error) = failed {
+                    driver.desk.gate.send_replace(Gate::Halted);
+                    broken.get_or_insert(error);
+                }
+                if driver.to_remember.len() >= REMEMBERED_AT_ONCE && broken.is_none() {
+                    driver.remember().await?;
+                }
+            }
+        }
+    }
+    while let Ok((ix, what)) = news.try_recv() {
+        driver.pass_on(ix, what);
+    }
+    match broken {
+        Some(error) => Err(error),
+        None => driver.finish().await,
+    }
+}
+
+fn refuse_unpriced(request: &RunRequest) -> Result<(), EngineError> {
+    let unpriced = |(ix, work): &(JobIx, Work)| {
+        let paid = matches!(request.plan.job(*ix).operation, Operation::Paid(_));
+        let has_price = request.prices.get(ix.index()).is_some_and(Option::is_some);
+        paid && !has_price && *work != Work::Excluded && *work != Work::Reused
+    };
+    match request.work.iter().find(unpriced) {
+        Some((ix, _)) => Err(EngineError::Unpriced { job: request.plan.id(ix) }),
+        None => Ok(()),
+    }
+}
+
+/// Why a job came back to the driver.
+enum Parting {
+    Ended(Ending),
+    /// It wants to submit and has no place for that.
+    WantsPlace,
+    /// The run is halted.
+    Halted,
+}
+
+/// A job that came back.
+struct Left {
+    ix: JobIx,
+    post: Post,
+    effort: Effort,
+    parting: Result<Parting, EngineError>,
+}
+
+/// What bounds a job under way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Post {
+    /// One of the run's places for paid jobs.
+    Place,
+    /// None: it is paid for already and only polled and fetched.
+    PaidBefore,
+    /// One of the machine's cores.
+    Core,
+}
+
+/// Calls `advance` until the run is done with the job.
+async fn work_on(desk: Arc<Desk>, ix: JobIx, inputs: Vec<(InputRole, Artifact)>, post: Post, mut effort: Effort) -> Left {
+    let parting = loop {
+        let (after, queue) = match advance(&desk, ix, &inputs, &mut effort).await {
+            Ok(Step::Finished(ending)) => break Ok(Parting::Ended(ending)),
+            Ok(Step::Again { after, queue }) => (after, queue),
+            Err(error) => break Err(error),
+        };
+        let rationed = if queue == Queue::Retry { ration(&desk) } else { Duration::ZERO };
+        // Who waits to submit is woken when submits end; who waits for what is paid only when the run is halted.
+        let until = if matches!(queue, Queue::Submit | Queue::Retry | Queue::Answer) { Gate::Closed } else { Gate::Halted };
+        let pause = after.max(rationed);
+        if !pause.is_zero() {
+            let mut gate = desk.gate.subscribe();
+            tokio::select! {
+                () = tokio::time::sleep(pause) => {}
+                _ = gate.wait_for(|gate| *gate >= until) => {}
+            }
+        }
+        if desk.gate() == Gate::Halted {
+            break Ok(Parting::Halted);
+        }
+        if post == Post::PaidBefore && matches!(queue, Queue::Submit | Queue::Retry) && desk.gate() == Gate::Open {
+            break Ok(Parting::WantsPlace);
+        }
+    };
+    Left { ix, post, effort, parting }
+}
+
+fn ration(desk: &Desk) -> Duration {
+    let now = desk.ports.clock.now();
+    desk.budget.lock().unwrap_or_else(PoisonError::into_inner).take(now)
+}
+
+struct Driver<'a> {
+    desk: Arc<Desk>,
+    plan: Arc<Plan>,
+    events: &'a mut (dyn FnMut(&Event) + Send),
+    started_at: Timestamp,
+    outcomes: Vec<Option<JobOutcome>>,
+    /// How many pictures each job still waits for.
+    missing: Vec<u32>,
+    /// Jobs that were handed to a task at least once.
+    begun: Vec<bool>,
+    /// Jobs whose start was told.
+    told: Vec<bool>,
+    /// Jobs that share the picture of another, which comes first.
+    followers: BTreeMap<JobIx, Vec<JobIx>>,
+    follows: BTreeMap<JobIx, JobIx>,
+    ready: Ready,
+    active: JoinSet<Left>,
+    places: usize,
+    paid_before: usize,
+    cores: usize,
+    efforts: HashMap<JobIx, Effort>,
+    stats: RunStats,
+    to_remember: Vec<(JobId, JobKey)>,
+    addresses: HashMap<JobId, JobKey>,
+    cap_told: bool,
+    refusal_told: bool,
+    cancelled: bool,
+}
+
+impl<'a> Driver<'a> {
+    fn new(
+        request: RunRequest,
+        ports: Ports,
+        news: mpsc::UnboundedSender<(JobIx, News)>,
+        events: &'a mut (dyn FnMut(&Event) + Send),
+    ) -> Result<Self, EngineError> {
+        let plan = Arc::clone(&request.plan);
+        let count = plan.jobs.len();
+        let reused: Vec<JobIx> = request.work.iter().filter(|(_, work)| *work == Work::Reused).map(|(ix, _)| ix).collect();
+        let keys: Vec<JobKey> = reused.iter().map(|ix| plan.job(*ix).key).collect();
+        let history = ports.ledger.history(&plan.campaign, &keys)?;
+        let totals = match request.caps.first() {
+            Some(cap) => ports.ledger.totals(&cap.scope)?,
+            None => None,
+        };
+
+        let mut outcomes: Vec<Option<JobOutcome>> = vec![None; count];
+        for (ix, work) in request.work.iter() {
+            if work == Work::Excluded {
+                outcomes[ix.index()] = Some(JobOutcome::Excluded);
+            }
+        }
+        for ix in reused {
+            if let Some(artifact) = history.artifact(&plan.job(ix).key) {
+                outcomes[ix.index()] = Some(JobOutcome::Reused { artifact: *artifact });
+            }
+        }
+        let stats = RunStats {
+            total: request.work.count(|work| work != Work::Excluded),
+            reused: outcomes.iter().flatten().filter(|outcome| matches!(outcome, JobOutcome::Reused { .. })).count(),
+            spent_before: totals.as_ref().map_or(Micros::ZERO, |totals| totals.spent),
+            cap: request.caps.first().and_then(|cap| cap.limit),
+            currency: request.prices.iter().flatten().next().map(|price| price.quoted.currency.clone()),
+            ..RunStats::default()
+        };
+        let money = Money {
+            spent: AtomicI64::new(0),
+            reserved: AtomicI64::new(totals.as_ref().map_or(0, |totals| totals.reserved.get())),
+            doubted: AtomicI64::new(totals.as_ref().map_or(0, |totals| totals.in_doubt.get())),
+        };
+        let (followers, follows) = pair_twins(&plan, &outcomes);
+        let started_at = ports.clock.now();
+        let budget = RetryBudget::new(u32::try_from(request.concurrency).unwrap_or(u32::MAX).max(1));
+        let desk = Desk {
+            request,
+            ports,
+            limits: Limits::default(),
+            gate: watch::Sender::new(Gate::Open),
+            stopped: Mutex::new(None),
+            not_before: AtomicI64::new(i64::MIN),
+            budget: Mutex::new(budget),
+            money,
+            news,
+        };
+        Ok(Self {
+            desk: Arc::new(desk),
+            ready: Ready::new(&plan),
+            plan,
+            events,
+            started_at,
+            outcomes,
+            missing: vec![0; count],
+            begun: vec![false; count],
+            told: vec![false; count],
+            followers,
+            follows,
+            active: JoinSet::new(),
+            places: 0,
+            paid_before: 0,
+            cores: 0,
+            efforts: HashMap::new(),
+            stats,
+            to_remember: Vec::new(),
+            addresses: history.addresses,
+            cap_told: false,
+            refusal_told: false,
+            cancelled: false,
+        })
+    }
+
+    // --- starting -----------------------------------------------------------------------------------------------------------------
+
+    /// Counts missing inputs, starts what is paid for already, and queues what has all it needs.
+    fn open_up(&mut self) {
+        let plan = Arc::clone(&self.plan);
+        for ix in plan.indices() {
+            if self.outcomes[ix.index()].is_some() {
+                continue;
+            }
+            let missing = plan.inputs(ix).iter().filter(|input| self.artifact(input.from).is_none()).count();
+            self.missing[ix.index()] = u32::try_from(missing).unwrap_or(u32::MAX);
+            if self.follows.contains_key(&ix) {
+                continue;
+            }
+            match self.desk.request.work.work(ix) {
+                Work::Resumed | Work::InDoubt => self.start(ix, Post::PaidBefore),
+                _ if missing == 0 => self.ready.push(&plan, ix),
+                _ => {}
+            }
+        }
+    }
+
+    fn start_what_can(&mut self) {
+        let cores = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
+        while self.cores < cores {
+            let Some(ix) = self.ready.pop_local() else { break };
+            if self.cancelled { self.settle(ix, JobOutcome::Undone(Undone::Stopped)) } else { self.start(ix, Post::Core) }
+        }
+        let desk = Arc::clone(&self.desk);
+        if desk.gate() != Gate::Open {
+            while let Some(ix) = self.ready.pop_refused() {
+                self.settle(ix, JobOutcome::Undone(Undone::Stopped));
+            }
+            return;
+        }
+        while self.places < desk.request.concurrency.max(1) {
+            if let Some(ix) = self.ready.pop_paid(|ix| desk.reserved(ix)) {
+                self.start(ix, Post::Place);
+                continue;
+            }
+            // Nothing fits now. While tries are under way some of what they hold may be given back; after that it never fits.
+            if self.places + self.paid_before > 0 {
+                break;
+            }
+            let Some(ix) = self.ready.pop_refused() else { break };
+            self.settle(ix, JobOutcome::Undone(Undone::OverCap));
+        }
+    }
+
+    fn start(&mut self, ix: JobIx, post: Post) {
+        let inputs = self.plan.inputs(ix).iter().filter_map(|input| self.artifact(input.from).map(|artifact| (input.role, artifact))).collect();
+        let effort = self.efforts.remove(&ix).unwrap_or_default();
+        self.begun[ix.index()] = true;
+        *self.count_of(post) += 1;
+        self.active.spawn(work_on(Arc::clone(&self.desk), ix, inputs, post, effort));
+    }
+
+    fn count_of(&mut self, post: Post) -> &mut usize {
+        match post {
+            Post::Place => &mut self.places,
+            Post::PaidBefore => &mut self.paid_before,
+            Post::Core => &mut self.cores,
+        }
+    }
+
+    fn artifact(&self, ix: JobIx) -> Option<Artifact> {
+        self.outcomes[ix.index()].as_ref().and_then(JobOutcome::artifact).copied()
+    }
+
+    // --- coming back --------------------------------------------------------------------------------------------------------------
+
+    fn take_back(&mut self, left: Left) -> Result<(), EngineError> {
+        let Left { ix, post, effort, parting } = left;
+        *self.count_of(post) -= 1;
+        let ending = match parting? {
+            Parting::Ended(ending) => ending,
+            Parting::WantsPlace => {
+                self.efforts.insert(ix, effort);
+                if self.missing[ix.index()] == 0 {
+                    self.ready.push(&Arc::clone(&self.plan), ix);
+                } else {
+                    self.begun[ix.index()] = false;
+                }
+                return Ok(());
+            }
+            Parting::Halted => return Ok(()),
+        };
+        if post != Post::Core && !matches!(ending, Ending::OverCap { .. }) {
+            self.ready.relax();
+        }
+        match ending {
+            Ending::Bought { artifact, attempt, charged } => self.settle(ix, JobOutcome::Bought { artifact, attempt, charged }),
+            Ending::Made(artifact) => self.settle(ix, JobOutcome::Made { artifact }),
+            Ending::There(artifact) => self.settle(ix, JobOutcome::Reused { artifact }),
+            Ending::Failed { attempt, failure } => self.fail(ix, JobOutcome::Failed { attempt, failure }),
+            Ending::InDoubt(failure) => self.settle(ix, JobOutcome::InDoubt { failure }),
+            Ending::StillRunning => self.settle(ix, JobOutcome::Undone(Undone::StillRunning)),
+            Ending::Closed => self.settle(ix, JobOutcome::Undone(Undone::Stopped)),
+            Ending::OverCap { scope, limit, committed } => {
+                self.efforts.insert(ix, effort);
+                self.ready.refuse(&Arc::clone(&self.plan), ix, self.desk.reserved(ix));
+                if self.places + self.paid_before > 0 {
+                    self.ready.push(&Arc::clone(&self.plan), ix);
+                    return Ok(());
+                }
+                self.settle(ix, JobOutcome::Undone(Undone::OverCap));
+                self.desk.note_stop(StopReason::OverCap { scope: scope.clone(), limit, committed });
+                if !std::mem::replace(&mut self.cap_told, true) {
+                    self.tell(EventKind::CapReached { scope: scope.0, limit, committed });
+                }
+            }
+        }
+        self.tell_refusal();
+        Ok(())
+    }
+
+    fn fail(&mut self, ix: JobIx, outcome: JobOutcome) {
+        self.settle(ix, outcome);
+        let Some(limit) = self.desk.request.stop_after_failures else { return };
+        if self.stats.failed >= limit && self.desk.gate() == Gate::Open {
+            self.desk.stop(StopReason::Failures(limit));
+            self.tell(EventKind::TooManyFailures { limit });
+        }
+    }
+
+    /// Tells once that the account was refused, whichever exchange found out.
+    fn tell_refusal(&mut self) {
+        if self.refusal_told || self.desk.gate() == Gate::Open {
+            return;
+        }
+        if let Some(StopReason::Account(failure)) = self.stopped() {
+            self.refusal_told = true;
+            self.tell(EventKind::AccountRefused { failure });
+        }
+    }
+
+    fn stopped(&self) -> Option<StopReason> {
+        self.desk.stopped.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn cancel(&mut self) {
+        self.cancelled = true;
+        self.desk.stop(StopReason::Cancelled);
+        self.tell(EventKind::Cancelling);
+    }
+
+    /// Decides a job, and with it everything that rests on it, each once.
+    fn settle(&mut self, ix: JobIx, outcome: JobOutcome) {
+        let plan = Arc::clone(&self.plan);
+        let mut decided = VecDeque::from([(ix, outcome)]);
+        while let Some((ix, outcome)) = decided.pop_front() {
+            if self.outcomes[ix.index()].is_some() {
+                continue;
+            }
+            self.count(&outcome);
+            self.outcomes[ix.index()] = Some(outcome.clone());
+            self.note_address(ix, &outcome);
+            self.announce(ix, &outcome);
+            for follower in self.followers.remove(&ix).unwrap_or_default() {
+                decided.push_back((follower, shared(ix, &outcome)));
+            }
+            match inherited(ix, &outcome) {
+                None => {
+                    for dependent in plan.dependents(ix) {
+                        self.supply(dependent);
+                    }
+                }
+                Some(consequence) => {
+                    let undecided = plan.dependents(ix).filter(|dependent| self.outcomes[dependent.index()].is_none());
+                    // A dependent that is paid for already goes on: its picture does not need ours any more.
+                    decided.extend(undecided.filter(|dependent| !self.begun[dependent.index()]).map(|dependent| (dependent, consequence.clone())));
+                }
+            }
+        }
+    }
+
+    /// Gives a job one of the pictures that it waits for.
+    fn supply(&mut self, ix: JobIx) {
+        let at = ix.index();
+        if self.outcomes[at].is_some() || self.missing[at] == 0 {
+            return;
+        }
+        self.missing[at] -= 1;
+        if self.missing[at] == 0 && !self.begun[at] && !self.follows.contains_key(&ix) {
+            self.ready.push(&Arc::clone(&self.plan), ix);
+        }
+    }
+
+    // --- telling ------------------------------------------------------------------------------------------------------------------
+
+    fn pass_on(&mut self, ix: JobIx, news: News) {
+        let job = self.plan.id(ix);
+        match news {
+            News::Started => {
+                if !std::mem::replace(&mut self.told[ix.index()], true) {
+                    let paid = matches!(self.plan.job(ix).operation, Operation::Paid(_));
+                    self.tell(EventKind::JobStarted { job, paid });
+                }
+            }
+            News::Notice(Notice::WillRetry { attempt, failure, delay }) => {
+                self.tell(EventKind::AttemptFailedWillRetry { job, attempt, failure, delay });
+            }
+            News::Notice(Notice::Throttled { delay }) => self.tell(EventKind::Throttled { job, delay }),
+        }
+    }
+
+    fn announce(&mut self, ix: JobIx, outcome: &JobOutcome) {
+        let job = self.plan.id(ix);
+        let picture = |artifact: &Artifact| Picture { blob: artifact.blob, info: artifact.info };
+        let kind = match outcome {
+            JobOutcome::Bought { artifact, charged, .. } => EventKind::JobDone { job, picture: picture(artifact), charged: Some(charged.clone()) },
+            JobOutcome::Made { artifact } | JobOutcome::Shared { artifact, .. } | JobOutcome::Reused { artifact } => {
+                EventKind::JobDone { job, picture: picture(artifact), charged: None }
+            }
+            JobOutcome::Failed { attempt, failure } => EventKind::JobFailed { job, attempt: *attempt, failure: failure.clone() },
+            JobOutcome::Skipped { because } => EventKind::JobSkipped { job, because: self.plan.id(*because) },
+            JobOutcome::InDoubt { failure } => EventKind::JobInDoubt { job, failure: failure.clone() },
+            JobOutcome::Undone(_) | JobOutcome::Excluded => return,
+        };
+        self.tell(kind);
+    }
+
+    fn count(&mut self, outcome: &JobOutcome) {
+        let counter = match outcome {
+            JobOutcome::Bought { .. } | JobOutcome::Made { .. } | JobOutcome::Shared { .. } => &mut self.stats.done,
+            JobOutcome::Reused { .. } => &mut self.stats.reused,
+            JobOutcome::Failed { .. } => &mut self.stats.failed,
+            JobOutcome::Skipped { .. } => &mut self.stats.skipped,
+            JobOutcome::InDoubt { .. } => &mut self.stats.in_doubt,
+            JobOutcome::Undone(_) => &mut self.stats.undone,
+            JobOutcome::Excluded => return,
+        };
+        *counter += 1;
+    }
+
+    fn tell(&mut self, kind: EventKind) {
+        self.refresh();
+        let at = self.desk.ports.clock.now();
+        let event = Event { at, elapsed: at.since(self.started_at), stats: self.stats.clone(), kind };
+        (self.events)(&event);
+    }
+
+    fn refresh(&mut self) {
+        let stats = &mut self.stats;
+        let decided = stats.done + stats.reused + stats.failed + stats.skipped + stats.in_doubt + stats.undone;
+        stats.running = (self.places + self.paid_before + self.cores).min(stats.total.saturating_sub(decided));
+        stats.waiting = stats.total.saturating_sub(decided + stats.running);
+        let read = |sum: &AtomicI64| Micros::new(sum.load(Ordering::Relaxed));
+        stats.spent = read(&self.desk.money.spent);
+        stats.reserved = read(&self.desk.money.reserved);
+        stats.doubted = read(&self.desk.money.doubted);
+    }
+
+    // --- remembering --------------------------------------------------------------------------------------------------------------
+
+    /// Notes the address of a job that has a picture or was tried, unless the ledger has it already.
+    fn note_address(&mut self, ix: JobIx, outcome: &JobOutcome) {
+        if matches!(outcome, JobOutcome::Skipped { .. } | JobOutcome::Undone(_) | JobOutcome::Excluded) {
+            return;
+        }
+        let (id, key) = (self.plan.id(ix), self.plan.job(ix).key);
+        if self.addresses.get(&id) != Some(&key) {
+            self.to_remember.push((id, key));
+        }
+    }
+
+    async fn remember_reused(&mut self) -> Result<(), EngineError> {
+        for ix in Arc::clone(&self.plan).indices() {
+            if let Some(outcome @ JobOutcome::Reused { .. }) = self.outcomes[ix.index()].clone() {
+                self.note_address(ix, &outcome);
+            }
+        }
+        self.remember().await
+    }
+
+    async fn remember(&mut self) -> Result<(), EngineError> {
+        if self.to_remember.is_empty() {
+            return Ok(());
+        }
+        let addresses = std::mem::take(&mut self.to_remember);
+        Ok(self.desk.ports.ledger.remember(&self.plan.campaign, addresses).await?)
+    }
+
+    async fn finish(mut self) -> Result<RunOutcome, EngineError> {
+        // Whoever left at once leaves jobs under way: their tasks stand in the ledger, a later run goes on with them.
+        self.active.abort_all();
+        let plan = Arc::clone(&self.plan);
+        for ix in plan.indices() {
+            if self.outcomes[ix.index()].is_none() {
+                self.settle(ix, JobOutcome::Undone(Undone::Stopped));
+            }
+        }
+        self.remember().await?;
+        (self.places, self.paid_before, self.cores) = (0, 0, 0);
+        self.tell(EventKind::RunFinished);
+        let jobs: Vec<JobOutcome> = self.outcomes.into_iter().map(|outcome| outcome.unwrap_or(JobOutcome::Undone(Undone::Stopped))).collect();
+        let left = plan.indices().filter(|ix| matches!(jobs[ix.index()], JobOutcome::Undone(_))).collect();
+        let left = self.ready.ordered(&plan, left);
+        let stopped = self.desk.stopped.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        Ok(RunOutcome { jobs, stopped, left, stats: self.stats })
+    }
+}
+
+/// Pairs jobs of one key that are all still to be decided: the first of them is made, the others share its picture.
+fn pair_twins(plan: &Plan, outcomes: &[Option<JobOutcome>]) -> (BTreeMap<JobIx, Vec<JobIx>>, BTreeMap<JobIx, JobIx>) {
+    let open = |ix: &JobIx| outcomes[ix.index()].is_none();
+    let mut leaders: BTreeMap<JobIx, JobIx> = BTreeMap::new();
+    let mut followers: BTreeMap<JobIx, Vec<JobIx>> = BTreeMap::new();
+    let mut follows = BTreeMap::new();
+    for (later, first) in plan.twins.iter().filter(|(later, _)| open(later)) {
+        let leader = *leaders.entry(*first).or_insert(if open(first) { *first } else { *later });
+        if leader != *later {
+            followers.entry(leader).or_default().push(*later);
+            follows.insert(*later, leader);
+        }
+    }
+    (followers, follows)
+}
+
+/// What a job's outcome means for one that shares its picture.
+fn shared(of: JobIx, outcome: &JobOutcome) -> JobOutcome {
+    match outcome.artifact() {
+        Some(artifact) => JobOutcome::Shared { of, artifact: *artifact },
+        None => inherited(of, outcome).unwrap_or(JobOutcome::Undone(Undone::Stopped)),
+    }
+}
+
+/// What a job without a picture means for one that needs it; `None` when there is a picture.
+fn inherited(ix: JobIx, outcome: &JobOutcome) -> Option<JobOutcome> {
+    match outcome {
+        JobOutcome::Bought { .. } | JobOutcome::Made { .. } | JobOutcome::Reused { .. } | JobOutcome::Shared { .. } => None,
+        JobOutcome::Failed { .. } | JobOutcome::InDoubt { .. } => Some(JobOutcome::Skipped { because: ix }),
+        JobOutcome::Skipped { because } => Some(JobOutcome::Skipped { because: *because }),
+        JobOutcome::Undone(Undone::OverCap) => Some(JobOutcome::Undone(Undone::OverCap)),
+        JobOutcome::Undone(Undone::Stopped | Undone::StillRunning) | JobOutcome::Excluded => Some(JobOutcome::Undone(Undone::Stopped)),
+    }
+}

@@ -1,0 +1,730 @@
+//! Decides what happens next to one job; performs nothing.
+//!
+//! ```text
+//! Untried ─Ask─▶ Submitting ─Accepted─▶ Running ─Ready─▶ (fetch) ─Fetched─▶ Done
+//!    ▲               │  └─Ambiguous─▶ InDoubt ─(held, or settled and bought anew)
+//!    └── Failed ◀────┴──── failed, refused, broken beyond repair
+//! ```
+//!
+//! In: where the ledger says the job stands, what just happened ([`JobEvent`]), what the run allows ([`JobBrief`]), the moment.
+//! Out: records to append and *then* effects to perform ([`Turn`]).
+//! Never: time, I/O, tokio, randomness without a seed. The same inputs give the same turn; recovery is the event [`JobEvent::Begin`].
+
+use std::time::Duration;
+
+use super::backoff::{Curve, FREE, LONGEST_TOLD, MAINTENANCE, THROTTLED, TRANSIENT};
+use super::terms::{JobPrice, OnDoubt, ProviderTerms, RunRules};
+use crate::ledger::{Artifact, Grant, JobState, Record};
+use crate::provider::ResultRef;
+use crate::provider::manifest::{ChargedOn, Known};
+use crate::types::{Amount, AttemptNo, Billed, Failure, FailureClass, JobId, JobKey, Micros, TaskId, Timestamp};
+
+/// What just happened to a job.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum JobEvent {
+    /// Somebody wants the job to go on; the only event after a crash.
+    Begin,
+    /// The intent is durable: the ledger allows the submit.
+    Granted,
+    /// The ledger did not allow the submit; never [`Grant::Granted`].
+    NotGranted(Grant),
+    /// The submit was answered with a task.
+    Accepted(TaskId),
+    /// The submit was answered with the picture itself, but it did not arrive whole.
+    DeliveryBroke {
+        /// What was seen.
+        failure: Failure,
+        /// The provider's own figure.
+        charged: Option<Micros>,
+    },
+    /// The submit was not answered with work.
+    SubmitFailed(Failure),
+    /// The task is not finished.
+    StillRunning,
+    /// The task is finished.
+    Ready {
+        /// Where the pictures are.
+        results: Vec<ResultRef>,
+        /// The provider's own figure.
+        charged: Option<Micros>,
+    },
+    /// The task ended without a picture.
+    TaskFailed(Failure),
+    /// Asking after the task did not work; says nothing about the task.
+    PollFailed(Failure),
+    /// A whole picture stands in the store.
+    Fetched {
+        /// The picture.
+        artifact: Artifact,
+        /// The provider's own figure.
+        charged: Option<Micros>,
+    },
+    /// The finished picture did not arrive whole.
+    FetchFailed {
+        /// What was seen.
+        failure: Failure,
+        /// The provider's own figure.
+        charged: Option<Micros>,
+    },
+    /// Local work made its picture.
+    LocalMade(Artifact),
+    /// Local work made none.
+    LocalFailed(Failure),
+}
+
+/// What is to be done, after the records are durable.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Effect {
+    /// Tell whoever watches; always before the effect that moves the job.
+    Tell(Notice),
+    /// No submit of this account before this moment.
+    HoldSubmits {
+        /// The moment.
+        until: Timestamp,
+    },
+    /// Ask the ledger for this try: state, limits and caps, in one transaction.
+    Ask {
+        /// Which try.
+        attempt: AttemptNo,
+    },
+    /// Send the paid request, once.
+    Submit {
+        /// Which try.
+        attempt: AttemptNo,
+    },
+    /// Ask after the task; free.
+    Poll {
+        /// Which try.
+        attempt: AttemptNo,
+        /// Its task.
+        task: TaskId,
+    },
+    /// Fetch, verify and store the finished picture; free.
+    Fetch {
+        /// Which try.
+        attempt: AttemptNo,
+        /// Its task.
+        task: TaskId,
+        /// Where the pictures are; the first is the job's.
+        result: ResultRef,
+        /// The provider's own figure, to be handed back with what was fetched.
+        charged: Option<Micros>,
+    },
+    /// Do the local work.
+    MakeLocal,
+    /// Call again later.
+    Again {
+        /// How much later.
+        after: Duration,
+        /// What for.
+        queue: Queue,
+    },
+    /// No job may submit any more.
+    StopCampaign(Failure),
+    /// This run is done with the job.
+    Finish(Ending),
+}
+
+/// What a job waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Queue {
+    /// Its turn to submit.
+    Submit,
+    /// Its turn to submit once more; such turns are rationed across the run.
+    Retry,
+    /// Its task.
+    Poll,
+    /// Another fetch.
+    Fetch,
+    /// The deadline of an intent that another process may still be sending.
+    Answer,
+    /// Nothing: somebody else moved the job, look at it anew.
+    Look,
+}
+
+/// What those who watch should know at once.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Notice {
+    /// A try failed and there will be another.
+    WillRetry {
+        /// The try that failed; absent for free exchanges.
+        attempt: AttemptNo,
+        /// Why.
+        failure: Failure,
+        /// When the next one is due at the earliest.
+        delay: Duration,
+    },
+    /// The provider asked us to slow down.
+    Throttled {
+        /// For how long.
+        delay: Duration,
+    },
+}
+
+/// How this run ends for a job.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Ending {
+    /// A picture was bought.
+    Bought {
+        /// The picture.
+        artifact: Artifact,
+        /// Which try.
+        attempt: AttemptNo,
+        /// What it cost.
+        charged: Amount,
+    },
+    /// A picture was made here.
+    Made(Artifact),
+    /// The picture was there already.
+    There(Artifact),
+    /// No picture, and no further try in this run.
+    Failed {
+        /// The last try; absent for local work.
+        attempt: Option<AttemptNo>,
+        /// Why.
+        failure: Failure,
+    },
+    /// Nobody knows whether it was accepted.
+    InDoubt(Failure),
+    /// The task is paid for and known; a later run fetches it for nothing.
+    StillRunning,
+    /// The run takes no new submits.
+    Closed,
+    /// The reservation does not fit.
+    OverCap {
+        /// Which cap.
+        scope: crate::ledger::Scope,
+        /// Its limit.
+        limit: Micros,
+        /// What is spent, reserved and in doubt under it.
+        committed: Micros,
+    },
+}
+
+/// What has been tried for a job in this run. Soft: it paces and bounds this run, money stands in the ledger.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Effort {
+    /// Tries that ended without a picture after they may have cost something.
+    pub tries: u32,
+    /// Tries in a row that were not accepted.
+    pub troubles: u32,
+    /// Since when.
+    pub trouble_since: Option<Timestamp>,
+    /// Free exchanges in a row that broke.
+    pub broken_polls: u32,
+    /// Fetches of the present task that brought no whole picture.
+    pub fetches: u32,
+    /// Submits repeated under one idempotency key.
+    pub resends: u32,
+    /// Since when this run asks after the task.
+    pub watching_since: Option<Timestamp>,
+}
+
+/// Whether a job costs something.
+#[derive(Debug, Clone, Copy)]
+pub enum Trade<'a> {
+    /// It does, this much.
+    Paid(&'a JobPrice),
+    /// It is local and free.
+    Local,
+}
+
+/// Everything besides state and event that a decision rests on.
+#[derive(Debug, Clone, Copy)]
+pub struct JobBrief<'a> {
+    /// Address.
+    pub job: &'a JobId,
+    /// Identity.
+    pub key: &'a JobKey,
+    /// Whether it costs something.
+    pub trade: Trade<'a>,
+    /// The provider's terms.
+    pub terms: &'a ProviderTerms,
+    /// The run's rules.
+    pub rules: &'a RunRules,
+    /// The ledger says done, but the picture is no longer in the store.
+    pub lost: bool,
+    /// Whether the run takes no new submits.
+    pub closed: bool,
+    /// No submit of this account before this moment.
+    pub not_before: Timestamp,
+    /// What was tried in this run.
+    pub effort: Effort,
+}
+
+/// One decision: records first, then effects.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Turn {
+    /// Appended in one transaction, before anything else.
+    pub append: Vec<Record>,
+    /// Performed in order once the records are durable. Exactly one of them moves the job; it is the last.
+    pub then: Vec<Effect>,
+    /// The effort as it is now.
+    pub effort: Effort,
+}
+
+/// How often a submit is repeated under one idempotency key before the doubt is recorded.
+const RESENDS: u32 = 3;
+
+/// How long to wait before looking for a free place again.
+const PLACE_RECHECK: Duration = Duration::from_millis(250);
+
+/// How long to wait before looking at a job that somebody else moved.
+const LOOK_AGAIN: Duration = Duration::from_millis(20);
+
+/// How long a task is left alone when the manifest has no curve.
+const POLL_WITHOUT_CURVE: Duration = Duration::from_secs(2);
+
+/// Decides what happens next to a job.
+///
+/// Total: every state takes every event. What does not fit the state (a late answer to a job that somebody else moved) changes
+/// nothing and looks again, so a call at any time, twice or in parallel is harmless.
+pub fn step(state: &JobState, event: JobEvent, brief: &JobBrief<'_>, now: Timestamp) -> Turn {
+    let desk = Desk { state, brief, now, effort: brief.effort };
+    match event {
+        JobEvent::Begin => desk.begin(),
+        JobEvent::Granted => match state {
+            JobState::Submitting { attempt, .. } => desk.turn([Effect::Submit { attempt: *attempt }]),
+            _ => desk.look_again(),
+        },
+        JobEvent::NotGranted(grant) => desk.not_granted(grant),
+        JobEvent::Accepted(task) => desk.accepted(task),
+        JobEvent::SubmitFailed(failure) => desk.submit_failed(failure),
+        JobEvent::DeliveryBroke { failure, charged } => match state {
+            JobState::Submitting { attempt, reserved, .. } => desk.paid_for_nothing(*attempt, reserved, failure, charged),
+            _ => desk.look_again(),
+        },
+        JobEvent::StillRunning => desk.still_running(),
+        JobEvent::Ready { results, charged } => desk.ready(results, charged),
+        JobEvent::TaskFailed(failure) => match state {
+            JobState::Running { attempt, reserved, .. } => desk.task_failed(*attempt, reserved, failure),
+            _ => desk.look_again(),
+        },
+        JobEvent::PollFailed(failure) => desk.poll_failed(failure),
+        JobEvent::Fetched { artifact, charged } => desk.fetched(artifact, charged),
+        JobEvent::FetchFailed { failure, charged } => desk.fetch_failed(failure, charged),
+        JobEvent::LocalMade(artifact) => match state {
+            JobState::Untried | JobState::Done { attempt: None, .. } => {
+                desk.record([Record::Made { job: brief.job.clone(), artifact }], [Effect::Finish(Ending::Made(artifact))])
+            }
+            // A paid try stands under the key of local work: the picture is good, and the ledger keeps what it has.
+            _ => desk.finish(Ending::Made(artifact)),
+        },
+        JobEvent::LocalFailed(failure) => desk.turn([Effect::Finish(Ending::Failed { attempt: None, failure })]),
+    }
+}
+
+/// One decision in the making.
+struct Desk<'a> {
+    state: &'a JobState,
+    brief: &'a JobBrief<'a>,
+    now: Timestamp,
+    effort: Effort,
+}
+
+impl Desk<'_> {
+    fn turn(self, then: impl Into<Vec<Effect>>) -> Turn {
+        Turn { append: Vec::new(), then: then.into(), effort: self.effort }
+    }
+
+    fn record(self, append: impl Into<Vec<Record>>, then: impl Into<Vec<Effect>>) -> Turn {
+        Turn { append: append.into(), then: then.into(), effort: self.effort }
+    }
+
+    fn again(self, after: Duration, queue: Queue) -> Turn {
+        self.turn([Effect::Again { after, queue }])
+    }
+
+    fn look_again(self) -> Turn {
+        self.again(LOOK_AGAIN, Queue::Look)
+    }
+
+    fn finish(self, ending: Ending) -> Turn {
+        self.turn([Effect::Finish(ending)])
+    }
+
+    fn backoff(&self, curve: Curve, failures: u32) -> Duration {
+        curve.wait(failures, self.brief.rules.seed, self.brief.key)
+    }
+
+    // --- going on -------------------------------------------------------------------------------------------------------------
+
+    /// Goes on from whatever the ledger holds: a first call, a due wait and a restart after a crash are one path.
+    fn begin(self) -> Turn {
+        if let (JobState::Done { artifact, .. }, false) = (self.state, self.brief.lost) {
+            let artifact = *artifact;
+            return self.finish(Ending::There(artifact));
+        }
+        if let Trade::Local = self.brief.trade {
+            return self.turn([Effect::MakeLocal]);
+        }
+        match self.state {
+            JobState::Untried | JobState::Done { .. } => self.ask(None),
+            JobState::Failed { attempt, failure } => self.ask(Some((*attempt, failure))),
+            JobState::Submitting { attempt, deadline, .. } => self.unanswered(*attempt, *deadline),
+            JobState::Running { attempt, task, .. } => {
+                let poll = Effect::Poll { attempt: *attempt, task: task.clone() };
+                self.watching().turn([poll])
+            }
+            JobState::InDoubt { attempt, failure, reserved } => self.in_doubt(Vec::new(), *attempt, failure.clone(), reserved),
+        }
+    }
+
+    fn watching(mut self) -> Self {
+        self.effort.watching_since = self.effort.watching_since.or(Some(self.now));
+        self
+    }
+
+    fn ask(self, failed: Option<(AttemptNo, &Failure)>) -> Turn {
+        if self.brief.closed {
+            return match failed {
+                // It was bought in this run and failed: that is how it ends. One that was only not let in was never bought.
+                Some((attempt, failure)) if self.effort.tries > 0 && self.effort.troubles == 0 => {
+                    self.finish(Ending::Failed { attempt: Some(attempt), failure: failure.clone() })
+                }
+                _ => self.finish(Ending::Closed),
+            };
+        }
+        if self.now < self.brief.not_before {
+            let after = self.brief.not_before.since(self.now);
+            return self.again(after, Queue::Submit);
+        }
+        let attempt = AttemptNo(self.state.last_attempt().0.saturating_add(1));
+        self.turn([Effect::Ask { attempt }])
+    }
+
+    /// An intent without an answer that this process is not waiting for.
+    fn unanswered(mut self, attempt: AttemptNo, deadline: Timestamp) -> Turn {
+        if self.may_resend() {
+            self.effort.resends += 1;
+            return self.turn([Effect::Submit { attempt }]);
+        }
+        let sent_by_us = self.effort.resends > 0;
+        if self.brief.closed && !sent_by_us {
+            return self.finish(Ending::Closed);
+        }
+        if self.now < deadline && !sent_by_us {
+            let after = deadline.since(self.now);
+            return self.again(after, Queue::Answer);
+        }
+        let failure = Failure {
+            billed: Billed::Maybe,
+            ..Failure::new(FailureClass::Ambiguous, "no-answer", "the run ended between asking and the answer; nobody knows whether it was accepted")
+        };
+        let reserved = self.reserved();
+        let records = vec![Record::InDoubt { attempt, failure: failure.clone() }];
+        self.in_doubt(records, attempt, failure, &reserved)
+    }
+
+    fn not_granted(self, grant: Grant) -> Turn {
+        match grant {
+            Grant::Wait { until } => {
+                let after = until.since(self.now);
+                self.again(after, Queue::Submit)
+            }
+            Grant::Full => self.again(PLACE_RECHECK, Queue::Submit),
+            Grant::OverCap { scope, limit, committed } => self.finish(Ending::OverCap { scope, limit, committed }),
+            Grant::Taken(_) | Grant::Granted { .. } => self.look_again(),
+        }
+    }
+
+    // --- the submit ---------------------------------------------------------------------------------------------------------------
+
+    fn accepted(mut self, task: TaskId) -> Turn {
+        let (JobState::Submitting { attempt, .. } | JobState::InDoubt { attempt, .. }) = self.state else {
+            return self.look_again();
+        };
+        self.effort = Effort { tries: self.effort.tries, watching_since: Some(self.now), ..Effort::default() };
+        let start = self.brief.terms.poll.as_ref().map_or(POLL_WITHOUT_CURVE, |curve| curve.start.0);
+        let attempt = *attempt;
+        self.record([Record::Accepted { attempt, task }], [Effect::Again { after: start, queue: Queue::Poll }])
+    }
+
+    fn submit_failed(self, failure: Failure) -> Turn {
+        let (attempt, reserved) = match self.state {
+            JobState::Submitting { attempt, reserved, .. } | JobState::InDoubt { attempt, reserved, .. } => (*attempt, reserved),
+            _ => return self.look_again(),
+        };
+        use FailureClass as Class;
+        // What a repeated request is told says something about the first one only if it tells how that one ended.
+        let repeated = self.effort.resends > 0 || matches!(self.state, JobState::InDoubt { .. });
+        if repeated && !matches!(failure.class, Class::Failed | Class::Refused) {
+            let refused = (failure.class == Class::Account).then(|| Effect::StopCampaign(failure.clone()));
+            let mut turn = self.unclear(attempt, failure, reserved);
+            turn.then.splice(0..0, refused);
+            return turn;
+        }
+        match failure.class {
+            // An answer that cannot be read may have been a yes.
+            Class::Ambiguous | Class::BadResult => self.unclear(attempt, failure, reserved),
+            Class::Throttled => self.not_let_in(attempt, reserved, failure, THROTTLED),
+            Class::Transient => self.not_let_in(attempt, reserved, failure, TRANSIENT),
+            Class::Maintenance => self.not_let_in(attempt, reserved, failure, MAINTENANCE),
+            Class::Failed => self.task_failed(attempt, reserved, failure),
+            Class::Refused | Class::Invalid | Class::Account | Class::Local => self.final_failure(attempt, reserved, failure),
+        }
+    }
+
+    /// Nothing was accepted and nothing charged: wait, then ask for a new try.
+    fn not_let_in(mut self, attempt: AttemptNo, reserved: &Amount, failure: Failure, curve: Curve) -> Turn {
+        let told = failure.retry_after.map(|told| told.min(LONGEST_TOLD));
+        let delay = told.unwrap_or_else(|| self.backoff(curve, self.effort.troubles));
+        let since = *self.effort.trouble_since.get_or_insert(self.now);
+        self.effort.troubles += 1;
+        let record = released(attempt, &failure, reserved);
+        if self.now.since(since) >= self.brief.rules.outage_patience {
+            return self.record([record], [Effect::Finish(Ending::Failed { attempt: Some(attempt), failure })]);
+        }
+        let throttled = failure.class == FailureClass::Throttled;
+        let notice = if throttled { Notice::Throttled { delay } } else { Notice::WillRetry { attempt, failure, delay } };
+        let mut then = vec![Effect::Tell(notice)];
+        if throttled || told.is_some() {
+            then.push(Effect::HoldSubmits { until: self.now.after(delay) });
+        }
+        then.push(Effect::Again { after: delay, queue: Queue::Retry });
+        self.record([record], then)
+    }
+
+    /// Nobody knows whether the request was accepted.
+    fn unclear(mut self, attempt: AttemptNo, failure: Failure, reserved: &Amount) -> Turn {
+        if self.may_resend() {
+            let delay = self.backoff(TRANSIENT, self.effort.resends);
+            self.effort.resends = self.effort.resends.max(1);
+            let notice = Notice::WillRetry { attempt, failure, delay };
+            return self.turn([Effect::Tell(notice), Effect::Again { after: delay, queue: Queue::Retry }]);
+        }
+        let failure = Failure { billed: Billed::Maybe, ..failure };
+        let known = matches!(self.state, JobState::InDoubt { .. });
+        let records = if known { Vec::new() } else { vec![Record::InDoubt { attempt, failure: failure.clone() }] };
+        let reserved = reserved.clone();
+        self.in_doubt(records, attempt, failure, &reserved)
+    }
+
+    fn may_resend(&self) -> bool {
+        self.brief.terms.idempotent && self.effort.resends < RESENDS && !self.brief.closed
+    }
+
+    /// Holds the doubt, or counts it as spent and goes on to a new try, as the policy says.
+    fn in_doubt(mut self, mut records: Vec<Record>, attempt: AttemptNo, failure: Failure, reserved: &Amount) -> Turn {
+        if records.is_empty() && self.may_resend() {
+            self.effort.resends += 1;
+            return self.turn([Effect::Submit { attempt }]);
+        }
+        // Doubt of an earlier run does not use up a try of this one.
+        let ours = !records.is_empty() && self.now < self.deadline();
+        let tries = self.effort.tries + u32::from(ours);
+        let anew = self.brief.rules.on_doubt == OnDoubt::Resend && tries < self.brief.rules.attempts && !self.brief.closed;
+        if !anew {
+            return self.record(records, [Effect::Finish(Ending::InDoubt(failure))]);
+        }
+        self.effort = Effort { tries, ..Effort::default() };
+        records.push(Record::Settled {
+            attempt,
+            charged: reserved.micros,
+            refunded: Micros::ZERO,
+            evidence: "counted as spent and bought anew, because the policy for doubt is `resend`".to_owned(),
+        });
+        let delay = self.backoff(TRANSIENT, tries);
+        let notice = Notice::WillRetry { attempt, failure, delay };
+        self.record(records, [Effect::Tell(notice), Effect::Again { after: delay, queue: Queue::Retry }])
+    }
+
+    fn deadline(&self) -> Timestamp {
+        match self.state {
+            JobState::Submitting { deadline, .. } => *deadline,
+            _ => self.now,
+        }
+    }
+
+    // --- the task -----------------------------------------------------------------------------------------------------------------
+
+    fn still_running(mut self) -> Turn {
+        let JobState::Running { since, .. } = self.state else { return self.look_again() };
+        self.effort.broken_polls = 0;
+        let wait = self.poll_wait(*since);
+        match wait {
+            Some(wait) => self.again(wait, Queue::Poll),
+            None => self.finish(Ending::StillRunning),
+        }
+    }
+
+    /// Returns when to ask next; `None` once this run has asked long enough.
+    fn poll_wait(&self, since: Timestamp) -> Option<Duration> {
+        let Some(curve) = &self.brief.terms.poll else { return Some(POLL_WITHOUT_CURVE) };
+        let age = self.now.since(since);
+        let watched = self.effort.watching_since.map_or(Duration::ZERO, |watching| self.now.since(watching));
+        if watched >= curve.deadline.0 {
+            return None;
+        }
+        // A task that is older than the curve is asked after at its slowest pace.
+        curve.wait(age).or_else(|| curve.steps.last().map(|step| step.every.0)).or(Some(curve.start.0)).map(|wait| wait.max(Duration::from_millis(1)))
+    }
+
+    fn ready(mut self, results: Vec<ResultRef>, charged: Option<Micros>) -> Turn {
+        let JobState::Running { attempt, task, .. } = self.state else { return self.look_again() };
+        self.effort.broken_polls = 0;
+        match results.into_iter().next() {
+            Some(result) => {
+                let fetch = Effect::Fetch { attempt: *attempt, task: task.clone(), result, charged };
+                self.turn([fetch])
+            }
+            None => self.fetch_failed(Failure::new(FailureClass::BadResult, "no-result", "the task is finished but names no picture"), charged),
+        }
+    }
+
+    fn poll_failed(mut self, failure: Failure) -> Turn {
+        let JobState::Running { attempt, reserved, since, .. } = self.state else { return self.look_again() };
+        match failure.class {
+            FailureClass::Failed | FailureClass::Refused => {
+                let (attempt, reserved) = (*attempt, reserved);
+                self.task_failed(attempt, reserved, failure)
+            }
+            // The key was taken away: the task stays paid and known.
+            FailureClass::Account => self.turn([Effect::StopCampaign(failure), Effect::Finish(Ending::StillRunning)]),
+            _ => {
+                let curve = if failure.class == FailureClass::Maintenance { MAINTENANCE } else { FREE };
+                let Some(wait) = self.poll_wait(*since) else { return self.finish(Ending::StillRunning) };
+                let told = failure.retry_after.map(|told| told.min(LONGEST_TOLD));
+                let delay = told.unwrap_or_else(|| self.backoff(curve, self.effort.broken_polls).max(wait));
+                self.effort.broken_polls += 1;
+                self.again(delay, Queue::Poll)
+            }
+        }
+    }
+
+    /// A try was taken and ended without a picture.
+    fn task_failed(mut self, attempt: AttemptNo, reserved: &Amount, failure: Failure) -> Turn {
+        if matches!(failure.class, FailureClass::Refused | FailureClass::Invalid | FailureClass::Account) {
+            return self.final_failure(attempt, reserved, failure);
+        }
+        let record = self.settled_failure(attempt, reserved, &failure);
+        self.effort = Effort { tries: self.effort.tries + 1, ..Effort::default() };
+        self.once_more(record, attempt, failure)
+    }
+
+    /// Buys again within the attempts limit.
+    fn once_more(self, record: Record, attempt: AttemptNo, failure: Failure) -> Turn {
+        if self.effort.tries >= self.brief.rules.attempts || self.brief.closed {
+            return self.record([record], [Effect::Finish(Ending::Failed { attempt: Some(attempt), failure })]);
+        }
+        let curve = if failure.class == FailureClass::Maintenance { MAINTENANCE } else { TRANSIENT };
+        let delay = failure.retry_after.map_or_else(|| self.backoff(curve, self.effort.tries), |told| told.min(LONGEST_TOLD));
+        let notice = Notice::WillRetry { attempt, failure, delay };
+        self.record([record], [Effect::Tell(notice), Effect::Again { after: delay, queue: Queue::Retry }])
+    }
+
+    /// A failure that no further try of this run can mend.
+    fn final_failure(self, attempt: AttemptNo, reserved: &Amount, failure: Failure) -> Turn {
+        let record = self.settled_failure(attempt, reserved, &failure);
+        let mut then = Vec::new();
+        if failure.class == FailureClass::Account {
+            then.push(Effect::StopCampaign(failure.clone()));
+        }
+        then.push(Effect::Finish(Ending::Failed { attempt: Some(attempt), failure }));
+        self.record([record], then)
+    }
+
+    // --- the picture --------------------------------------------------------------------------------------------------------------
+
+    fn fetched(mut self, artifact: Artifact, charged: Option<Micros>) -> Turn {
+        let (JobState::Submitting { attempt, reserved, .. }
+        | JobState::Running { attempt, reserved, .. }
+        | JobState::InDoubt { attempt, reserved, .. }) = self.state
+        else {
+            return self.look_again();
+        };
+        let attempt = *attempt;
+        let amount = Amount::new(reserved.currency.clone(), charged.unwrap_or_else(|| self.quoted(reserved)));
+        self.effort.troubles = 0;
+        let record = Record::Done { attempt, artifact, charged: amount.clone(), settled: charged.is_some() };
+        self.record([record], [Effect::Finish(Ending::Bought { artifact, attempt, charged: amount })])
+    }
+
+    fn fetch_failed(mut self, failure: Failure, charged: Option<Micros>) -> Turn {
+        let JobState::Running { attempt, reserved, .. } = self.state else { return self.look_again() };
+        let (attempt, reserved) = (*attempt, reserved.clone());
+        self.effort.fetches += 1;
+        if failure.class == FailureClass::Local {
+            return self.finish(Ending::StillRunning);
+        }
+        if self.effort.fetches < self.brief.rules.fetches {
+            let told = failure.retry_after.map(|told| told.min(LONGEST_TOLD));
+            let delay = told.unwrap_or_else(|| self.backoff(FREE, self.effort.fetches));
+            let notice = Notice::WillRetry { attempt, failure, delay };
+            return self.turn([Effect::Tell(notice), Effect::Again { after: delay, queue: Queue::Fetch }]);
+        }
+        match failure.class {
+            // The picture is bad or gone, and will stay so: it was paid for.
+            FailureClass::BadResult | FailureClass::Failed | FailureClass::Refused | FailureClass::Invalid => {
+                self.paid_for_nothing(attempt, &reserved, failure, charged)
+            }
+            // The way to it is broken: the task stays known and a later run fetches it for nothing.
+            _ => self.finish(Ending::StillRunning),
+        }
+    }
+
+    /// The provider delivered, so it charged, and we hold no whole picture.
+    fn paid_for_nothing(mut self, attempt: AttemptNo, reserved: &Amount, failure: Failure, charged: Option<Micros>) -> Turn {
+        let known = match failure.billed {
+            Billed::Yes(figure) => Some(figure),
+            Billed::No | Billed::Maybe => charged,
+        };
+        let charged = known.unwrap_or_else(|| self.quoted(reserved));
+        let failure = Failure { billed: known.map_or(Billed::Maybe, Billed::Yes), ..failure };
+        let record = Record::Failed { attempt, failure: failure.clone(), charged, refunded: rest(reserved, charged) };
+        self.effort = Effort { tries: self.effort.tries + 1, ..Effort::default() };
+        if failure.class == FailureClass::Local {
+            return self.record([record], [Effect::Finish(Ending::Failed { attempt: Some(attempt), failure })]);
+        }
+        self.once_more(record, attempt, failure)
+    }
+
+    // --- money --------------------------------------------------------------------------------------------------------------------
+
+    fn reserved(&self) -> Amount {
+        match (self.state, self.brief.trade) {
+            (JobState::Submitting { reserved, .. } | JobState::Running { reserved, .. } | JobState::InDoubt { reserved, .. }, _) => reserved.clone(),
+            (_, Trade::Paid(price)) => price.reserved.clone(),
+            (_, Trade::Local) => Amount::new(crate::types::Currency::Usd, Micros::ZERO),
+        }
+    }
+
+    /// Returns the quote, or what is held if the try was made under another currency or a lower price than today's.
+    fn quoted(&self, reserved: &Amount) -> Micros {
+        match self.brief.trade {
+            Trade::Paid(price) if price.quoted.currency == reserved.currency => price.quoted.micros.min(reserved.micros),
+            _ => reserved.micros,
+        }
+    }
+
+    /// Writes a failure down with what it cost: the provider's word, else its charge policy.
+    ///
+    /// Where neither says so the reservation is released; the failure keeps `billed: maybe`, so reports show it as open.
+    fn settled_failure(&self, attempt: AttemptNo, reserved: &Amount, failure: &Failure) -> Record {
+        let policy = &self.brief.terms.charge;
+        let accepted = matches!(self.state, JobState::Running { .. }) || failure.class == FailureClass::Failed;
+        let keeps = match failure.class {
+            _ if policy.on == ChargedOn::Success => false,
+            FailureClass::Refused => policy.moderation_charged == Known::Yes,
+            _ => accepted && policy.refund_on_failure == Known::No,
+        };
+        let charged = match failure.billed {
+            Billed::No => Micros::ZERO,
+            Billed::Yes(figure) => figure,
+            Billed::Maybe if keeps => self.quoted(reserved),
+            Billed::Maybe => Micros::ZERO,
+        };
+        Record::Failed { attempt, failure: failure.clone(), charged, refunded: rest(reserved, charged) }
+    }
+}
+
+/// A try that was not accepted: all of it is given back.
+fn released(attempt: AttemptNo, failure: &Failure, reserved: &Amount) -> Record {
+    let failure = Failure { billed: Billed::No, ..failure.clone() };
+    Record::Failed { attempt, failure, charged: Micros::ZERO, refunded: reserved.micros }
+}
+
+/// Returns what is left of a reservation; nothing, if the charge was higher.
+fn rest(reserved: &Amount, charged: Micros) -> Micros {
+    reserved.micros.checked_sub(charged).unwrap_or(Micros::ZERO).max(Micros::ZERO)
+}

@@ -1,0 +1,122 @@
+//! Bytes on their way into the store and out of it; nowhere else in the engine is a picture held.
+//!
+//! In: streams, files, stored inputs. Out: [`Artifact`]s, only for pictures that were decoded whole.
+//! Never: more than one picture (and its inputs) for one job at a time; CPU work on a runtime thread.
+
+use std::sync::Arc;
+
+use futures_util::StreamExt;
+use futures_util::future::BoxFuture;
+
+use super::Ports;
+use crate::imaging::{self, ImagingError, Limits};
+use crate::ledger::Artifact;
+use crate::provider::{ByteStream, PictureSource};
+use crate::store::{BlobStore, StoreError};
+use crate::types::{BlobRef, Digest, Failure, FailureClass, ImageInfo, InputRole, LocalAction};
+
+/// Why no picture stands in the store.
+#[derive(Debug)]
+pub(super) enum NoPicture {
+    /// The picture's or the provider's fault.
+    Failure(Failure),
+    /// Our own store's fault: the run cannot go on.
+    Store(StoreError),
+}
+
+impl From<StoreError> for NoPicture {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::TooLarge { .. } => Self::Failure(Failure::new(FailureClass::BadResult, "too-large", error.to_string())),
+            StoreError::Missing(_) => Self::Failure(Failure::new(FailureClass::Local, "missing-picture", error.to_string())),
+            StoreError::Io { .. } => Self::Store(error),
+        }
+    }
+}
+
+/// Opens stored pictures for a provider.
+pub(super) struct Stored(pub(super) Arc<dyn BlobStore>);
+
+impl PictureSource for Stored {
+    fn open(&self, blob: BlobRef) -> BoxFuture<'_, Result<Vec<u8>, Failure>> {
+        Box::pin(async move {
+            let failed = |error: StoreError| Failure::new(FailureClass::Local, "store", error.to_string());
+            self.0.read(blob.digest).await.map_err(failed)
+        })
+    }
+}
+
+/// Writes a picture to the store as it comes, and publishes it only when it is whole.
+pub(super) async fn take_in(store: &dyn BlobStore, mut stream: ByteStream, limits: Limits) -> Result<Artifact, NoPicture> {
+    let mut writer = store.begin(limits.bytes).await?;
+    // The decoder needs the whole file: at most `limits.bytes` of memory for each picture under way.
+    let mut bytes = Vec::new();
+    while let Some(chunk) = stream.next().await {
+        let chunk = chunk.map_err(NoPicture::Failure)?;
+        writer.write(&chunk).await?;
+        bytes.extend_from_slice(&chunk);
+    }
+    let verified = off_thread(move || imaging::verify(&bytes, &limits)).await.map_err(NoPicture::Failure)?;
+    let info = verified.map_err(|error| NoPicture::Failure(Failure::new(FailureClass::BadResult, "not-whole", error.to_string())))?;
+    let blob = writer.finish().await?;
+    Ok(Artifact { blob, info })
+}
+
+/// Does local work and stores what it made.
+pub(super) async fn make(ports: &Ports, local: &LocalAction, inputs: &[(InputRole, Artifact)]) -> Result<Artifact, NoPicture> {
+    let (bytes, info) = match local {
+        LocalAction::Load { path, digest, .. } => load(ports, path, *digest).await?,
+        LocalAction::Transform { ops } => {
+            let main = read(ports, inputs, |role| matches!(role, InputRole::Image)).await?;
+            let overlays = read(ports, inputs, |role| matches!(role, InputRole::Overlay(_))).await?;
+            let ops = Arc::clone(ops);
+            worked(off_thread(move || imaging::transform(main.first().map_or(&[], Vec::as_slice), &overlays, &ops)).await)?
+        }
+        LocalAction::Sheet { columns, cell, labels } => {
+            let cells = read(ports, inputs, |role| matches!(role, InputRole::Cell(_))).await?;
+            let (columns, cell, labels) = (*columns, *cell, Arc::clone(labels));
+            worked(off_thread(move || imaging::sheet(&cells, &labels, columns, cell)).await)?
+        }
+    };
+    let mut writer = ports.store.begin(u64::MAX).await?;
+    writer.write(&bytes).await?;
+    Ok(Artifact { blob: writer.finish().await?, info })
+}
+
+async fn load(ports: &Ports, path: &str, digest: Digest) -> Result<(Vec<u8>, ImageInfo), NoPicture> {
+    let bytes = ports.originals.read(path).await.map_err(NoPicture::Failure)?;
+    let path = path.to_owned();
+    let checked = move || {
+        if Digest::of(&bytes) != digest {
+            let message = format!("`{path}` has changed since the plan was made; plan again");
+            return Err(Failure::new(FailureClass::Local, "file-changed", message));
+        }
+        let info = imaging::verify(&bytes, &Limits::default())
+            .map_err(|error| Failure::new(FailureClass::Local, "not-whole", format!("`{path}`: {error}")))?;
+        Ok((bytes, info))
+    };
+    off_thread(checked).await.and_then(|checked| checked).map_err(NoPicture::Failure)
+}
+
+/// Reads the wanted inputs in the order of their roles.
+async fn read(ports: &Ports, inputs: &[(InputRole, Artifact)], wanted: impl Fn(InputRole) -> bool) -> Result<Vec<Vec<u8>>, NoPicture> {
+    let mut pictures = Vec::new();
+    for (role, artifact) in inputs {
+        if wanted(*role) {
+            pictures.push(ports.store.read(artifact.blob.digest).await?);
+        }
+    }
+    Ok(pictures)
+}
+
+fn worked(made: Result<Result<(Vec<u8>, ImageInfo), ImagingError>, Failure>) -> Result<(Vec<u8>, ImageInfo), NoPicture> {
+    let made = made.map_err(NoPicture::Failure)?;
+    made.map_err(|error| NoPicture::Failure(Failure::new(FailureClass::Local, "imaging", error.to_string())))
+}
+
+/// Runs CPU work beside the runtime; a decoder that panics on a hostile file costs that file, not the run.
+async fn off_thread<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Failure> {
+    let stopped =
+        |error: tokio::task::JoinError| Failure::new(FailureClass::Local, "stopped", format!("the image work stopped unexpectedly: {error}"));
+    tokio::task::spawn_blocking(work).await.map_err(stopped)
+}

@@ -1,0 +1,100 @@
+//! What a run may do and under which conditions: the plain values that the machine decides by.
+//!
+//! In: a provider's manifest, the author's `run:` settings, the command line. Out: values.
+//! Never: a decision.
+
+use std::time::Duration;
+
+use crate::ledger::{AccountLimits, RateWindow};
+use crate::provider::manifest::{ChargePolicy, Manifest, PollCurve, PollStep, Span};
+use crate::types::Amount;
+
+/// What one paid try of a job costs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct JobPrice {
+    /// What the plan says it costs; charged when the provider gives no figure of its own.
+    pub quoted: Amount,
+    /// What is held back from the caps: the highest price that the book allows. Same currency as `quoted`.
+    pub reserved: Amount,
+}
+
+/// What the provider's account allows and charges.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ProviderTerms {
+    /// Rate windows and places of the account.
+    pub limits: AccountLimits,
+    /// What is charged, and when.
+    pub charge: ChargePolicy,
+    /// When a task is asked after; absent: the answer to a submit is the picture.
+    pub poll: Option<PollCurve>,
+    /// How long the answer to a submit may take. An exchange is given up after half of it.
+    pub patience: Duration,
+    /// Whether a repeated submit with the same idempotency key is charged once.
+    pub idempotent: bool,
+}
+
+/// How long the answer to a submit may take unless somebody says otherwise: OpenAI's own client waits 10 minutes.
+pub const PATIENCE: Duration = Duration::from_secs(600);
+
+impl ProviderTerms {
+    /// Reads the terms of a manifest; `account` names provider and key variable, never the key.
+    pub fn of(manifest: &Manifest, account: String) -> Self {
+        let windows = manifest.limits.windows.iter().map(|window| RateWindow { count: window.count, span: window.span.0 }).collect();
+        Self {
+            limits: AccountLimits { account, windows, places: manifest.limits.places },
+            charge: manifest.charge,
+            poll: manifest.poll.clone(),
+            patience: PATIENCE,
+            idempotent: manifest.idempotency,
+        }
+    }
+
+    /// Returns the same terms for a rehearsal whose tasks take about `latency`.
+    ///
+    /// Charges and patience stay. Tasks are asked after at the pace of the rehearsal; one without latency is not held up by the
+    /// rates and places of an account that it does not use.
+    #[must_use]
+    pub fn rehearsed(mut self, latency: Duration) -> Self {
+        if latency.is_zero() {
+            self.limits.windows.clear();
+            self.limits.places = None;
+        }
+        let every = Span((latency / 8).clamp(Duration::from_millis(5), Duration::from_secs(5)));
+        let deadline = self.poll.as_ref().map_or(PATIENCE, |curve| curve.deadline.0).max(latency.saturating_mul(10));
+        self.poll =
+            Some(PollCurve { start: Span(latency / 4), steps: vec![PollStep { from: Span(Duration::ZERO), every }], deadline: Span(deadline) });
+        self
+    }
+}
+
+/// What to do with a try whose outcome nobody knows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum OnDoubt {
+    /// Hold it: counted as spent, shown by name, never resent.
+    #[default]
+    Hold,
+    /// Count it as spent and buy again, within the attempts limit.
+    Resend,
+}
+
+/// The rules of one run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RunRules {
+    /// Most paid tries of one job in this run. A try that was not accepted (throttled, connection refused) does not count.
+    pub attempts: u32,
+    /// What happens to doubt.
+    pub on_doubt: OnDoubt,
+    /// How long a job puts up with throttling, broken connections and maintenance before it fails.
+    pub outage_patience: Duration,
+    /// How often a finished picture that does not arrive whole is fetched, at most.
+    pub fetches: u32,
+    /// Decides every jitter of the run.
+    pub seed: u64,
+}
+
+impl Default for RunRules {
+    /// One try, doubt held, 15 minutes of outage, 5 fetches.
+    fn default() -> Self {
+        Self { attempts: 1, on_doubt: OnDoubt::Hold, outage_patience: Duration::from_secs(900), fetches: 5, seed: 0 }
+    }
+}

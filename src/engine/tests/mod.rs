@@ -1,0 +1,8 @@
+//! Runs as a whole: ledger and store in memory, a provider by script, time that only moves when everybody waits.
+
+mod crashes;
+mod money;
+mod runs;
+mod speed;
+mod stage;
+mod table;

@@ -1,0 +1,119 @@
+use super::stage::{Act, CAMPAIGN, Stage, Step, chains, credits, failure, outcomes};
+use crate::engine::{EngineError, RunRequest, StopReason};
+use crate::event::EventKind;
+use crate::ledger::{Cap, Scope};
+use crate::provider::manifest::Known;
+use crate::types::{FailureClass, Micros};
+
+const CHAIN: [Step; 2] = [Step("hero", true, None), Step("surface", true, Some("hero"))];
+
+fn capped(limit: i64) -> impl FnOnce(&mut RunRequest) {
+    move |request| request.caps[0].limit = Some(Micros::units(limit))
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_cap_stops_before_the_call_and_keeps_what_is_paid() {
+    let stage = Stage::new(chains(10, &CHAIN));
+    let outcome = stage.run(capped(45)).await;
+    // Four at 10 are 40; a fifth would hold 12.
+    assert_eq!(outcome.stats.done, 4);
+    assert_eq!(stage.submits().len(), 4);
+    assert_eq!(stage.money(), (40, 0, 0));
+    let stopped = StopReason::OverCap { scope: Scope(CAMPAIGN.to_owned()), limit: Micros::units(45), committed: Micros::units(40) };
+    assert_eq!(outcome.stopped, Some(stopped));
+    assert_eq!(outcome.left.len(), 16);
+    assert_eq!(stage.told().iter().filter(|told| told.starts_with("cap ")).count(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_settles_below_its_reservation_makes_room_again() {
+    let stage = Stage::new(chains(10, &CHAIN[..1]));
+    // 12 are held for each and 10 are charged: five fit into 52 in the end, though only four at once.
+    let outcome = stage.run(capped(52)).await;
+    assert_eq!(outcome.stats.done, 5);
+    assert_eq!(stage.money(), (50, 0, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn at_no_moment_is_more_committed_than_the_cap() {
+    let stage = Stage::new(chains(30, &CHAIN));
+    for row in 0..30 {
+        let act = match row % 5 {
+            0 => Act::FailLater(failure(FailureClass::Failed, "501")),
+            1 => Act::Refuse(failure(FailureClass::Transient, "reset")),
+            2 => Act::Hang,
+            _ => continue,
+        };
+        stage.provider.will(&format!("hero[row={row}]"), [act]);
+    }
+    stage
+        .run(|request| {
+            request.caps[0].limit = Some(Micros::units(200));
+            (request.concurrency, request.rules.attempts) = (16, 3);
+        })
+        .await;
+    for event in stage.events.lock().unwrap().iter() {
+        let committed = event.stats.spent.get() + event.stats.reserved.get() + event.stats.doubted.get();
+        assert!(committed <= 200_000_000, "{event:?}");
+    }
+    let (spent, reserved, in_doubt) = stage.money();
+    assert!(spent + reserved + in_doubt <= 200 && reserved == 0 && in_doubt > 0);
+    let last = stage.events.lock().unwrap().last().cloned().unwrap();
+    assert_eq!(last.kind, EventKind::RunFinished);
+    assert_eq!((last.stats.spent, last.stats.doubted), (Micros::units(spent), Micros::units(in_doubt)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_cap_of_one_step_leaves_the_others_alone() {
+    let stage = Stage::new(chains(3, &CHAIN));
+    let outcome = stage
+        .run(|request| {
+            let scope = Scope(format!("{CAMPAIGN}/step:surface"));
+            request.step_caps = vec![None, Some(Cap { scope, limit: Some(Micros::units(12)) })];
+        })
+        .await;
+    insta::assert_snapshot!(outcomes(&stage.plan, &outcome), @r"
+    hero[row=0] bought at attempt 1 for 10 credits
+    hero[row=1] bought at attempt 1 for 10 credits
+    hero[row=2] bought at attempt 1 for 10 credits
+    surface[row=0] bought at attempt 1 for 10 credits
+    surface[row=1] undone: OverCap
+    surface[row=2] undone: OverCap
+    ");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failed_try_is_released_or_kept_as_the_provider_charges() {
+    for (refunds, spent) in [(Known::Yes, 10), (Known::Unknown, 10), (Known::No, 20)] {
+        let stage = Stage::new(chains(1, &CHAIN[..1]));
+        stage.provider.will("hero[row=0]", [Act::FailLater(failure(FailureClass::Failed, "501"))]);
+        let outcome = stage.run(|request| (request.terms.charge.refund_on_failure, request.rules.attempts) = (refunds, 2)).await;
+        assert_eq!(outcome.stats.done, 1);
+        assert_eq!(stage.money(), (spent, 0, 0), "{refunds:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn tries_that_may_cost_something_are_limited() {
+    let stage = Stage::new(chains(1, &CHAIN[..1]));
+    stage.provider.will("hero[row=0]", std::iter::repeat_n(Act::FailLater(failure(FailureClass::Failed, "501")), 9));
+    let outcome = stage.run(|request| request.rules.attempts = 3).await;
+    assert_eq!(stage.submits().len(), 3);
+    insta::assert_snapshot!(outcomes(&stage.plan, &outcome), @"hero[row=0] failed: 501");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_shot_without_a_price_is_refused_before_anything_is_sent() {
+    let stage = Stage::new(chains(2, &CHAIN));
+    let refused = stage.try_run(stage.ports(), |request| request.prices[1] = None).await;
+    assert!(matches!(refused, Err(EngineError::Unpriced { job }) if job.as_str() == "hero[row=1]"));
+    assert!(stage.submits().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_highest_price_is_held_while_a_shot_is_under_way() {
+    let stage = Stage::new(chains(1, &CHAIN[..1]));
+    stage.run(|_| {}).await;
+    let started = stage.events.lock().unwrap().iter().find(|event| matches!(event.kind, EventKind::JobStarted { .. })).cloned().unwrap();
+    assert_eq!(started.stats.reserved, credits(12).micros);
+}

@@ -1,0 +1,299 @@
+//! The machine's whole table: every state takes every event, and what it decides is legal and moves the job exactly once.
+
+use std::time::Duration;
+
+use super::stage::{credits, terms};
+use crate::engine::machine::{Effect, Effort, Ending, JobBrief, JobEvent, Trade, Turn, step};
+use crate::engine::{JobPrice, OnDoubt, RunRules};
+use crate::ledger::{Artifact, Grant, JobState, Record, Scope};
+use crate::provider::ResultRef;
+use crate::types::{
+    AttemptNo, Billed, BlobRef, Digest, Failure, FailureClass, ImageFormat, ImageInfo, JobId, JobKey, Micros, PixelSize, TaskId, Timestamp,
+};
+
+const NOW: Timestamp = Timestamp::from_millis(100_000);
+
+const CLASSES: [FailureClass; 10] = [
+    FailureClass::Throttled,
+    FailureClass::Transient,
+    FailureClass::Ambiguous,
+    FailureClass::Failed,
+    FailureClass::Refused,
+    FailureClass::Invalid,
+    FailureClass::Account,
+    FailureClass::Maintenance,
+    FailureClass::BadResult,
+    FailureClass::Local,
+];
+
+fn artifact() -> Artifact {
+    let info = ImageInfo { format: ImageFormat::Png, size: PixelSize::new(4, 4), alpha: false };
+    Artifact { blob: BlobRef { digest: Digest::of(b"picture"), len: 7 }, info }
+}
+
+fn failed(class: FailureClass) -> Failure {
+    Failure { billed: Billed::Maybe, retry_after: Some(Duration::from_secs(7)), ..Failure::new(class, class.as_str(), "") }
+}
+
+fn states() -> Vec<(&'static str, JobState)> {
+    let (attempt, reserved) = (AttemptNo(1), credits(12));
+    let submitting = |deadline| JobState::Submitting { attempt, reserved: reserved.clone(), deadline: Timestamp::from_millis(deadline) };
+    vec![
+        ("untried", JobState::Untried),
+        ("submitting", submitting(400_000)),
+        ("past deadline", submitting(99_000)),
+        ("running", JobState::Running { attempt, reserved: reserved.clone(), task: TaskId::new("t"), since: Timestamp::from_millis(97_500) }),
+        ("failed", JobState::Failed { attempt, failure: failed(FailureClass::Failed) }),
+        ("in doubt", JobState::InDoubt { attempt, reserved, failure: failed(FailureClass::Ambiguous) }),
+        ("done", JobState::Done { attempt: Some(attempt), artifact: artifact() }),
+        ("made", JobState::Done { attempt: None, artifact: artifact() }),
+    ]
+}
+
+fn events() -> Vec<(String, JobEvent)> {
+    let results = vec![ResultRef("r".to_owned())];
+    let over = Grant::OverCap { scope: Scope("s".to_owned()), limit: Micros::units(1), committed: Micros::units(1) };
+    let mut events = vec![
+        ("begin".to_owned(), JobEvent::Begin),
+        ("granted".to_owned(), JobEvent::Granted),
+        ("wait 5 s".to_owned(), JobEvent::NotGranted(Grant::Wait { until: NOW.after(Duration::from_secs(5)) })),
+        ("no place".to_owned(), JobEvent::NotGranted(Grant::Full)),
+        ("over cap".to_owned(), JobEvent::NotGranted(over)),
+        ("taken".to_owned(), JobEvent::NotGranted(Grant::Taken(JobState::Untried))),
+        ("accepted".to_owned(), JobEvent::Accepted(TaskId::new("t"))),
+        ("still running".to_owned(), JobEvent::StillRunning),
+        ("ready".to_owned(), JobEvent::Ready { results, charged: None }),
+        ("ready, no result".to_owned(), JobEvent::Ready { results: Vec::new(), charged: None }),
+        ("fetched".to_owned(), JobEvent::Fetched { artifact: artifact(), charged: Some(Micros::units(9)) }),
+        ("local made".to_owned(), JobEvent::LocalMade(artifact())),
+        ("local failed".to_owned(), JobEvent::LocalFailed(failed(FailureClass::Local))),
+    ];
+    for class in CLASSES {
+        events.push((format!("submit: {}", class.as_str()), JobEvent::SubmitFailed(failed(class))));
+        events.push((format!("task: {}", class.as_str()), JobEvent::TaskFailed(failed(class))));
+        events.push((format!("poll: {}", class.as_str()), JobEvent::PollFailed(failed(class))));
+        events.push((format!("fetch: {}", class.as_str()), JobEvent::FetchFailed { failure: failed(class), charged: None }));
+        events.push((format!("delivery: {}", class.as_str()), JobEvent::DeliveryBroke { failure: failed(class), charged: None }));
+    }
+    events
+}
+
+/// What may differ between two decisions about one state and event.
+#[derive(Debug, Clone, Copy)]
+struct Setting {
+    paid: bool,
+    lost: bool,
+    closed: bool,
+    attempts: u32,
+    fetches: u32,
+    on_doubt: OnDoubt,
+    idempotent: bool,
+}
+
+const PLAIN: Setting = Setting { paid: true, lost: false, closed: false, attempts: 1, fetches: 3, on_doubt: OnDoubt::Hold, idempotent: false };
+
+fn decide(state: &JobState, event: JobEvent, setting: Setting, effort: Effort) -> Turn {
+    let price = JobPrice { quoted: credits(10), reserved: credits(12) };
+    let terms = crate::engine::ProviderTerms { idempotent: setting.idempotent, ..terms() };
+    let rules = RunRules { attempts: setting.attempts, fetches: setting.fetches, on_doubt: setting.on_doubt, ..RunRules::default() };
+    let brief = JobBrief {
+        job: &JobId::new("hero"),
+        key: &JobKey(Digest::of(b"hero")),
+        trade: if setting.paid { Trade::Paid(&price) } else { Trade::Local },
+        terms: &terms,
+        rules: &rules,
+        lost: setting.lost,
+        closed: setting.closed,
+        not_before: Timestamp::from_millis(0),
+        effort,
+    };
+    step(state, event, &brief, NOW)
+}
+
+fn moves(effect: &Effect) -> bool {
+    !matches!(effect, Effect::Tell(_) | Effect::HoldSubmits { .. } | Effect::StopCampaign(_))
+}
+
+fn words(turn: &Turn) -> String {
+    let record = |record: &Record| match record {
+        Record::Done { charged, settled, .. } => format!("+done {charged}{}", if *settled { " (provider's figure)" } else { "" }),
+        Record::Failed { charged, refunded, .. } => format!("+failed charged {charged} back {refunded}"),
+        Record::Settled { charged, refunded, .. } => format!("+settled charged {charged} back {refunded}"),
+        other => format!("+{}", other.name()),
+    };
+    let effect = |effect: &Effect| match effect {
+        Effect::Tell(_) | Effect::HoldSubmits { .. } => None,
+        Effect::StopCampaign(_) => Some("stop campaign".to_owned()),
+        Effect::Ask { attempt } => Some(format!("ask for attempt {attempt}")),
+        Effect::Submit { attempt } => Some(format!("submit attempt {attempt}")),
+        Effect::Poll { .. } => Some("poll".to_owned()),
+        Effect::Fetch { .. } => Some("fetch".to_owned()),
+        Effect::MakeLocal => Some("make".to_owned()),
+        Effect::Again { after, queue } => Some(format!("again in {}ms to {queue:?}", after.as_millis())),
+        Effect::Finish(ending) => Some(format!("end {}", ending_word(ending))),
+    };
+    turn.append.iter().map(record).chain(turn.then.iter().filter_map(effect)).collect::<Vec<_>>().join(", ")
+}
+
+fn ending_word(ending: &Ending) -> &'static str {
+    match ending {
+        Ending::Bought { .. } => "bought",
+        Ending::Made(_) => "made",
+        Ending::There(_) => "there",
+        Ending::Failed { .. } => "failed",
+        Ending::InDoubt(_) => "in doubt",
+        Ending::StillRunning => "still running",
+        Ending::Closed => "closed",
+        Ending::OverCap { .. } => "over cap",
+    }
+}
+
+#[test]
+fn every_state_takes_every_event_legally_and_moves_the_job_once() {
+    let flags = [false, true];
+    let mut decisions = 0;
+    for paid in flags {
+        for (lost, closed, idempotent) in [(false, false, false), (true, false, false), (false, true, false), (false, false, true)] {
+            for (attempts, fetches, on_doubt) in [(1, 3, OnDoubt::Hold), (3, 1, OnDoubt::Resend)] {
+                let setting = Setting { paid, lost, closed, attempts, fetches, on_doubt, idempotent };
+                for (name, state) in states() {
+                    for (event_name, event) in events() {
+                        let turn = decide(&state, event, setting, Effort::default());
+                        let what = format!("{name} + {event_name} under {setting:?}: {turn:?}");
+                        assert_eq!(turn.then.iter().filter(|effect| moves(effect)).count(), 1, "{what}");
+                        assert!(turn.then.last().is_some_and(moves), "{what}");
+                        let mut after = state.clone();
+                        for record in &turn.append {
+                            after = after.next(record, NOW).unwrap_or_else(|error| panic!("{what}: {error}"));
+                        }
+                        // Nothing is ever sent from a state that may already have been charged, except under the same key.
+                        let risky = matches!(after, JobState::Submitting { .. } | JobState::Running { .. } | JobState::InDoubt { .. });
+                        let asks = turn.then.iter().any(|effect| matches!(effect, Effect::Ask { .. }));
+                        assert!(!(risky && asks), "{what}");
+                        decisions += 1;
+                    }
+                }
+            }
+        }
+    }
+    assert_eq!(decisions, 2 * 4 * 2 * 8 * 63);
+}
+
+#[test]
+fn money_is_never_invented_by_a_decision() {
+    for (name, state) in states() {
+        for (event_name, event) in events() {
+            let turn = decide(&state, event, PLAIN, Effort::default());
+            for record in &turn.append {
+                if let Record::Failed { charged, refunded, .. } = record {
+                    let sum = charged.checked_add(*refunded).unwrap();
+                    assert!(sum <= Micros::units(12) && *charged <= Micros::units(10), "{name} + {event_name}: {record:?}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn the_table_of_a_paid_shot() {
+    // Events that are decided alike in every state stand on one line, and so do states.
+    let mut rows: Vec<(Vec<String>, String)> = Vec::new();
+    for (event_name, event) in events() {
+        let mut decided: Vec<(Vec<&str>, String)> = Vec::new();
+        for (name, state) in states() {
+            let text = words(&decide(&state, event.clone(), PLAIN, Effort::default()));
+            match decided.iter_mut().find(|(_, known)| *known == text) {
+                Some((names, _)) => names.push(name),
+                None => decided.push((vec![name], text)),
+            }
+        }
+        decided.sort_by_key(|(_, text)| text == "again in 20ms to Look");
+        let body: String = decided.iter().map(|(names, text)| format!("    {}: {text}\n", names.join(", "))).collect();
+        match rows.iter_mut().find(|(_, known)| *known == body) {
+            Some((names, _)) => names.push(event_name),
+            None => rows.push((vec![event_name], body)),
+        }
+    }
+    let table: String = rows.iter().map(|(names, body)| format!("{}\n{body}", names.join(" | "))).collect();
+    insta::assert_snapshot!(table, @r"
+    begin
+        untried: ask for attempt 1
+        submitting: again in 300000ms to Answer
+        past deadline: +in-doubt, end in doubt
+        running: poll
+        failed: ask for attempt 2
+        in doubt: end in doubt
+        done, made: end there
+    granted
+        submitting, past deadline: submit attempt 1
+        untried, running, failed, in doubt, done, made: again in 20ms to Look
+    wait 5 s
+        untried, submitting, past deadline, running, failed, in doubt, done, made: again in 5000ms to Submit
+    no place
+        untried, submitting, past deadline, running, failed, in doubt, done, made: again in 250ms to Submit
+    over cap
+        untried, submitting, past deadline, running, failed, in doubt, done, made: end over cap
+    taken
+        untried, submitting, past deadline, running, failed, in doubt, done, made: again in 20ms to Look
+    accepted
+        submitting, past deadline, in doubt: +accepted, again in 1000ms to Poll
+        untried, running, failed, done, made: again in 20ms to Look
+    still running
+        running: again in 1000ms to Poll
+        untried, submitting, past deadline, failed, in doubt, done, made: again in 20ms to Look
+    ready
+        running: fetch
+        untried, submitting, past deadline, failed, in doubt, done, made: again in 20ms to Look
+    ready, no result
+        running: again in 467ms to Fetch
+        untried, submitting, past deadline, failed, in doubt, done, made: again in 20ms to Look
+    fetched
+        submitting, past deadline, running, in doubt: +done 9 credits (provider's figure), end bought
+        untried, failed, done, made: again in 20ms to Look
+    local made
+        untried, made: +made, end made
+        submitting, past deadline, running, failed, in doubt, done: end made
+    local failed
+        untried, submitting, past deadline, running, failed, in doubt, done, made: end failed
+    submit: throttled | submit: transient | submit: maintenance
+        submitting, past deadline: +failed charged 0 back 12, again in 7000ms to Retry
+        in doubt: end in doubt
+        untried, running, failed, done, made: again in 20ms to Look
+    task: throttled | task: transient | task: ambiguous | task: failed | poll: failed | task: refused | poll: refused | task: invalid | task: maintenance | task: bad-result | task: local
+        running: +failed charged 0 back 12, end failed
+        untried, submitting, past deadline, failed, in doubt, done, made: again in 20ms to Look
+    poll: throttled | poll: transient | poll: ambiguous | poll: invalid | poll: maintenance | poll: bad-result | poll: local
+        running: again in 7000ms to Poll
+        untried, submitting, past deadline, failed, in doubt, done, made: again in 20ms to Look
+    fetch: throttled | fetch: transient | fetch: ambiguous | fetch: failed | fetch: refused | fetch: invalid | fetch: account | fetch: maintenance | fetch: bad-result
+        running: again in 7000ms to Fetch
+        untried, submitting, past deadline, failed, in doubt, done, made: again in 20ms to Look
+    delivery: throttled | delivery: transient | delivery: ambiguous | delivery: failed | delivery: refused | delivery: invalid | delivery: account | delivery: maintenance | delivery: bad-result | delivery: local
+        submitting, past deadline: +failed charged 10 back 2, end failed
+        untried, running, failed, in doubt, done, made: again in 20ms to Look
+    submit: ambiguous | submit: bad-result
+        submitting, past deadline: +in-doubt, end in doubt
+        in doubt: end in doubt
+        untried, running, failed, done, made: again in 20ms to Look
+    submit: failed | submit: refused
+        submitting, past deadline, in doubt: +failed charged 0 back 12, end failed
+        untried, running, failed, done, made: again in 20ms to Look
+    submit: invalid | submit: local
+        submitting, past deadline: +failed charged 0 back 12, end failed
+        in doubt: end in doubt
+        untried, running, failed, done, made: again in 20ms to Look
+    submit: account
+        submitting, past deadline: +failed charged 0 back 12, stop campaign, end failed
+        in doubt: stop campaign, end in doubt
+        untried, running, failed, done, made: again in 20ms to Look
+    task: account
+        running: +failed charged 0 back 12, stop campaign, end failed
+        untried, submitting, past deadline, failed, in doubt, done, made: again in 20ms to Look
+    poll: account
+        running: stop campaign, end still running
+        untried, submitting, past deadline, failed, in doubt, done, made: again in 20ms to Look
+    fetch: local
+        running: end still running
+        untried, submitting, past deadline, failed, in doubt, done, made: again in 20ms to Look
+    ");
+}

@@ -1,0 +1,173 @@
+//! Many pictures on one: contact sheets, and thumbnails for galleries.
+//!
+//! In: bytes of pictures, captions. Out: bytes of one picture.
+//! Never: a picture stretched out of its shape.
+
+use std::sync::Arc;
+
+use image::RgbImage;
+use tiny_skia::{Color, Paint, Pixmap, Rect, Transform};
+
+use super::picture::mix;
+use super::{ImagingError, Limits, Picture, decode, encode, text};
+use crate::types::shape::resized;
+use crate::types::{ImageFormat, ImageInfo, PixelSize};
+
+/// Behind the cells.
+const GROUND: [u8; 3] = [0xf3, 0xf1, 0xec];
+
+/// Behind each picture, where it leaves room or is transparent.
+const CARD: [u8; 3] = [0xff, 0xff, 0xff];
+
+/// Arranges `cells` row by row, `columns` across, each fitted whole into `cell` pixels, captions below. Written as PNG.
+///
+/// A caption that is too long ends in an ellipsis; without any caption no room is left for them.
+///
+/// # Errors
+/// [`ImagingError`] if a picture cannot be read or the sheet would be past [`Limits::default`].
+pub fn sheet(cells: &[Vec<u8>], labels: &[Arc<str>], columns: u32, cell: PixelSize) -> Result<(Vec<u8>, ImageInfo), ImagingError> {
+    let limits = Limits::default();
+    let plan = Grid::new(cells.len(), labels, columns, cell);
+    limits.admit(plan.size)?;
+    let mut pixels = RgbImage::from_pixel(plan.size.width, plan.size.height, image::Rgb(GROUND));
+    for (index, bytes) in cells.iter().enumerate() {
+        let (left, top) = plan.corner(index);
+        fill(&mut pixels, left, top, cell, CARD);
+        let picture = decode(bytes, &limits)?;
+        let fitted = fitted(picture.size(), cell);
+        let small = picture.resized(fitted).flattened(CARD);
+        let (x, y) = (left + (cell.width - fitted.width) / 2, top + (cell.height - fitted.height) / 2);
+        image::imageops::replace(&mut pixels, &small, i64::from(x), i64::from(y));
+        if let Some(label) = labels.get(index) {
+            caption(&mut pixels, &plan, label, left, top + cell.height);
+        }
+    }
+    let picture = Picture::Rgb(pixels);
+    let bytes = encode(&picture, ImageFormat::Png, None, &[])?;
+    Ok((bytes, picture.info(ImageFormat::Png)))
+}
+
+/// Where everything is on a sheet, in pixels.
+struct Grid {
+    columns: u32,
+    cell: PixelSize,
+    gap: u32,
+    /// Height kept below each cell; 0 without captions.
+    caption: u32,
+    size: PixelSize,
+}
+
+impl Grid {
+    fn new(count: usize, labels: &[Arc<str>], columns: u32, cell: PixelSize) -> Self {
+        let count = u32::try_from(count).unwrap_or(u32::MAX);
+        let columns = columns.clamp(1, count.max(1));
+        let gap = (cell.width.min(cell.height) / 16).max(4);
+        let caption = if labels.iter().any(|label| !label.is_empty()) { (cell.width / 9).clamp(14, 64) } else { 0 };
+        let rows = count.div_ceil(columns).max(1);
+        let span = |cells: u32, side: u32| cells.saturating_mul(side.saturating_add(gap)).saturating_add(gap);
+        let size = PixelSize { width: span(columns, cell.width), height: span(rows, cell.height.saturating_add(caption)) };
+        Self { columns, cell, gap, caption, size }
+    }
+
+    fn corner(&self, index: usize) -> (u32, u32) {
+        let (column, row) = (index as u32 % self.columns, index as u32 / self.columns);
+        (self.gap + column * (self.cell.width + self.gap), self.gap + row * (self.cell.height + self.caption + self.gap))
+    }
+}
+
+/// Returns the largest size of the shape of `size` that fits into `room`.
+fn fitted(size: PixelSize, room: PixelSize) -> PixelSize {
+    let by_width = resized(size, Some(room.width), None);
+    let whole = if by_width.height <= room.height { by_width } else { resized(size, None, Some(room.height)) };
+    PixelSize { width: whole.width.min(room.width), height: whole.height.min(room.height) }
+}
+
+fn fill(pixels: &mut RgbImage, left: u32, top: u32, size: PixelSize, color: [u8; 3]) {
+    let stride = pixels.width() as usize * 3;
+    let width = size.width as usize * 3;
+    for row in pixels.as_mut().chunks_exact_mut(stride).skip(top as usize).take(size.height as usize) {
+        for pixel in row[left as usize * 3..][..width].chunks_exact_mut(3) {
+            pixel.copy_from_slice(&color);
+        }
+    }
+}
+
+fn caption(pixels: &mut RgbImage, plan: &Grid, label: &str, left: u32, top: u32) {
+    let size = plan.caption as f32 * 0.46;
+    let line = text::fit(label, size, plan.cell.width as f32);
+    let Some(mut canvas) = Pixmap::new(plan.cell.width, plan.caption.max(1)) else { return };
+    let x = (plan.cell.width as f32 - text::width(&line, size)) / 2.0;
+    let ground = Color::from_rgba8(GROUND[0], GROUND[1], GROUND[2], 255);
+    let mut paint = Paint::default();
+    paint.set_color(ground);
+    if let Some(all) = Rect::from_xywh(0.0, 0.0, canvas.width() as f32, canvas.height() as f32) {
+        canvas.fill_rect(all, &paint, Transform::identity(), None);
+    }
+    text::write(&mut canvas.as_mut(), &line, size, x.max(0.0), plan.caption as f32 * 0.72, Color::from_rgba8(0x33, 0x30, 0x2c, 255));
+    let opaque: Vec<u8> = canvas.data().chunks_exact(4).flat_map(|pixel| [pixel[0], pixel[1], pixel[2]]).collect();
+    if let Some(strip) = RgbImage::from_raw(canvas.width(), canvas.height(), opaque) {
+        image::imageops::replace(pixels, &strip, i64::from(left), i64::from(top));
+    }
+}
+
+/// Makes a JPEG of the picture with no side over `max_side`; transparent parts show a light checker board.
+///
+/// # Errors
+/// [`ImagingError`] if the picture cannot be read.
+pub fn thumbnail(bytes: &[u8], max_side: u32) -> Result<Vec<u8>, ImagingError> {
+    let picture = decode(bytes, &Limits::default())?;
+    let size = picture.size();
+    let room = PixelSize { width: max_side.max(1).min(size.width), height: max_side.max(1).min(size.height) };
+    let small = match picture.resized(fitted(size, room)) {
+        Picture::Rgba(pixels) => Picture::Rgb(checkered(&pixels)),
+        opaque => opaque,
+    };
+    encode(&small, ImageFormat::Jpeg, Some(82), &[])
+}
+
+fn checkered(pixels: &image::RgbaImage) -> RgbImage {
+    const SQUARE: u32 = 8;
+    let mut flat = RgbImage::new(pixels.width(), pixels.height());
+    for (x, y, from) in pixels.enumerate_pixels() {
+        let ground = if (x / SQUARE + y / SQUARE).is_multiple_of(2) { 0xff } else { 0xe6 };
+        let channel = |index: usize| mix(ground, from.0[index], u32::from(from.0[3]));
+        flat.put_pixel(x, y, image::Rgb([channel(0), channel(1), channel(2)]));
+    }
+    flat
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::imaging::verify;
+
+    fn png(width: u32, height: u32, alpha: u8) -> Vec<u8> {
+        let picture = Picture::Rgba(image::RgbaImage::from_pixel(width, height, image::Rgba([200, 20, 20, alpha])));
+        encode(&picture, ImageFormat::Png, None, &[]).expect("it can be written")
+    }
+
+    #[test]
+    fn a_sheet_has_a_cell_for_every_picture_and_room_for_captions() {
+        let cells = vec![png(40, 20, 255), png(20, 40, 255), png(300, 300, 255)];
+        let cell = PixelSize::new(64, 64);
+        let labels: Vec<Arc<str>> = vec!["oak".into(), "a caption that is far too long".into(), "linen".into()];
+        let (bytes, info) = sheet(&cells, &labels, 2, cell).expect("it can be made");
+        assert_eq!(verify(&bytes, &Limits::default()), Ok(info));
+        assert_eq!(info.size, PixelSize::new(2 * 64 + 3 * 4, 2 * (64 + 14) + 3 * 4));
+        let (_, bare) = sheet(&cells, &[], 9, cell).expect("it can be made");
+        assert_eq!(bare.size, PixelSize::new(3 * 64 + 4 * 4, 64 + 2 * 4));
+    }
+
+    #[test]
+    fn a_sheet_past_the_limits_is_refused_at_once() {
+        let cells = vec![Vec::new(); 70_000];
+        assert!(matches!(sheet(&cells, &[], 10, PixelSize::new(512, 512)), Err(ImagingError::TooLarge { .. })));
+    }
+
+    #[test]
+    fn a_thumbnail_keeps_the_shape_and_never_grows() {
+        let size = |bytes: &[u8]| verify(bytes, &Limits::default()).expect("whole").size;
+        assert_eq!(size(&thumbnail(&png(400, 200, 255), 100).expect("made")), PixelSize::new(100, 50));
+        assert_eq!(size(&thumbnail(&png(30, 50, 0), 100).expect("made")), PixelSize::new(30, 50));
+    }
+}

@@ -1,0 +1,127 @@
+//! The ledger in one SQLite file: records and their sums, one writer thread, group commit.
+//!
+//! ```text
+//! begin_submit ┐                                   ┌ rules (decide) ┐
+//! append       ├─ channel ─ writer thread ─ BEGIN ─┤ per command    ├─ COMMIT (one flush) ─ answers
+//! remember     ┘                                   └ apply          ┘
+//! load, history, attempts, totals ─ read connection: what is committed
+//! ```
+//!
+//! In: commands. Out: answers that are on disk.
+//! Never: a future that holds a lock, a second writer inside the process.
+
+mod read;
+mod rows;
+mod schema;
+mod writer;
+
+use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+use rusqlite::Connection;
+
+use super::history::{AttemptRow, History};
+use super::record::{Entry, Scope, ScopeTotals};
+use super::state::JobState;
+use super::{Grant, Ledger, LedgerError, Recipe, Record, SubmitIntent};
+use crate::types::{Clock, JobId, JobKey, RunId};
+use writer::{Command, Writer};
+
+/// What a finished command survives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Durability {
+    /// Power loss: every commit is flushed to the disk. About 1 to 4 ms on an ordinary disk, shared by all that wait.
+    #[default]
+    Full,
+    /// The end of the process, but not power loss, which may take the last commits. Never for a ledger of real money.
+    Normal,
+}
+
+impl Durability {
+    fn pragma(self) -> &'static str {
+        match self {
+            Self::Full => "FULL",
+            Self::Normal => "NORMAL",
+        }
+    }
+}
+
+/// A ledger in a file. Handles of several processes on one file take turns and see each other's records.
+pub struct SqliteLedger {
+    writer: Writer,
+    reader: Mutex<Connection>,
+}
+
+impl SqliteLedger {
+    /// Opens the ledger at `path`; creates the file, and folders above it, if they are missing.
+    ///
+    /// Dropping the ledger ends its thread, after the commands it was given.
+    ///
+    /// # Errors
+    /// [`LedgerError::NewerFormat`] for a file of a newer callsheet; [`LedgerError::Storage`] when the disk says no
+    /// or the file is something else.
+    pub fn open(path: &Path, clock: Arc<dyn Clock>, durability: Durability) -> Result<Self, LedgerError> {
+        let connection = schema::open_writer(path, durability)?;
+        let reader = schema::open_reader(path)?;
+        Ok(Self { writer: Writer::start(connection, clock)?, reader: Mutex::new(reader) })
+    }
+
+    /// Returns every record after the one numbered `after`, in order; 0 for all.
+    ///
+    /// # Errors
+    /// [`LedgerError::Corrupt`] names the first record that cannot be read.
+    pub fn entries(&self, after: u64) -> Result<Vec<Entry>, LedgerError> {
+        read::entries(&self.reader(), after)
+    }
+
+    /// Reading changes nothing, so a lock poisoned by a panic guards a sound connection.
+    fn reader(&self) -> MutexGuard<'_, Connection> {
+        self.reader.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Ledger for SqliteLedger {
+    fn begin_submit(&self, intent: SubmitIntent) -> BoxFuture<'_, Result<Grant, LedgerError>> {
+        self.writer.ask(|reply| Command::BeginSubmit(Box::new(intent), reply)).boxed()
+    }
+
+    fn append(&self, run: RunId, key: JobKey, records: Vec<Record>, recipe: Option<Recipe>) -> BoxFuture<'_, Result<JobState, LedgerError>> {
+        self.writer.ask(move |reply| Command::Append { run, key, records, recipe, reply }).boxed()
+    }
+
+    fn load(&self, key: JobKey) -> Result<JobState, LedgerError> {
+        read::job(&self.reader(), &key)
+    }
+
+    fn history(&self, campaign: &str, keys: &[JobKey]) -> Result<History, LedgerError> {
+        read::history(&self.reader(), campaign, keys)
+    }
+
+    fn remember(&self, campaign: &str, addresses: Vec<(JobId, JobKey)>) -> BoxFuture<'_, Result<(), LedgerError>> {
+        let campaign = campaign.to_owned();
+        self.writer.ask(move |reply| Command::Remember { campaign, addresses, reply }).boxed()
+    }
+
+    fn recipe(&self, key: JobKey) -> Result<Option<Recipe>, LedgerError> {
+        read::recipe(&self.reader(), &key)
+    }
+
+    fn attempts(&self, campaign: &str, keys: &[JobKey]) -> Result<Vec<AttemptRow>, LedgerError> {
+        read::attempts(&self.reader(), campaign, keys)
+    }
+
+    fn totals(&self, scope: &Scope) -> Result<Option<ScopeTotals>, LedgerError> {
+        read::totals(&self.reader(), scope)
+    }
+
+    fn last_seq(&self) -> Result<u64, LedgerError> {
+        read::last_seq(&self.reader())
+    }
+}
+
+#[cfg(test)]
+mod speed;
+#[cfg(test)]
+mod tests;

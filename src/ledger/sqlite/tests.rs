@@ -1,0 +1,146 @@
+//! What only a file can do: be of another format, of another program, full, unreadable.
+
+use std::path::PathBuf;
+
+use super::*;
+use crate::ledger::contract::stage::{StageClock, accepted, done, intent, key, run};
+use crate::types::Micros;
+
+fn file() -> (tempfile::TempDir, PathBuf) {
+    let folder = tempfile::tempdir().expect("a temporary folder can be made");
+    let path = folder.path().join("ledger.db");
+    (folder, path)
+}
+
+fn try_open(path: &Path) -> Result<SqliteLedger, LedgerError> {
+    SqliteLedger::open(path, StageClock::new(), Durability::Full)
+}
+
+fn raw(path: &Path, sql: &str) {
+    Connection::open(path).expect("the file opens").execute_batch(sql).expect("the statement runs");
+}
+
+fn refusal(path: &Path) -> String {
+    match try_open(path) {
+        Ok(_) => "opened".to_owned(),
+        Err(error) => error.to_string(),
+    }
+}
+
+#[test]
+fn a_newer_format_is_refused_and_left_alone() {
+    let (_folder, path) = file();
+    drop(try_open(&path).expect("a new ledger opens"));
+    raw(&path, "PRAGMA user_version = 9");
+    let before = std::fs::read(&path).expect("the file can be read");
+    insta::assert_snapshot!(refusal(&path), @"the ledger has format 9, this callsheet reads up to 1");
+    assert_eq!(std::fs::read(&path).expect("the file can be read"), before);
+}
+
+#[test]
+fn files_of_others_are_refused_and_left_alone() {
+    let (_folder, path) = file();
+    raw(&path, "CREATE TABLE theirs (x)");
+    let before = std::fs::read(&path).expect("the file can be read");
+    insta::assert_snapshot!(refusal(&path), @"the ledger cannot be used: the file is a database of another program");
+    assert_eq!(std::fs::read(&path).expect("the file can be read"), before);
+    std::fs::write(&path, "a text, longer than the header of a database, which is a hundred bytes; so it is padded ".repeat(9)).expect("written");
+    insta::assert_snapshot!(refusal(&path), @"the ledger cannot be used: file is not a database");
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn only_the_owner_can_read_it() {
+    use std::os::unix::fs::PermissionsExt;
+    let (folder, path) = file();
+    let ledger = try_open(&path).expect("a new ledger opens");
+    ledger.begin_submit(intent("hero", 1)).await.expect("granted");
+    for file in std::fs::read_dir(folder.path()).expect("the folder can be read") {
+        let file = file.expect("the folder can be read");
+        let mode = file.metadata().expect("the file is there").permissions().mode();
+        assert_eq!(mode & 0o777, 0o600, "{:?}", file.path());
+    }
+}
+
+#[tokio::test]
+async fn every_commit_is_flushed_by_default() {
+    let (_folder, path) = file();
+    let connection = schema::open_writer(&path, Durability::default()).expect("a new ledger opens");
+    let synchronous: i64 = connection.pragma_query_value(None, "synchronous", |row| row.get(0)).expect("the setting can be read");
+    assert_eq!(synchronous, 2, "2 is FULL");
+}
+
+#[tokio::test]
+async fn a_full_disk_refuses_the_whole_group_and_harms_nothing() {
+    let (_folder, path) = file();
+    let connection = schema::open_writer(&path, Durability::Full).expect("a new ledger opens");
+    let pages: i64 = connection.pragma_query_value(None, "page_count", |row| row.get(0)).expect("the size can be read");
+    connection.pragma_update_and_check(None, "max_page_count", pages + 3, |_| Ok(())).expect("the limit is set");
+    let writer = Writer::start(connection, StageClock::new()).expect("the thread starts");
+    let reader = Mutex::new(schema::open_reader(&path).expect("it opens twice"));
+    let ledger = SqliteLedger { writer, reader };
+
+    let mut granted = Vec::new();
+    let refused = loop {
+        let job = format!("job-{}", granted.len());
+        match ledger.begin_submit(intent(&job, 1)).await {
+            Ok(_) => granted.push(job),
+            Err(error) => break error,
+        }
+        assert!(granted.len() < 10_000, "the disk never fills up");
+    };
+    insta::assert_snapshot!(refused, @"the ledger cannot be used: database or disk is full");
+    let asks: Vec<_> = (0..8).map(|n| ledger.begin_submit(intent(&format!("later-{n}"), 1))).collect();
+    for answer in futures_util::future::join_all(asks).await {
+        assert!(matches!(answer, Err(LedgerError::Storage(_))), "{answer:?}");
+    }
+    let scope = Scope("campaign:spring".into());
+    let held = ledger.totals(&scope).expect("totals can be read").expect("the scope was used").reserved;
+    assert_eq!(held, Micros::units(4 * i64::try_from(granted.len()).expect("few")));
+    drop(ledger);
+
+    let ledger = try_open(&path).expect("it opens again");
+    assert_eq!(ledger.last_seq().expect("the ledger can be read"), granted.len() as u64);
+    ledger.append(run("r1"), key("job-0"), vec![accepted(1, "t"), done(1, 4)], None).await.expect("there is room again");
+}
+
+#[tokio::test]
+async fn one_refusal_in_a_group_leaves_its_neighbours_alone() {
+    let (_folder, path) = file();
+    let ledger = try_open(&path).expect("a new ledger opens");
+    // Polled together, so all of them wait in the channel for the same transaction.
+    let asks: Vec<_> = (0..60).map(|n| ledger.append(run("r1"), key("never"), vec![done(n, 4)], None).boxed()).collect();
+    let good: Vec<_> = (0..60).map(|n| ledger.begin_submit(intent(&format!("job-{n}"), 1))).collect();
+    let (refused, granted) = futures_util::future::join(futures_util::future::join_all(asks), futures_util::future::join_all(good)).await;
+    assert!(refused.iter().all(|answer| matches!(answer, Err(LedgerError::Illegal(_)))));
+    assert!(granted.iter().all(|answer| matches!(answer, Ok(Grant::Granted { .. }))));
+    assert_eq!(ledger.last_seq().expect("the ledger can be read"), 60);
+}
+
+#[tokio::test]
+async fn a_record_that_cannot_be_read_is_named() {
+    let (_folder, path) = file();
+    let ledger = try_open(&path).expect("a new ledger opens");
+    ledger.begin_submit(intent("hero", 1)).await.expect("granted");
+    ledger.begin_submit(intent("side", 1)).await.expect("granted");
+    raw(&path, "UPDATE records SET body = '{' WHERE seq = 2; UPDATE jobs SET body = 'half' WHERE seq = 2");
+    let told = |error: LedgerError| error.to_string();
+    insta::assert_snapshot!(told(ledger.entries(0).expect_err("broken")), @"ledger record 2 cannot be read: EOF while parsing an object at line 1 column 1");
+    insta::assert_snapshot!(told(ledger.load(key("side")).expect_err("broken")), @"ledger record 2 cannot be read: expected value at line 1 column 1");
+    assert!(ledger.load(key("hero")).is_ok(), "others are not harmed");
+    let answer = ledger.append(run("r1"), key("side"), vec![done(1, 4)], None).await;
+    assert!(matches!(answer, Err(LedgerError::Corrupt { seq: 2, .. })), "{answer:?}");
+}
+
+#[tokio::test]
+async fn a_command_whose_asker_gave_up_is_carried_out_or_not_but_never_half() {
+    let (_folder, path) = file();
+    let ledger = try_open(&path).expect("a new ledger opens");
+    let mut ask = ledger.begin_submit(intent("hero", 1));
+    assert!((&mut ask).now_or_never().is_none(), "the answer takes a flush");
+    drop(ask);
+    drop(ledger.begin_submit(intent("side", 1)));
+    ledger.begin_submit(intent("last", 1)).await.expect("granted");
+    assert_eq!(ledger.load(key("hero")).expect("a state can be read").name(), "submitting");
+    assert_eq!(ledger.load(key("side")).expect("a state can be read").name(), "untried", "it was never polled");
+}

@@ -1,0 +1,139 @@
+//! One writer per workspace: an advisory lock that names its holder.
+//!
+//! In: the workspace's folder. Out: a lock for as long as the value lives.
+//! Never: a lock broken by guess. The system drops a dead holder's lock with its process, and only then.
+
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::{Read, Seek, Write};
+use std::path::Path;
+use std::time::Duration;
+
+use super::LedgerError;
+use crate::types::Clock;
+
+/// Longest note about a holder that is read, 1 KiB: ours are a line.
+const NOTE: u64 = 1024;
+
+/// How often and how long apart the note is looked for: a holder writes it within microseconds of taking the lock.
+const LOOKS: u32 = 5;
+const BETWEEN_LOOKS: Duration = Duration::from_millis(10);
+
+/// The right to write in a workspace; released on drop. Readers (`plan`, `status`) take none.
+#[derive(Debug)]
+pub struct WorkspaceLock {
+    file: File,
+}
+
+impl WorkspaceLock {
+    /// Takes the lock `dir/lock`, or names who has it. `purpose` is what the holder does: `run spring-drop`.
+    ///
+    /// # Errors
+    /// [`LedgerError::Locked`] within 100 ms when another process holds it; [`LedgerError::Storage`] when the disk says no.
+    pub fn acquire(dir: &Path, purpose: &str, clock: &dyn Clock) -> Result<Self, LedgerError> {
+        let path = dir.join("lock");
+        let failed = |error: std::io::Error| LedgerError::Storage(format!("`{}`: {error}", path.display()));
+        std::fs::create_dir_all(dir).map_err(failed)?;
+        let mut file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path).map_err(failed)?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => return Err(LedgerError::Locked { holder: holder(&mut file) }),
+            Err(TryLockError::Error(error)) => return Err(failed(error)),
+        }
+        let note = format!("`{purpose}`, process {} on {}, since {}\n", std::process::id(), host(), clock.now());
+        file.set_len(0).and_then(|()| file.write_all(note.as_bytes())).and_then(|()| file.flush()).map_err(failed)?;
+        Ok(Self { file })
+    }
+}
+
+impl Drop for WorkspaceLock {
+    fn drop(&mut self) {
+        // Both only tidy up: the lock ends with the file handle in any case.
+        let _ = self.file.set_len(0);
+        let _ = self.file.unlock();
+    }
+}
+
+/// Returns what the holder wrote about itself, safe to print.
+fn holder(file: &mut File) -> String {
+    for look in 0..LOOKS {
+        if look > 0 {
+            std::thread::sleep(BETWEEN_LOOKS);
+        }
+        let mut note = Vec::new();
+        // Where locks are mandatory the note cannot be read; the refusal stands without it.
+        let read = file.rewind().and_then(|()| Read::by_ref(file).take(NOTE).read_to_end(&mut note));
+        let note = String::from_utf8_lossy(&note);
+        let note: String = note.trim().chars().map(|letter| if letter.is_control() { '\u{fffd}' } else { letter }).collect();
+        if read.is_ok() && !note.is_empty() {
+            return note;
+        }
+    }
+    "another process, which has not said who it is".to_owned()
+}
+
+fn host() -> String {
+    let named = std::fs::read_to_string("/proc/sys/kernel/hostname").ok();
+    let named = named.or_else(|| std::env::var("HOSTNAME").ok()).or_else(|| std::env::var("COMPUTERNAME").ok());
+    named.map(|name| name.trim().to_owned()).filter(|name| !name.is_empty()).unwrap_or_else(|| "an unnamed host".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Instant;
+
+    use super::*;
+    use crate::types::{ManualClock, Timestamp};
+
+    fn clock() -> ManualClock {
+        ManualClock::new(Timestamp::from_millis(1_795_340_700_000))
+    }
+
+    fn folder() -> tempfile::TempDir {
+        tempfile::tempdir().expect("a temporary folder can be made")
+    }
+
+    #[test]
+    fn the_second_is_told_at_once_who_the_first_is() {
+        let folder = folder();
+        let held = WorkspaceLock::acquire(folder.path(), "run spring-drop", &clock()).expect("the first takes it");
+        let started = Instant::now();
+        let refused = WorkspaceLock::acquire(folder.path(), "run autumn", &clock()).expect_err("it is held");
+        assert!(started.elapsed() < Duration::from_millis(100), "{:?}", started.elapsed());
+        let told = refused.to_string().replace(&std::process::id().to_string(), "<pid>").replace(&host(), "<host>");
+        insta::assert_snapshot!(told, @"another run holds the workspace: `run spring-drop`, process <pid> on <host>, since 2026-11-22T09:45:00.000Z");
+        drop(held);
+        WorkspaceLock::acquire(folder.path(), "run autumn", &clock()).expect("released on drop");
+    }
+
+    #[test]
+    fn the_note_of_a_dead_holder_locks_nobody_out() {
+        let folder = folder();
+        std::fs::write(folder.path().join("lock"), "`run spring-drop`, process 1 on elsewhere, since 1970").expect("a note is left");
+        let held = WorkspaceLock::acquire(folder.path(), "run autumn", &clock()).expect("nobody holds it");
+        let note = std::fs::read_to_string(folder.path().join("lock")).expect("the note can be read");
+        assert!(note.starts_with("`run autumn`, process ") && !note.contains("elsewhere"), "{note}");
+        drop(held);
+        assert_eq!(std::fs::read_to_string(folder.path().join("lock")).expect("the note can be read"), "");
+    }
+
+    #[test]
+    fn a_holder_that_says_nothing_is_refused_all_the_same_and_in_time() {
+        let folder = folder();
+        let silent = File::create(folder.path().join("lock")).expect("the file can be made");
+        silent.lock().expect("the lock is free");
+        let started = Instant::now();
+        let refused = WorkspaceLock::acquire(folder.path(), "run autumn", &clock()).expect_err("it is held");
+        assert!(started.elapsed() < Duration::from_millis(100), "{:?}", started.elapsed());
+        assert!(matches!(&refused, LedgerError::Locked { holder } if holder.contains("has not said")), "{refused}");
+    }
+
+    #[test]
+    fn a_hostile_note_reaches_no_terminal_as_it_is() {
+        let folder = folder();
+        let mut file = File::create(folder.path().join("lock")).expect("the file can be made");
+        file.lock().expect("the lock is free");
+        file.write_all(b"\x1b[2Jgone\x07").expect("a note is left");
+        let refused = WorkspaceLock::acquire(folder.path(), "run autumn", &clock()).expect_err("it is held");
+        assert_eq!(refused.to_string(), "another run holds the workspace: \u{fffd}[2Jgone\u{fffd}");
+    }
+}

@@ -1,0 +1,303 @@
+//! From a campaign to its plan: cells counted, texts rendered, inputs joined, keys taken.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use petgraph::graph::{DiGraph, NodeIndex};
+
+use super::cells::{Cells, Projection};
+use super::jobs::{Assets, StepJobs};
+use super::mistakes::Mistakes;
+use super::paths::{Taken, sentence};
+use super::texts::{Scene, Source, Text};
+use super::{Input, Job, JobIx, Plan, PlannedAxis, PlannedStep, describe};
+use crate::campaign::{AxisSource, Campaign, Step};
+use crate::catalog::Catalog;
+use crate::steps::StepSpec;
+use crate::types::digest::FieldHasher;
+use crate::types::{Diagnostic, Diagnostics, Fields, InputRole, JobKey};
+
+/// Builds the plan of a campaign; `assets` holds a digest for each of [`asset_paths`].
+///
+/// # Errors
+/// All mistakes that only show shot by shot: undefined columns of single rows, prompts over the limit, paths that collide,
+/// files that are missing or no pictures.
+pub fn build(campaign: &Campaign, catalog: &Catalog, assets: &Assets) -> Result<Plan, Diagnostics> {
+    let mut builder = Builder::new(campaign, catalog, assets);
+    for step in 0..campaign.steps.len() {
+        builder.step(step);
+    }
+    builder.finish()
+}
+
+/// Returns the files that the campaign's `load` steps name, each once, in order.
+///
+/// # Errors
+/// File templates that cannot be rendered.
+pub fn asset_paths(campaign: &Campaign) -> Result<Vec<Arc<str>>, Diagnostics> {
+    let mut mistakes = Mistakes::default();
+    let mut paths: BTreeMap<Arc<str>, ()> = BTreeMap::new();
+    for step in campaign.steps.iter().filter(|step| matches!(step.spec, StepSpec::Load(_))) {
+        let scene = Scene { campaign, step, axes: &step.axes };
+        let Some(template) = step.texts.first() else { continue };
+        let mut text = Text::new(campaign, step, &step.axes, Source::Template(template));
+        let cells = Cells::new(dims(campaign, &step.axes));
+        let mut coordinates = vec![0; step.axes.len()];
+        for _ in 0..cells.len() {
+            match text.at(&scene, &coordinates) {
+                Ok(path) => {
+                    paths.insert(path, ());
+                }
+                Err(problem) => mistakes.template(&scene, &coordinates, template.at(), &problem),
+            }
+            cells.advance(&mut coordinates);
+        }
+    }
+    let found = mistakes.finish();
+    if found.has_errors() { Err(found) } else { Ok(paths.into_keys().collect()) }
+}
+
+fn dims(campaign: &Campaign, axes: &[usize]) -> Vec<u32> {
+    axes.iter().map(|axis| u32::try_from(campaign.axes[*axis].values.len()).unwrap_or(u32::MAX)).collect()
+}
+
+struct Builder<'a> {
+    campaign: &'a Campaign,
+    catalog: &'a Catalog,
+    assets: &'a Assets,
+    /// Cells of the steps so far.
+    cells: Vec<Cells>,
+    steps: Vec<PlannedStep>,
+    jobs: Vec<Job>,
+    graph: DiGraph<(), InputRole, u32>,
+    /// Whether each job's picture may be see-through.
+    see_through: Vec<bool>,
+    taken: Taken,
+    mistakes: Mistakes,
+}
+
+impl<'a> Builder<'a> {
+    fn new(campaign: &'a Campaign, catalog: &'a Catalog, assets: &'a Assets) -> Self {
+        let count: usize = campaign.steps.iter().map(|step| dims(campaign, &step.axes).iter().map(|dim| *dim as usize).product::<usize>()).sum();
+        let edges = campaign.steps.iter().any(|step| !step.sources.is_empty());
+        Self {
+            campaign,
+            catalog,
+            assets,
+            cells: Vec::new(),
+            steps: Vec::new(),
+            jobs: Vec::with_capacity(count),
+            graph: DiGraph::with_capacity(count, if edges { count } else { 0 }),
+            see_through: Vec::with_capacity(count),
+            taken: Taken::default(),
+            mistakes: Mistakes::default(),
+        }
+    }
+
+    fn step(&mut self, index: usize) {
+        let step = &self.campaign.steps[index];
+        let scene = Scene { campaign: self.campaign, step, axes: &step.axes };
+        let mut cells = Cells::new(dims(self.campaign, &step.axes));
+        let projections: Vec<(usize, InputRole, Projection)> = step
+            .sources
+            .iter()
+            .map(|source| {
+                let maker = &self.campaign.steps[source.step];
+                (source.step, source.role, Projection::new(&maker.axes, &self.cells[source.step], &step.axes))
+            })
+            .collect();
+        let first = self.jobs.len() as u32;
+        let mut making = StepJobs::new(self.campaign, self.catalog, self.assets, step);
+        let mut coordinates = vec![0; step.axes.len()];
+        let kept = self.kept(step, &scene, &cells);
+        for cell in 0..cells.len() {
+            if kept.as_ref().is_none_or(|kept| kept[cell])
+                && let Some(inputs) = self.inputs(step, &projections, &coordinates)
+            {
+                let ix = JobIx(self.jobs.len() as u32);
+                if self.job(&mut making, &scene, &coordinates, index as u32, ix, inputs) {
+                    cells.put(cell, ix.0);
+                }
+            }
+            cells.advance(&mut coordinates);
+        }
+        self.planned(index, step, first);
+        self.cells.push(cells);
+    }
+
+    /// Evaluates `when` and `exclude`, in one go for all cells; `None` keeps every cell.
+    fn kept(&mut self, step: &Step, scene: &Scene<'_>, cells: &Cells) -> Option<Vec<bool>> {
+        if step.when.is_none() && step.exclude.is_empty() {
+            return None;
+        }
+        let excluded = |coordinates: &[u32]| {
+            step.exclude.iter().any(|line| !line.is_empty() && line.iter().all(|(position, values)| values.contains(&coordinates[*position])))
+        };
+        let mut kept = Vec::with_capacity(cells.len());
+        let mut coordinates = vec![0; step.axes.len()];
+        let Some(condition) = &step.when else {
+            for _ in 0..cells.len() {
+                kept.push(!excluded(&coordinates));
+                cells.advance(&mut coordinates);
+            }
+            return Some(kept);
+        };
+        let mistakes = &mut self.mistakes;
+        let judged = condition.with(|is_true| {
+            for _ in 0..cells.len() {
+                let keep = !excluded(&coordinates)
+                    && is_true(scene.keyed(&coordinates)).unwrap_or_else(|problem| {
+                        mistakes.template(scene, &coordinates, condition.at(), &problem);
+                        false
+                    });
+                kept.push(keep);
+                cells.advance(&mut coordinates);
+            }
+        });
+        if let Err(problem) = judged {
+            self.mistakes.template(scene, &vec![0; step.axes.len()], condition.at(), &problem);
+        }
+        Some(kept)
+    }
+
+    /// Returns the pictures for these coordinates; `None` when one that is needed was dropped.
+    fn inputs(&self, step: &Step, projections: &[(usize, InputRole, Projection)], coordinates: &[u32]) -> Option<Vec<Input>> {
+        let mut inputs = Vec::with_capacity(projections.len());
+        for (maker, role, projection) in projections {
+            if step.across.is_empty() {
+                let job = self.cells[*maker].job(projection.cell(coordinates))?;
+                inputs.push(Input { from: JobIx(job), role: *role });
+                continue;
+            }
+            let gathered = projection.gathered(coordinates).into_iter().filter_map(|cell| self.cells[*maker].job(cell));
+            inputs.extend((0u32..).zip(gathered).map(|(number, job)| Input { from: JobIx(job), role: InputRole::Cell(number) }));
+        }
+        (step.sources.is_empty() || !inputs.is_empty()).then_some(inputs)
+    }
+
+    fn job(&mut self, making: &mut StepJobs<'a>, scene: &Scene<'a>, coordinates: &[u32], step: u32, ix: JobIx, inputs: Vec<Input>) -> bool {
+        let main = inputs.iter().find(|input| input.role == InputRole::Image).map(|input| input.from);
+        let Some(made) =
+            making.make(scene, coordinates, &inputs, &self.jobs, main.is_some_and(|from| self.see_through[from.index()]), &mut self.mistakes)
+        else {
+            return false;
+        };
+        let mut job = Job {
+            step,
+            cell: coordinates.into(),
+            key: JobKey(crate::types::Digest::from_bytes([0; 32])),
+            operation: made.operation,
+            prompt: made.prompt,
+            subject: made.subject,
+            size: made.size,
+            path: made.path.into_boxed_str(),
+        };
+        if let Some(other) = self.taken.take(&job.path, ix) {
+            self.collision(scene, coordinates, &job.path, other);
+        }
+        let keys: Vec<(Input, JobKey)> = inputs.iter().map(|input| (*input, self.jobs[input.from.index()].key)).collect();
+        job.key = describe::key(&job, making.take(coordinates), &keys);
+        let node = self.graph.add_node(());
+        for input in &inputs {
+            self.graph.add_edge(NodeIndex::new(input.from.index()), node, input.role);
+        }
+        self.jobs.push(job);
+        self.see_through.push(made.see_through);
+        true
+    }
+
+    fn collision(&mut self, scene: &Scene<'_>, coordinates: &[u32], path: &str, other: JobIx) {
+        let other = self.address(other);
+        let at = scene.step.path.as_ref().map_or_else(|| scene.step.at.clone().at_key(), |template| template.at().clone());
+        let message = format!("two shots would stand at `{}`", path.escape_debug());
+        let this = self.mistakes.address(scene, coordinates);
+        let finding = Diagnostic::error("path-collision", at, message).label(format!("`{this}` and `{other}`"));
+        self.mistakes
+            .push(finding.help(
+                "name what tells them apart in the path, for example `{{ step }}` or an axis; upper and lower case are the same to many disks",
+            ));
+    }
+
+    fn address(&self, ix: JobIx) -> String {
+        let job = &self.jobs[ix.index()];
+        let step = &self.campaign.steps[job.step as usize];
+        let scene = Scene { campaign: self.campaign, step, axes: &step.axes };
+        self.mistakes.address(&scene, &job.cell)
+    }
+
+    fn planned(&mut self, index: usize, step: &Step, first: u32) {
+        let inputs: Vec<usize> = step.sources.iter().map(|source| source.step).collect();
+        let below = inputs.iter().map(|input| self.steps[*input].depth).max().unwrap_or(0);
+        self.steps.push(PlannedStep {
+            name: Arc::clone(&step.name),
+            kind: step.spec.kind().name(),
+            action: step.paid.as_ref().map(|paid| paid.action),
+            model: step.paid.as_ref().map(|paid| Arc::clone(&paid.model)),
+            baseline: step.baseline.clone(),
+            axes: step.axes.clone(),
+            jobs: first..self.jobs.len() as u32,
+            is_final: !self.campaign.steps.iter().any(|other| other.sources.iter().any(|source| source.step == index)),
+            inputs,
+            depth: below + u32::from(step.paid.is_some()),
+        });
+        if first as usize == self.jobs.len() && self.mistakes.is_empty() {
+            let finding = Diagnostic::error("empty-step", step.at.clone().at_key(), format!("no shot of step `{}` is left", step.name));
+            self.mistakes.push(finding.help("check its `when` and `exclude`, and those of the steps before it"));
+        }
+    }
+
+    fn finish(mut self) -> Result<Plan, Diagnostics> {
+        if let Some((file, other)) = self.taken.file_as_folder() {
+            let (path, below) = (self.jobs[file.index()].path.clone(), self.jobs[other.index()].path.clone());
+            let step = &self.campaign.steps[self.jobs[file.index()].step as usize];
+            let at = step.path.as_ref().map_or_else(|| step.at.clone().at_key(), |template| template.at().clone());
+            let reason = format!("`{}` needs a folder of that name", below.escape_debug());
+            self.mistakes.push(
+                Diagnostic::error("path-collision", at, sentence(&path, &reason)).help("give files an extension: end the path with `.{{ ext }}`"),
+            );
+        }
+        let found = self.mistakes.finish();
+        if found.has_errors() {
+            return Err(found);
+        }
+        let axes = self.campaign.axes.iter().map(|axis| PlannedAxis {
+            name: Arc::clone(&axis.name),
+            keys: axis.values.iter().map(|value| Arc::clone(&value.key)).collect(),
+            is_take: matches!(axis.source, AxisSource::Take { .. }),
+        });
+        Ok(Plan {
+            campaign: Arc::clone(&self.campaign.name),
+            digest: digest(&self.jobs),
+            axes: axes.collect(),
+            twins: twins(&self.jobs),
+            steps: self.steps,
+            jobs: self.jobs,
+            graph: self.graph,
+        })
+    }
+}
+
+fn digest(jobs: &[Job]) -> crate::types::Digest {
+    let mut hasher = FieldHasher::new("callsheet plan 1");
+    for job in jobs {
+        hasher.field("key", job.key.0.as_bytes());
+        hasher.field("path", job.path.as_bytes());
+    }
+    hasher.finish()
+}
+
+fn twins(jobs: &[Job]) -> BTreeMap<JobIx, JobIx> {
+    let mut first: HashMap<JobKey, JobIx> = HashMap::with_capacity(jobs.len());
+    let mut twins = BTreeMap::new();
+    for (ix, job) in (0u32..).map(JobIx).zip(jobs) {
+        match first.entry(job.key) {
+            std::collections::hash_map::Entry::Occupied(earlier) => {
+                twins.insert(ix, *earlier.get());
+            }
+            std::collections::hash_map::Entry::Vacant(free) => {
+                free.insert(ix);
+            }
+        }
+    }
+    twins
+}

@@ -1,0 +1,388 @@
+//! Makes the jobs of one step: prompt, operation, size and path of each cell.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use super::lower;
+use super::mistakes::Mistakes;
+use super::paths::{Layout, PathProblem, sentence};
+use super::texts::{Known, Scene, Source, Text};
+use super::{Input, Job};
+use crate::campaign::{AxisSource, Campaign, Step};
+use crate::catalog::{Catalog, OperationCard, Unfit};
+use crate::spec::{Asset, AssetProblem};
+use crate::steps::StepSpec;
+use crate::types::shape::{default_format, see_through, transformed};
+use crate::types::{Action, Diagnostic, FieldPath, ImageFormat, InputRole, LocalAction, Operation, Paid, PixelSize, Segment};
+
+/// Files by path, as [`crate::spec::read_assets`] found them.
+pub type Assets = BTreeMap<Arc<str>, Result<Asset, AssetProblem>>;
+
+/// Longest subject that is kept for people, in characters.
+const SUBJECT: usize = 80;
+
+/// Side of a picture when nothing tells its size.
+const UNKNOWN_SIZE: PixelSize = PixelSize::new(1024, 1024);
+
+/// What a cell becomes.
+pub(super) struct Made {
+    pub(super) operation: Operation,
+    pub(super) prompt: Arc<str>,
+    pub(super) subject: Arc<str>,
+    pub(super) size: PixelSize,
+    pub(super) path: String,
+    pub(super) see_through: bool,
+}
+
+/// The jobs of one step, one after the other.
+pub(super) struct StepJobs<'a> {
+    step: &'a Step,
+    card: Option<&'a OperationCard>,
+    assets: &'a Assets,
+    /// Slot and text of each part of the prompt.
+    parts: Vec<(&'static str, Text<'a>)>,
+    keep: Option<Text<'a>>,
+    /// Prompts and subjects so far, when several shots share one.
+    prompts: Option<Known<(Arc<str>, Arc<str>)>>,
+    /// Subjects by the address of the shared text that they were taken from.
+    subjects: HashMap<usize, Arc<str>>,
+    texts: Vec<Text<'a>>,
+    label: Option<Text<'a>>,
+    layout: Layout<'a>,
+    take: Option<usize>,
+    /// Sizes by the size of the input picture.
+    sizes: HashMap<Option<PixelSize>, PixelSize>,
+}
+
+impl<'a> StepJobs<'a> {
+    pub(super) fn new(campaign: &'a Campaign, catalog: &'a Catalog, assets: &'a Assets, step: &'a Step) -> Self {
+        let text = |source: Source<'a>| Text::new(campaign, step, &step.axes, source);
+        let parts: Vec<(&'static str, Text<'a>)> = step.prompt.parts.iter().map(|part| (part.slot, text(Source::from(&part.template)))).collect();
+        let keep = step.prompt.keep.as_ref().filter(|_| !step.prompt.places_keep).map(|keep| text(Source::Template(keep)));
+        let mut prompt_uses: Vec<usize> = parts.iter().map(|(_, text)| text).chain(&keep).flat_map(|text| text.uses().to_vec()).collect();
+        prompt_uses.sort_unstable();
+        prompt_uses.dedup();
+        let is_sheet = matches!(step.spec, StepSpec::Sheet(_));
+        let label = step.texts.first().filter(|_| is_sheet).map(|label| {
+            let pictures = &campaign.steps[step.sources[0].step].axes;
+            Text::new(campaign, step, pictures, Source::Template(label))
+        });
+        let texts = if is_sheet { Vec::new() } else { step.texts.iter().map(|template| text(Source::Template(template))).collect() };
+        let card = step.paid.as_ref().and_then(|paid| catalog.card(&paid.model)?.operation(paid.action));
+        let layout = Layout::new(&Scene { campaign, step, axes: &step.axes });
+        let take = step.axes.iter().position(|axis| matches!(campaign.axes[*axis].source, AxisSource::Take { .. }));
+        let prompts = Known::new(campaign, &step.axes, &prompt_uses);
+        Self { step, card, assets, parts, keep, prompts, subjects: HashMap::new(), texts, label, layout, take, sizes: HashMap::new() }
+    }
+
+    /// Returns which take these coordinates are, from 1.
+    pub(super) fn take(&self, coordinates: &[u32]) -> Option<u32> {
+        self.take.map(|position| coordinates[position] + 1)
+    }
+
+    /// Makes the job at these coordinates; `None` after noting why it cannot be made.
+    pub(super) fn make(
+        &mut self,
+        scene: &Scene<'a>,
+        coordinates: &[u32],
+        inputs: &[Input],
+        jobs: &[Job],
+        input_see_through: bool,
+        mistakes: &mut Mistakes,
+    ) -> Option<Made> {
+        let main = inputs.iter().find(|input| input.role == InputRole::Image).map(|input| &jobs[input.from.index()]);
+        let (prompt, own_subject) = self.prompt(scene, coordinates, mistakes)?;
+        let subject = if own_subject.is_empty() { main.map_or(own_subject, |job| Arc::clone(&job.subject)) } else { own_subject };
+        let (operation, size, clear, extension) = match &self.step.paid {
+            Some(paid) => self.paid(paid, main, input_see_through),
+            None => self.local(scene, coordinates, inputs, jobs, main, input_see_through, mistakes)?,
+        };
+        let path = match self.layout.path(scene, coordinates, extension) {
+            Ok(path) => path,
+            Err(problem) => {
+                self.path_mistake(scene, coordinates, problem, mistakes);
+                return None;
+            }
+        };
+        Some(Made { operation, prompt, subject, size, path, see_through: clear })
+    }
+
+    /// Returns prompt and subject.
+    fn prompt(&mut self, scene: &Scene<'a>, coordinates: &[u32], mistakes: &mut Mistakes) -> Option<(Arc<str>, Arc<str>)> {
+        if self.parts.is_empty() {
+            return Some((Arc::from(""), Arc::from("")));
+        }
+        if let Some((prompt, subject)) = self.prompts.as_mut().and_then(|prompts| prompts.place(coordinates).as_ref()) {
+            return Some((Arc::clone(prompt), Arc::clone(subject)));
+        }
+        let mut rendered: Vec<(&'static str, Arc<str>)> = Vec::with_capacity(self.parts.len());
+        for ((slot, text), part) in self.parts.iter_mut().zip(&self.step.prompt.parts) {
+            match text.at(scene, coordinates) {
+                Ok(text) => rendered.push((slot, text)),
+                Err(problem) => {
+                    let at = match &part.template {
+                        crate::campaign::PartText::Own(template) => template.at().clone(),
+                        crate::campaign::PartText::Rung(axis) => scene.campaign.axes[*axis].at.key("rungs"),
+                    };
+                    mistakes.template(scene, coordinates, &at, &problem);
+                    return None;
+                }
+            }
+        }
+        let keep = match &mut self.keep {
+            Some(text) => match text.at(scene, coordinates) {
+                Ok(keep) => Some(keep),
+                Err(problem) => {
+                    let at = self.step.prompt.keep.as_ref().map_or_else(|| self.step.at.clone(), |keep| keep.at().clone());
+                    mistakes.template(scene, coordinates, &at, &problem);
+                    return None;
+                }
+            },
+            None => None,
+        };
+        let prompt = compose(&rendered, keep.as_deref());
+        self.check_prompt(scene, coordinates, &prompt, mistakes);
+        let subject = self.subject(&rendered);
+        if let Some(prompts) = &mut self.prompts {
+            *prompts.place(coordinates) = Some((Arc::clone(&prompt), Arc::clone(&subject)));
+        }
+        Some((prompt, subject))
+    }
+
+    /// Returns the first words of what the picture shows; nothing for edits, which show their input's subject.
+    fn subject(&mut self, rendered: &[(&'static str, Arc<str>)]) -> Arc<str> {
+        let generates = self.step.paid.as_ref().is_some_and(|paid| paid.action == Action::Generate);
+        let found = rendered.iter().zip(&self.parts).find(|((slot, _), _)| generates && matches!(*slot, "subject" | "prompt"));
+        let Some(((_, text), (_, part))) = found else { return Arc::from("") };
+        if !part.is_shared() {
+            return first_words(text);
+        }
+        // The kept text lives as long as this step, so its address names it.
+        Arc::clone(self.subjects.entry(text.as_ptr() as usize).or_insert_with(|| first_words(text)))
+    }
+
+    fn check_prompt(&self, scene: &Scene<'_>, coordinates: &[u32], prompt: &str, mistakes: &mut Mistakes) {
+        let Some(paid) = &self.step.paid else { return };
+        let at = self.step.prompt.parts.first().map_or_else(
+            || self.step.at.clone(),
+            |part| match &part.template {
+                crate::campaign::PartText::Own(template) => template.at().clone(),
+                crate::campaign::PartText::Rung(_) => self.step.at.clone().at_key(),
+            },
+        );
+        if prompt.trim().trim_end_matches('.').is_empty() {
+            let address = mistakes.address(scene, coordinates);
+            mistakes
+                .push(Diagnostic::error("empty-prompt", at, "the prompt is empty").label(format!("for `{address}`")).help("check the row's columns"));
+            return;
+        }
+        let Some(limit) = self.card.and_then(|card| card.prompt_limit) else { return };
+        // Bytes are never fewer than characters: most prompts need no counting.
+        if prompt.len() <= limit {
+            return;
+        }
+        let chars = prompt.chars().count();
+        if chars > limit {
+            let unfit = Unfit::PromptTooLong { chars, limit };
+            let address = mistakes.address(scene, coordinates);
+            let finding = Diagnostic::error(unfit.code(), at, format!("`{}`: {unfit}", paid.model)).label(format!("for `{address}`"));
+            mistakes.push(finding.help(unfit.help().unwrap_or_default()));
+        }
+    }
+
+    fn paid(&mut self, paid: &Arc<Paid>, main: Option<&Job>, input_see_through: bool) -> (Operation, PixelSize, bool, &'static str) {
+        let input = main.map(|job| job.size);
+        let card = self.card;
+        let size = *self.sizes.entry(input).or_insert_with(|| card.map_or(UNKNOWN_SIZE, |card| card.output_size(&paid.settings, input)));
+        let clear = match paid.action {
+            Action::RemoveBackground => true,
+            Action::Upscale => input_see_through,
+            _ => paid.settings.background.as_deref() == Some("transparent"),
+        };
+        let format = paid.settings.format.unwrap_or(ImageFormat::Png);
+        (Operation::Paid(Arc::clone(paid)), size, clear, format.extension())
+    }
+
+    #[allow(clippy::too_many_arguments)]
+    fn local(
+        &mut self,
+        scene: &Scene<'a>,
+        coordinates: &[u32],
+        inputs: &[Input],
+        jobs: &[Job],
+        main: Option<&Job>,
+        input_see_through: bool,
+        mistakes: &mut Mistakes,
+    ) -> Option<(Operation, PixelSize, bool, &'static str)> {
+        match &self.step.spec {
+            StepSpec::Load(_) => self.load(scene, coordinates, mistakes),
+            StepSpec::Transform(transform) => {
+                let texts = self.rendered_texts(scene, coordinates, mistakes)?;
+                let action = lower::transform(transform, &texts);
+                let LocalAction::Transform { ops } = &action else { return None };
+                let input_format = main.map_or(ImageFormat::Png, |job| format_of(&job.path));
+                let format = default_format(ops, input_format);
+                let clear = see_through(input_see_through, ops);
+                if clear && !format.has_alpha() {
+                    let at = self.step.at.key("ops");
+                    let finding = Diagnostic::error("jpeg-transparency", at, "a JPEG cannot hold a transparent background");
+                    let address = mistakes.address(scene, coordinates);
+                    mistakes.push(
+                        finding
+                            .label(format!("for `{address}`"))
+                            .help("add `pad: { to: ..., color: \"#ffffff\" }` before `encode`, or encode as png or webp"),
+                    );
+                    return None;
+                }
+                let size = transformed(main.map_or(UNKNOWN_SIZE, |job| job.size), ops);
+                Some((Operation::Local(action), size, clear && format.has_alpha(), format.extension()))
+            }
+            StepSpec::Sheet(sheet) => {
+                let labels = self.labels(scene, inputs, jobs, mistakes)?;
+                let action = lower::sheet(sheet, inputs.len(), labels);
+                let LocalAction::Sheet { columns, cell, .. } = &action else { return None };
+                let rows = u32::try_from(inputs.len()).unwrap_or(u32::MAX).div_ceil((*columns).max(1));
+                let size = PixelSize::new(columns.saturating_mul(cell.width), rows.saturating_mul(cell.height));
+                Some((Operation::Local(action), size, false, ImageFormat::Png.extension()))
+            }
+            _ => None,
+        }
+    }
+
+    fn rendered_texts(&mut self, scene: &Scene<'a>, coordinates: &[u32], mistakes: &mut Mistakes) -> Option<Vec<Arc<str>>> {
+        let mut rendered = Vec::with_capacity(self.texts.len());
+        for (text, template) in self.texts.iter_mut().zip(&self.step.texts) {
+            match text.at(scene, coordinates) {
+                Ok(text) => rendered.push(text),
+                Err(problem) => {
+                    mistakes.template(scene, coordinates, template.at(), &problem);
+                    return None;
+                }
+            }
+        }
+        Some(rendered)
+    }
+
+    fn load(&mut self, scene: &Scene<'a>, coordinates: &[u32], mistakes: &mut Mistakes) -> Option<(Operation, PixelSize, bool, &'static str)> {
+        let path = self.rendered_texts(scene, coordinates, mistakes)?.into_iter().next()?;
+        match self.assets.get(&path) {
+            Some(Ok(asset)) => {
+                let action = LocalAction::Load { path, digest: asset.digest, size: asset.info.size };
+                Some((Operation::Local(action), asset.info.size, asset.info.alpha, asset.info.format.extension()))
+            }
+            Some(Err(problem)) => {
+                let at = self.column_of(scene, coordinates).unwrap_or_else(|| self.step.at.key("file"));
+                let code = match problem {
+                    AssetProblem::Missing => "missing-file",
+                    AssetProblem::NotAnImage(_) => "not-an-image",
+                    _ => "unreadable-file",
+                };
+                let mut finding = Diagnostic::error(code, at.clone(), format!("`{}`: {problem}", path.escape_debug()));
+                if at != self.step.at.key("file") {
+                    finding = finding.related(self.step.at.key("file"), "loaded here");
+                }
+                mistakes.push(finding.help("paths are relative to the campaign file"));
+                None
+            }
+            // The caller read another list of files than ours.
+            None => {
+                let finding = Diagnostic::error("missing-file", self.step.at.key("file"), format!("`{}` was not read", path.escape_debug()));
+                mistakes.push(finding.help("run the command again"));
+                None
+            }
+        }
+    }
+
+    /// Returns the cell of the table that names a file, when the template is just one column.
+    fn column_of(&self, scene: &Scene<'_>, coordinates: &[u32]) -> Option<FieldPath> {
+        let template = self.step.texts.first()?;
+        let [lookup] = template.lookups() else { return None };
+        let [axis_name, column] = lookup.names.as_slice() else { return None };
+        let position = scene.axes.iter().position(|axis| *scene.campaign.axes[*axis].name == **axis_name)?;
+        let value = &scene.campaign.axes[scene.axes[position]].values[coordinates[position] as usize];
+        let mut at = value.at.clone();
+        match at.segments.last_mut() {
+            Some(Segment::Column(name)) => *name = Arc::from(column.as_str()),
+            _ => return Some(at.key(column)),
+        }
+        Some(at)
+    }
+
+    fn labels(&mut self, scene: &Scene<'a>, inputs: &[Input], jobs: &[Job], mistakes: &mut Mistakes) -> Option<Arc<[Arc<str>]>> {
+        let maker = &scene.campaign.steps[self.step.sources.first()?.step];
+        let mut labels = Vec::with_capacity(inputs.len());
+        for input in inputs {
+            let cell = &jobs[input.from.index()].cell;
+            let Some(label) = &mut self.label else {
+                let keys = maker.axes.iter().zip(cell.iter()).filter(|(axis, _)| self.step.across.contains(axis));
+                let keys = keys.map(|(axis, value)| &*scene.campaign.axes[*axis].values[*value as usize].key);
+                labels.push(Arc::from(keys.collect::<Vec<_>>().join(" ")));
+                continue;
+            };
+            let of_picture = Scene { campaign: scene.campaign, step: self.step, axes: &maker.axes };
+            match label.at(&of_picture, cell) {
+                Ok(text) => labels.push(text),
+                Err(problem) => {
+                    let at = self.step.texts.first()?.at();
+                    mistakes.template(&of_picture, cell, at, &problem);
+                    return None;
+                }
+            }
+        }
+        Some(labels.into())
+    }
+
+    fn path_mistake(&self, scene: &Scene<'_>, coordinates: &[u32], problem: PathProblem, mistakes: &mut Mistakes) {
+        let at = self.step.path.as_ref().map_or_else(|| self.step.at.clone().at_key(), |template| template.at().clone());
+        match problem {
+            PathProblem::Template(problem) => mistakes.template(scene, coordinates, &at, &problem),
+            PathProblem::Unsafe { path, reason } => {
+                let address = mistakes.address(scene, coordinates);
+                let finding = Diagnostic::error("path-escape", at, sentence(&path, &reason)).label(format!("for `{address}`"));
+                mistakes.push(finding.help("`{{ sku | slug }}` makes a plain name of any text; set it as the step's `path` or as `output.path`"));
+            }
+        }
+    }
+}
+
+fn format_of(path: &str) -> ImageFormat {
+    match path.rsplit('.').next() {
+        Some("jpg" | "jpeg") => ImageFormat::Jpeg,
+        Some("webp") => ImageFormat::Webp,
+        _ => ImageFormat::Png,
+    }
+}
+
+/// Joins slots to a sentence that ends with a full stop, and adds the invariants; a text of the author's own stays as it is.
+fn compose(parts: &[(&'static str, Arc<str>)], keep: Option<&str>) -> Arc<str> {
+    if let ([("prompt", own)], None) = (parts, keep) {
+        return Arc::clone(own);
+    }
+    let mut prompt = String::with_capacity(256);
+    let own = matches!(parts, [("prompt", _)]);
+    for (_, text) in parts {
+        let text = text.trim();
+        let text = if own { text } else { text.trim_end_matches(['.', ',']) };
+        if text.is_empty() {
+            continue;
+        }
+        if !prompt.is_empty() {
+            prompt.push_str(", ");
+        }
+        prompt.push_str(text);
+    }
+    if !prompt.ends_with(['.', '!', '?']) {
+        prompt.push('.');
+    }
+    if let Some(keep) = keep {
+        prompt.push(' ');
+        prompt.push_str(keep);
+    }
+    Arc::from(prompt)
+}
+
+/// Returns the first words of a text, on one line.
+fn first_words(text: &str) -> Arc<str> {
+    let one_line = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    Arc::from(one_line.chars().take(SUBJECT).collect::<String>())
+}

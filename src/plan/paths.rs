@@ -1,0 +1,336 @@
+//! Where each shot's file stands: the author's template or the default layout; never outside the output folder, never two in one place.
+
+use std::collections::HashMap;
+use std::fmt::Write as _;
+use std::sync::Arc;
+
+use minijinja::value::Value;
+
+use super::JobIx;
+use super::texts::Scene;
+use crate::campaign::{Roots, Template, TemplateProblem};
+
+/// Longest name of a file or folder, in bytes: what common file systems take.
+const MAX_NAME: usize = 255;
+
+/// Longest path below the output folder, in bytes.
+const MAX_PATH: usize = 1024;
+
+/// Names that Windows keeps for devices, with any extension.
+const DEVICES: [&str; 4] = ["con", "prn", "aux", "nul"];
+
+/// How a step's paths are made.
+pub(super) enum Layout<'a> {
+    /// From fixed text and axis keys only: no template engine needed.
+    Direct(Vec<Part>),
+    /// By rendering a template.
+    Template(&'a Template),
+}
+
+/// A part of a direct layout.
+pub(super) enum Part {
+    Text(Arc<str>),
+    /// The key of the step's axis at this position.
+    Key(usize),
+    Extension,
+}
+
+impl<'a> Layout<'a> {
+    /// Returns the layout of a step.
+    pub(super) fn new(scene: &Scene<'a>) -> Self {
+        match &scene.step.path {
+            None => Self::Direct(default_parts(scene)),
+            Some(template) => direct_parts(template, scene).map_or(Self::Template(template), Self::Direct),
+        }
+    }
+
+    /// Returns the path at these coordinates.
+    ///
+    /// # Errors
+    /// What is wrong with it, as a sentence with its help.
+    pub(super) fn path(&self, scene: &Scene<'_>, coordinates: &[u32], extension: &str) -> Result<String, PathProblem> {
+        let path = match self {
+            Self::Direct(parts) => direct(parts, scene, coordinates, extension)?,
+            Self::Template(template) => {
+                let roots: Arc<dyn Roots> = Arc::new(PathRoots { keyed: scene.keyed(coordinates), extension: Value::from(extension) });
+                template.render(&roots).map_err(PathProblem::Template)?.trim().to_owned()
+            }
+        };
+        check(&path).map_err(|reason| PathProblem::Unsafe { path, reason })
+    }
+}
+
+/// Why a path cannot be used.
+#[derive(Debug)]
+pub(super) enum PathProblem {
+    /// The template failed.
+    Template(TemplateProblem),
+    /// The path itself is wrong.
+    Unsafe { path: String, reason: String },
+}
+
+/// `sku/angle/step-take.ext`: folders are the axes' keys, the file is the step and the take.
+fn default_parts(scene: &Scene<'_>) -> Vec<Part> {
+    let mut parts = Vec::new();
+    let mut take = None;
+    for (position, axis) in scene.axes.iter().enumerate() {
+        if matches!(scene.campaign.axes[*axis].source, crate::campaign::AxisSource::Take { .. }) {
+            take = Some(position);
+        } else {
+            parts.push(Part::Key(position));
+            parts.push(Part::Text(Arc::from("/")));
+        }
+    }
+    parts.push(Part::Text(Arc::clone(&scene.step.name)));
+    if let Some(position) = take {
+        parts.push(Part::Text(Arc::from("-")));
+        parts.push(Part::Key(position));
+    }
+    parts.push(Part::Text(Arc::from(".")));
+    parts.push(Part::Extension);
+    parts
+}
+
+/// Splits a template that holds only `{{ axis }}`, `{{ axis.key }}`, `{{ step }}`, `{{ campaign }}` and `{{ ext }}`.
+fn direct_parts(template: &Template, scene: &Scene<'_>) -> Option<Vec<Part>> {
+    if !template.is_simple() {
+        return None;
+    }
+    let source = template.source();
+    let mut parts = Vec::new();
+    let mut position = 0;
+    for lookup in template.lookups() {
+        let open = source[..lookup.range.start].rfind("{{")?;
+        let close = lookup.range.end + source[lookup.range.end..].find("}}")? + 2;
+        parts.push(Part::Text(Arc::from(&source[position..open])));
+        position = close;
+        let names: Vec<&str> = lookup.names.iter().map(String::as_str).collect();
+        parts.push(match names.as_slice() {
+            ["ext"] => Part::Extension,
+            ["step"] => Part::Text(Arc::clone(&scene.step.name)),
+            ["campaign"] => Part::Text(Arc::clone(&scene.campaign.name)),
+            [name] | [name, "key"] => {
+                let position = scene.axes.iter().position(|axis| *scene.campaign.axes[*axis].name == **name)?;
+                let has_own_key =
+                    scene.campaign.axes[scene.axes[position]].fields.as_ref().is_some_and(|fields| fields.iter().any(|field| **field == *"key"));
+                if names.len() == 2 && has_own_key {
+                    return None;
+                }
+                Part::Key(position)
+            }
+            _ => return None,
+        });
+    }
+    parts.push(Part::Text(Arc::from(source[position..].trim_end())));
+    Some(parts)
+}
+
+fn direct(parts: &[Part], scene: &Scene<'_>, coordinates: &[u32], extension: &str) -> Result<String, PathProblem> {
+    let mut path = String::with_capacity(48);
+    for part in parts {
+        match part {
+            Part::Text(text) => path.push_str(text),
+            Part::Extension => path.push_str(extension),
+            Part::Key(position) => {
+                let axis = &scene.campaign.axes[scene.axes[*position]];
+                let key = &axis.values[coordinates[*position] as usize].key;
+                if key.contains(['/', '\\']) {
+                    let reason = format!("the value `{key}` of `{}` would make a folder of its own", axis.name);
+                    return Err(PathProblem::Unsafe { path: key.to_string(), reason });
+                }
+                path.push_str(key);
+            }
+        }
+    }
+    Ok(path)
+}
+
+/// The variables of a path; a `/` inside a value is an error, so that data cannot make folders.
+struct PathRoots {
+    keyed: Arc<dyn Roots>,
+    extension: Value,
+}
+
+impl Roots for PathRoots {
+    fn root(&self, name: &str) -> Option<Value> {
+        if name == "ext" {
+            return Some(self.extension.clone());
+        }
+        let value = self.keyed.root(name)?;
+        match value.as_str() {
+            Some(text) if text.contains(['/', '\\']) => Some(Value::from(guarded(text))),
+            Some(_) => Some(value),
+            None if value.as_object().is_some() => Some(Value::from_object(Guarded(value))),
+            None => Some(value),
+        }
+    }
+}
+
+/// Stands for a `/` that came from data; no file name may hold it, and `slug` turns it into `-`.
+const SLASH_FROM_DATA: &str = "\u{1}";
+
+fn guarded(text: &str) -> String {
+    text.replace(['/', '\\'], SLASH_FROM_DATA)
+}
+
+/// An axis value whose texts are guarded.
+struct Guarded(Value);
+
+impl std::fmt::Debug for Guarded {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}", self.0)
+    }
+}
+
+impl minijinja::value::Object for Guarded {
+    fn repr(self: &Arc<Self>) -> minijinja::value::ObjectRepr {
+        minijinja::value::ObjectRepr::Plain
+    }
+
+    fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
+        let value = self.0.get_item(key).ok().filter(|value| !value.is_undefined())?;
+        Some(value.as_str().map(|text| Value::from(guarded(text))).unwrap_or(value))
+    }
+
+    fn render(self: &Arc<Self>, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&guarded(&self.0.to_string()))
+    }
+}
+
+/// Returns the path if it is safe below any output folder.
+fn check(path: &str) -> Result<String, String> {
+    if path.contains(SLASH_FROM_DATA) {
+        return Err("a value holds a `/` and would make a folder of its own".to_owned());
+    }
+    if path.is_empty() {
+        return Err("the path is empty".to_owned());
+    }
+    if path.len() > MAX_PATH {
+        return Err(format!("the path has {} bytes; {MAX_PATH} are the limit", path.len()));
+    }
+    if path.starts_with('/') || path.as_bytes().get(1) == Some(&b':') {
+        return Err("the path is absolute".to_owned());
+    }
+    for name in path.split('/') {
+        check_name(name)?;
+    }
+    Ok(path.to_owned())
+}
+
+fn check_name(name: &str) -> Result<(), String> {
+    let shown = || name.escape_debug();
+    if name.is_empty() {
+        return Err("a folder or file has no name".to_owned());
+    }
+    if name == "." || name == ".." {
+        return Err(format!("`{name}` leads out of its folder"));
+    }
+    if let Some(letter) = name.chars().find(|letter| letter.is_control() || matches!(letter, '\\' | '<' | '>' | ':' | '"' | '|' | '?' | '*')) {
+        return Err(format!("`{}` holds `{}`, which file systems do not take", shown(), letter.escape_debug()));
+    }
+    if name.ends_with(['.', ' ']) || name.starts_with(' ') {
+        return Err(format!("`{}` begins or ends with a space, or ends with a dot", shown()));
+    }
+    if name.len() > MAX_NAME {
+        return Err(format!("`{:.40}...` has {} bytes; {MAX_NAME} are the limit for a name", shown().to_string(), name.len()));
+    }
+    let stem = name.split('.').next().unwrap_or(name).to_ascii_lowercase();
+    let numbered = |prefix: &str| stem.strip_prefix(prefix).is_some_and(|rest| rest.len() == 1 && rest.bytes().all(|byte| byte.is_ascii_digit()));
+    if DEVICES.contains(&stem.as_str()) || numbered("com") || numbered("lpt") {
+        return Err(format!("`{name}` is the name of a device on Windows"));
+    }
+    Ok(())
+}
+
+/// Paths that are taken, by their lower-case form: some file systems know no case.
+#[derive(Default)]
+pub(super) struct Taken {
+    files: HashMap<Box<[u8]>, JobIx>,
+    /// Whether a file has no extension, so that it could stand where another needs a folder.
+    bare: bool,
+}
+
+impl Taken {
+    /// Takes a path; returns the job that has it already.
+    pub(super) fn take(&mut self, path: &str, job: JobIx) -> Option<JobIx> {
+        self.bare |= !path.rsplit('/').next().unwrap_or(path).contains('.');
+        match self.files.entry(folded(path)) {
+            std::collections::hash_map::Entry::Occupied(taken) => Some(*taken.get()),
+            std::collections::hash_map::Entry::Vacant(free) => {
+                free.insert(job);
+                None
+            }
+        }
+    }
+
+    /// Returns a file that stands where another needs a folder, with the job behind it.
+    pub(super) fn file_as_folder(&self) -> Option<(JobIx, JobIx)> {
+        if !self.bare {
+            return None;
+        }
+        let mut found: Vec<(JobIx, JobIx)> = Vec::new();
+        for (path, job) in &self.files {
+            let folders = path.iter().enumerate().filter(|(_, byte)| **byte == b'/').map(|(end, _)| &path[..end]);
+            found.extend(folders.filter_map(|folder| self.files.get(folder)).map(|file| (*file, *job)));
+        }
+        found.into_iter().min()
+    }
+}
+
+/// Returns a path without the differences that some file systems do not see.
+fn folded(path: &str) -> Box<[u8]> {
+    if path.is_ascii() { path.as_bytes().to_ascii_lowercase().into_boxed_slice() } else { path.to_lowercase().into_bytes().into_boxed_slice() }
+}
+
+/// Says the path and the reason, for a diagnostic.
+pub(super) fn sentence(path: &str, reason: &str) -> String {
+    let mut text = String::from("this path cannot be used");
+    let _ = write!(text, ": `{}`: {reason}", path.escape_debug());
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_that_lead_out_or_that_systems_refuse_are_refused() {
+        for path in [
+            "",
+            "/etc/x.png",
+            "../x.png",
+            "a/../x.png",
+            "a//x.png",
+            "C:/x.png",
+            "a\\x.png",
+            "con.png",
+            "COM1",
+            "a/nul.jpg",
+            "x.",
+            "x ",
+            "a\u{0}b.png",
+            "what?.png",
+        ] {
+            assert!(check(path).is_err(), "{path:?}");
+        }
+        for path in ["teapot/front.jpg", "Crème brûlée/x.png", "a.b.c/..x.png", "console.png"] {
+            assert!(check(path).is_ok(), "{path:?}: {:?}", check(path));
+        }
+        assert!(check(&"x".repeat(256)).is_err());
+    }
+
+    #[test]
+    fn paths_that_differ_by_case_only_collide() {
+        let mut taken = Taken::default();
+        assert_eq!(taken.take("A/front.png", JobIx(0)), None);
+        assert_eq!(taken.take("a/Front.png", JobIx(1)), Some(JobIx(0)));
+    }
+
+    #[test]
+    fn a_file_where_a_folder_must_stand_is_found() {
+        let mut taken = Taken::default();
+        taken.take("teapot", JobIx(0));
+        taken.take("teapot/front.png", JobIx(1));
+        assert_eq!(taken.file_as_folder(), Some((JobIx(0), JobIx(1))));
+    }
+}

@@ -1,0 +1,369 @@
+//! Blobs as files: `ab/cdef…` by the hex of their digest, written beside and renamed into place.
+//!
+//! In: bytes, in chunks. Out: files that are whole or not there; they are safe to link, copy and serve.
+//! Never: a half-written blob under its name, a file system call on an async thread.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, SystemTime};
+
+use futures_util::future::BoxFuture;
+
+use super::{BlobStore, BlobWriter, StoreError};
+use crate::types::{BlobRef, Digest};
+
+/// Bytes kept in memory before the disk is touched, 1 MiB: most pictures then cost one trip to a blocking thread,
+/// larger ones one trip per MiB.
+const BUFFER: usize = 1 << 20;
+
+/// A temporary file younger than this is never swept, 60 s: its writer may be about to lock it.
+const SETTLED: Duration = Duration::from_secs(60);
+
+/// What survives a power cut. A crash of the process alone loses nothing either way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Durability {
+    /// On the disk before it is announced: for pictures that were paid for.
+    #[default]
+    Synced,
+    /// In the system's cache: for rehearsals, which can be drawn again for nothing.
+    Cached,
+}
+
+/// A blob store in a folder. Clones share it; several processes may use one folder at once.
+#[derive(Debug, Clone)]
+pub struct FsStore {
+    folder: Arc<Folder>,
+}
+
+#[derive(Debug)]
+struct Folder {
+    root: PathBuf,
+    tmp: PathBuf,
+    durability: Durability,
+}
+
+impl FsStore {
+    /// Opens the store at `root`, makes the folder if it is not there, and removes what dead writers left in `tmp/`.
+    ///
+    /// # Errors
+    /// [`StoreError::Io`] if the folder cannot be made.
+    pub fn open(root: &Path) -> Result<Self, StoreError> {
+        let tmp = root.join("tmp");
+        fs::create_dir_all(&tmp).map_err(failed("cannot make the picture store", &tmp))?;
+        sweep(&tmp, SystemTime::now());
+        Ok(Self { folder: Arc::new(Folder { root: root.to_owned(), tmp, durability: Durability::Synced }) })
+    }
+
+    /// Returns the same store with another promise about power cuts.
+    #[must_use]
+    pub fn with_durability(self, durability: Durability) -> Self {
+        let Folder { root, tmp, .. } = &*self.folder;
+        Self { folder: Arc::new(Folder { root: root.clone(), tmp: tmp.clone(), durability }) }
+    }
+
+    /// Returns where the blob is, or would be.
+    pub fn path(&self, digest: Digest) -> PathBuf {
+        self.folder.path(digest)
+    }
+}
+
+impl BlobStore for FsStore {
+    fn begin(&self, limit: u64) -> BoxFuture<'_, Result<Box<dyn BlobWriter>, StoreError>> {
+        let draft = Draft { folder: Arc::clone(&self.folder), hasher: blake3::Hasher::new(), pending: Vec::new(), temp: None };
+        let writer = FsWriter { limit, len: 0, draft: Some(draft) };
+        Box::pin(async move { Ok(Box::new(writer) as Box<dyn BlobWriter>) })
+    }
+
+    fn read(&self, digest: Digest) -> BoxFuture<'_, Result<Vec<u8>, StoreError>> {
+        let path = self.path(digest);
+        Box::pin(async move { blocking(move || read_whole(&path, digest)).await })
+    }
+
+    fn contains(&self, digest: Digest) -> bool {
+        self.path(digest).is_file()
+    }
+}
+
+/// Reads a blob and compares it with its name: a picture that rotted on the disk must not be sold as the one that was bought.
+fn read_whole(path: &Path, digest: Digest) -> Result<Vec<u8>, StoreError> {
+    let bytes = fs::read(path).map_err(|source| match source.kind() {
+        io::ErrorKind::NotFound => StoreError::Missing(digest),
+        _ => failed("cannot read the picture", path)(source),
+    })?;
+    if Digest::of(&bytes) == digest {
+        return Ok(bytes);
+    }
+    let damaged = io::Error::new(io::ErrorKind::InvalidData, "its bytes are not those of its name; delete the file to have it made again");
+    Err(failed("the stored picture is damaged", path)(damaged))
+}
+
+struct FsWriter {
+    limit: u64,
+    len: u64,
+    /// `None` once the blob was given up, and while a blocking thread has it.
+    draft: Option<Draft>,
+}
+
+impl BlobWriter for FsWriter {
+    fn write<'a>(&'a mut self, chunk: &'a [u8]) -> BoxFuture<'a, Result<(), StoreError>> {
+        Box::pin(async move {
+            self.len = self.len.saturating_add(chunk.len() as u64);
+            if self.len > self.limit {
+                self.draft = None;
+                return Err(StoreError::TooLarge { limit: self.limit });
+            }
+            let mut draft = self.draft.take().ok_or_else(given_up)?;
+            draft.pending.extend_from_slice(chunk);
+            if draft.pending.len() >= BUFFER {
+                draft = blocking(move || draft.spill()).await?;
+            }
+            self.draft = Some(draft);
+            Ok(())
+        })
+    }
+
+    fn finish(self: Box<Self>) -> BoxFuture<'static, Result<BlobRef, StoreError>> {
+        Box::pin(async move {
+            if self.len > self.limit {
+                return Err(StoreError::TooLarge { limit: self.limit });
+            }
+            let draft = self.draft.ok_or_else(given_up)?;
+            let len = self.len;
+            blocking(move || draft.publish(len)).await
+        })
+    }
+}
+
+/// A blob on its way: what is hashed and on the disk, and what waits in memory. Lives on blocking threads.
+struct Draft {
+    folder: Arc<Folder>,
+    hasher: blake3::Hasher,
+    pending: Vec<u8>,
+    temp: Option<Temp>,
+}
+
+impl Draft {
+    /// Hashes and writes what waits in memory.
+    fn spill(mut self) -> Result<Self, StoreError> {
+        self.hasher.update(&self.pending);
+        let mut temp = match self.temp.take() {
+            Some(temp) => temp,
+            None => Temp::create(&self.folder.tmp)?,
+        };
+        temp.file.write_all(&self.pending).map_err(failed("cannot write", &temp.path))?;
+        self.pending.clear();
+        self.temp = Some(temp);
+        Ok(self)
+    }
+
+    /// Writes the rest and puts the blob under its name, unless it is there already.
+    fn publish(mut self, len: u64) -> Result<BlobRef, StoreError> {
+        self.hasher.update(&self.pending);
+        let blob = BlobRef { digest: Digest::from_bytes(*self.hasher.finalize().as_bytes()), len };
+        let path = self.folder.path(blob.digest);
+        let shelf = path.parent().unwrap_or(&self.folder.root);
+        // Another length under this name is what a power cut left of a cached blob: it is replaced.
+        if fs::metadata(&path).is_ok_and(|found| found.is_file() && found.len() == len) {
+            self.folder.sync(shelf)?;
+            return Ok(blob);
+        }
+        let mut temp = match self.temp.take() {
+            Some(temp) => temp,
+            None => Temp::create(&self.folder.tmp)?,
+        };
+        temp.file.write_all(&self.pending).map_err(failed("cannot write", &temp.path))?;
+        if self.folder.durability == Durability::Synced {
+            temp.file.sync_data().map_err(failed("cannot bring to the disk", &temp.path))?;
+        }
+        self.folder.make_shelf(shelf)?;
+        temp.publish(&path)?;
+        self.folder.sync(shelf)?;
+        Ok(blob)
+    }
+}
+
+impl Folder {
+    fn path(&self, digest: Digest) -> PathBuf {
+        let hex = digest.to_string();
+        let (shelf, name) = hex.split_at(2);
+        self.root.join(shelf).join(name)
+    }
+
+    fn make_shelf(&self, shelf: &Path) -> Result<(), StoreError> {
+        match fs::create_dir(shelf) {
+            Ok(()) => self.sync(&self.root),
+            Err(source) if source.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+            Err(source) => Err(failed("cannot make the folder", shelf)(source)),
+        }
+    }
+
+    /// Makes the names in `folder` durable. Systems that cannot open a folder (Windows) write names through by themselves.
+    fn sync(&self, folder: &Path) -> Result<(), StoreError> {
+        if self.durability == Durability::Cached || !cfg!(unix) {
+            return Ok(());
+        }
+        let synced = File::open(folder).and_then(|folder| folder.sync_all());
+        synced.map_err(failed("cannot bring the folder to the disk", folder))
+    }
+}
+
+/// A file in `tmp/` that is locked while it is written and removed unless it is published.
+struct Temp {
+    path: PathBuf,
+    file: File,
+    published: bool,
+}
+
+impl Temp {
+    fn create(tmp: &Path) -> Result<Self, StoreError> {
+        static COUNT: AtomicU64 = AtomicU64::new(0);
+        loop {
+            let path = tmp.join(format!("{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed)));
+            let mut options = OpenOptions::new();
+            options.write(true).create_new(true);
+            #[cfg(unix)]
+            std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o644);
+            match options.open(&path) {
+                Ok(file) => {
+                    // Tells `sweep` of another process that this writer lives. Where locks are not to be had, age alone tells.
+                    let _ = file.try_lock();
+                    return Ok(Self { path, file, published: false });
+                }
+                // A process of the same number died here, or lives in another container.
+                Err(source) if source.kind() == io::ErrorKind::AlreadyExists => {}
+                Err(source) => return Err(failed("cannot make the file", &path)(source)),
+            }
+        }
+    }
+
+    fn publish(mut self, path: &Path) -> Result<(), StoreError> {
+        fs::rename(&self.path, path).map_err(failed("cannot put the picture in place at", path))?;
+        self.published = true;
+        Ok(())
+    }
+}
+
+impl Drop for Temp {
+    fn drop(&mut self) {
+        if !self.published {
+            // Left for the next `sweep` if it fails: nothing reads this file.
+            let _ = fs::remove_file(&self.path);
+        }
+    }
+}
+
+/// Removes temporary files that nobody is writing any more. What cannot be removed now is harmless and tried again.
+fn sweep(tmp: &Path, now: SystemTime) {
+    let Ok(entries) = fs::read_dir(tmp) else { return };
+    for entry in entries.flatten() {
+        let settled = |modified: SystemTime| now.duration_since(modified).is_ok_and(|age| age >= SETTLED);
+        let old = entry.metadata().and_then(|about| about.modified()).is_ok_and(settled);
+        if old && File::open(entry.path()).is_ok_and(|file| file.try_lock().is_ok()) {
+            let _ = fs::remove_file(entry.path());
+        }
+    }
+}
+
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T, StoreError> + Send + 'static) -> Result<T, StoreError> {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(done) => done,
+        Err(stopped) => Err(StoreError::Io { what: "the file work was stopped".to_owned(), source: io::Error::other(stopped) }),
+    }
+}
+
+fn failed(what: &str, path: &Path) -> impl FnOnce(io::Error) -> StoreError {
+    let what = format!("{what} `{}`", path.display());
+    move |source| StoreError::Io { what, source }
+}
+
+fn given_up() -> StoreError {
+    StoreError::Io { what: "the picture was given up after an earlier failure".to_owned(), source: io::ErrorKind::Other.into() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn files_in(folder: &Path) -> usize {
+        fs::read_dir(folder).expect("the folder is there").count()
+    }
+
+    async fn put(store: &FsStore, bytes: &[u8]) -> BlobRef {
+        let mut writer = store.begin(u64::MAX).await.expect("a writer");
+        writer.write(bytes).await.expect("the bytes fit");
+        writer.finish().await.expect("the disk takes them")
+    }
+
+    fn leftover(root: &Path, name: &str, age: Duration) -> File {
+        fs::create_dir_all(root.join("tmp")).expect("a folder");
+        let file = File::create(root.join("tmp").join(name)).expect("a file");
+        file.set_modified(SystemTime::now() - age).expect("a time");
+        file
+    }
+
+    #[test]
+    fn leftovers_of_dead_writers_are_swept_and_those_of_living_ones_stay() {
+        let root = tempfile::tempdir().expect("a folder");
+        drop(leftover(root.path(), "dead", SETTLED * 2));
+        drop(leftover(root.path(), "young", Duration::ZERO));
+        let living = leftover(root.path(), "living", SETTLED * 2);
+        living.lock().expect("a lock");
+        FsStore::open(root.path()).expect("a store");
+        let mut names: Vec<_> = fs::read_dir(root.path().join("tmp")).expect("tmp").flatten().map(|entry| entry.file_name()).collect();
+        names.sort();
+        assert_eq!(names, ["living", "young"]);
+    }
+
+    #[tokio::test]
+    async fn a_dropped_writer_leaves_nothing_even_after_it_spilled() {
+        let root = tempfile::tempdir().expect("a folder");
+        let store = FsStore::open(root.path()).expect("a store");
+        let mut writer = store.begin(u64::MAX).await.expect("a writer");
+        writer.write(&vec![7; BUFFER * 2]).await.expect("the bytes fit");
+        assert_eq!(files_in(&root.path().join("tmp")), 1);
+        drop(writer);
+        assert_eq!(files_in(&root.path().join("tmp")), 0);
+        assert_eq!(files_in(root.path()), 1, "only tmp/ is there");
+    }
+
+    #[tokio::test]
+    async fn a_blob_lies_under_its_hex_and_everybody_may_read_it() {
+        let root = tempfile::tempdir().expect("a folder");
+        for durability in [Durability::Synced, Durability::Cached] {
+            let store = FsStore::open(root.path()).expect("a store").with_durability(durability);
+            let bytes = vec![durability as u8; BUFFER * 3 + 1];
+            let blob = put(&store, &bytes).await;
+            let hex = blob.digest.to_string();
+            let path = root.path().join(&hex[..2]).join(&hex[2..]);
+            assert_eq!(path, store.path(blob.digest));
+            assert_eq!(fs::read(&path).expect("the blob"), bytes);
+            #[cfg(unix)]
+            assert_eq!(std::os::unix::fs::PermissionsExt::mode(&fs::metadata(&path).expect("the blob").permissions()) & 0o444, 0o444);
+        }
+        assert_eq!(files_in(&root.path().join("tmp")), 0);
+    }
+
+    #[tokio::test]
+    async fn a_blob_that_a_power_cut_shortened_is_written_again() {
+        let root = tempfile::tempdir().expect("a folder");
+        let store = FsStore::open(root.path()).expect("a store");
+        let blob = put(&store, b"a red teapot").await;
+        fs::write(store.path(blob.digest), b"").expect("the damage");
+        assert!(store.read(blob.digest).await.is_err());
+        assert_eq!(put(&store, b"a red teapot").await, blob);
+        assert_eq!(store.read(blob.digest).await.expect("whole again"), b"a red teapot");
+    }
+
+    #[tokio::test]
+    async fn a_blob_that_rotted_is_not_handed_out() {
+        let root = tempfile::tempdir().expect("a folder");
+        let store = FsStore::open(root.path()).expect("a store");
+        let blob = put(&store, b"a red teapot").await;
+        fs::write(store.path(blob.digest), b"a red teapof").expect("the damage");
+        let error = store.read(blob.digest).await.expect_err("damaged").to_string();
+        assert!(error.contains("is damaged"), "{error}");
+    }
+}

@@ -1,0 +1,54 @@
+//! What several tests need: a campaign file taken all the way to its plan.
+
+use std::path::Path;
+
+use callsheet::campaign::{Campaign, resolve};
+use callsheet::catalog::{Catalog, builtin};
+use callsheet::cli::diagnostics::render;
+use callsheet::imaging::{Limits, probe};
+use callsheet::plan::{Plan, asset_paths, build};
+use callsheet::provider::manifest;
+use callsheet::spec::{DiskFiles, load, read_assets};
+
+/// A campaign with all that was made of it.
+pub struct Planned {
+    /// Settled.
+    pub campaign: Campaign,
+    /// Models and prices.
+    pub catalog: Catalog,
+    /// The plan.
+    pub plan: Plan,
+}
+
+/// The day that tests take for today: models that end later are still there.
+pub const TODAY: jiff::civil::Date = jiff::civil::date(2026, 11, 22);
+
+/// Plans a campaign file on its own book, or on `book`.
+///
+/// # Errors
+/// All mistakes, as a person reads them.
+pub fn planned(path: &Path, book: Option<&str>) -> Result<Planned, String> {
+    let loading = load(path, &DiskFiles);
+    let shown = |found: &callsheet::types::Diagnostics| render(found, &loading.sources, false, Some(140));
+    let loaded = match loading.result {
+        Ok(ref loaded) => loaded,
+        Err(ref found) => return Err(shown(found)),
+    };
+    let catalog = catalog(loaded.spec.provider.as_deref(), book.or(loaded.spec.prices.as_deref()));
+    let resolved = resolve(&loaded.spec, &loaded.tables, &catalog, None, TODAY).map_err(|found| shown(&found))?;
+    let paths = asset_paths(&resolved.campaign).map_err(|found| shown(&found))?;
+    let read = |bytes: &[u8]| probe(bytes, &Limits::default()).map_err(|error| error.to_string());
+    let assets = read_assets(&loaded.base, &paths, &DiskFiles, &read);
+    let plan = build(&resolved.campaign, &catalog, &assets).map_err(|found| shown(&found))?;
+    Ok(Planned { campaign: resolved.campaign, catalog, plan })
+}
+
+fn catalog(provider: Option<&str>, book: Option<&str>) -> Catalog {
+    let manifest = provider.map(|name| manifest::builtin(name).expect("fixtures name built-in providers"));
+    let book_name = book.map(str::to_owned).or_else(|| manifest.as_ref().map(|manifest| manifest.prices.to_string()));
+    let book = builtin::book(&book_name.expect("fixtures name a provider or a book")).expect("fixtures name built-in books");
+    match manifest {
+        Some(manifest) => Catalog::new(provider.unwrap_or_default(), manifest.models, book),
+        None => Catalog::new(book.name.to_string(), Default::default(), book),
+    }
+}
