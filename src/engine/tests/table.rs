@@ -88,14 +88,15 @@ struct Setting {
     fetches: u32,
     on_doubt: OnDoubt,
     idempotent: bool,
+    alone: bool,
 }
 
-const PLAIN: Setting = Setting { paid: true, lost: false, closed: false, attempts: 1, fetches: 3, on_doubt: OnDoubt::Hold, idempotent: false };
+const PLAIN: Setting = Setting { paid: true, lost: false, closed: false, attempts: 1, fetches: 3, on_doubt: OnDoubt::Hold, idempotent: false, alone: false };
 
 fn decide(state: &JobState, event: JobEvent, setting: Setting, effort: Effort) -> Turn {
     let price = JobPrice { quoted: credits(10), reserved: credits(12) };
     let terms = crate::engine::ProviderTerms { idempotent: setting.idempotent, ..terms() };
-    let rules = RunRules { attempts: setting.attempts, fetches: setting.fetches, on_doubt: setting.on_doubt, ..RunRules::default() };
+    let rules = RunRules { attempts: setting.attempts, fetches: setting.fetches, on_doubt: setting.on_doubt, alone: setting.alone, ..RunRules::default() };
     let brief = JobBrief {
         job: &JobId::new("hero"),
         key: &JobKey(Digest::of(b"hero")),
@@ -146,6 +147,15 @@ fn ending_word(ending: &Ending) -> &'static str {
         Ending::Closed => "closed",
         Ending::OverCap { .. } => "over cap",
     }
+}
+
+#[test]
+fn an_intent_that_a_dead_run_left_is_doubt_at_once_for_who_holds_the_workspace() {
+    let (_, submitting) = states().remove(1);
+    let waits = decide(&submitting, JobEvent::Begin, PLAIN, Effort::default());
+    assert_eq!(words(&waits), "again in 300000ms to Answer");
+    let judges = decide(&submitting, JobEvent::Begin, Setting { alone: true, ..PLAIN }, Effort::default());
+    assert_eq!(words(&judges), "+in-doubt, end in doubt");
 }
 
 #[test]
