@@ -165,7 +165,7 @@ fn every_state_takes_every_event_legally_and_moves_the_job_once() {
     for paid in flags {
         for (lost, closed, idempotent) in [(false, false, false), (true, false, false), (false, true, false), (false, false, true)] {
             for (attempts, fetches, on_doubt) in [(1, 3, OnDoubt::Hold), (3, 1, OnDoubt::Resend)] {
-                let setting = Setting { paid, lost, closed, attempts, fetches, on_doubt, idempotent };
+                let setting = Setting { paid, lost, closed, attempts, fetches, on_doubt, idempotent, alone: false };
                 for (name, state) in states() {
                     for (event_name, event) in events() {
                         let turn = decide(&state, event, setting, Effort::default());
