@@ -227,8 +227,11 @@ fn remarks(view: &PlanView<'_>, notes: &mut Notes) {
         notes.refuse("no price", &format!("{}: {} ({})", counted(group.jobs.count, "shot"), group.reason, group.jobs.listed()));
     }
     if estimate.in_doubt.count > 0 {
-        let sentence =
-            format!("{} held until settled by `callsheet reconcile`: {}", counted(estimate.in_doubt.count, "shot"), estimate.in_doubt.listed());
+        let sentence = format!(
+            "{} held, counted as spent and not sent again without `run --on-doubt resend`: {}",
+            counted(estimate.in_doubt.count, "shot"),
+            estimate.in_doubt.listed()
+        );
         notes.warn("in doubt", &sentence);
     }
     for change in view.changed.iter().take(MOST_CHANGED) {
@@ -284,7 +287,7 @@ mod tests {
             let work = sample::all_work(&self.plan, &self.history);
             let estimate = estimate(&self.plan, &work, &quotes, &self.budget, self.attempts, &Committed::default()).expect("small sums");
             let verdict = gate(&estimate, Gate::default());
-            let changed = [(self.plan.id(JobIx(2)), "prompt: `a cup` is now `a vase`".to_owned())];
+            let changed = [Change { first: self.plan.id(JobIx(2)), jobs: 1, reason: "prompt: `a cup` is now `a vase`".to_owned() }];
             let changed = if estimate.totals.counts.changed > 0 { &changed[..] } else { &[] };
             show(&PlanView {
                 campaign: "spring-drop",
@@ -351,7 +354,8 @@ mod tests {
         saved      24 credits ($0.12): 4 pictures reused
         per final  5.5 credits floor, over 12 finals of `deliver`
         cap        50 credits: floor is above the cap by 16 credits
-        in doubt   1 shot held until settled by `callsheet reconcile`: `hero[sku=mug]`
+        in doubt   1 shot held, counted as spent and not sent again without `run
+                   --on-doubt resend`: `hero[sku=mug]`
         changed    hero[sku=vase]: prompt: `a cup` is now `a vase`
         ");
     }

@@ -27,7 +27,7 @@ pub struct RunView<'a> {
     pub local_failures: &'a [(JobIx, String)],
     /// The output folder, as the user would type it.
     pub out: &'a str,
-    /// How the campaign is named on the command line.
+    /// What follows `callsheet run` on the command line: the campaign's file and what changes its plan.
     pub campaign_file: &'a str,
 }
 
@@ -165,12 +165,11 @@ fn doubts(report: &RunReport<'_>, lines: &mut Notes) {
 fn next(view: &RunView<'_>) -> String {
     let has = |wanted: fn(&Shot) -> bool| view.report.shots.iter().any(wanted);
     let file = view.campaign_file;
+    let failed = !view.local_failures.is_empty() || has(|shot| *shot == Shot::Failed);
     if has(|shot| *shot == Shot::InDoubt) {
-        format!("callsheet reconcile {file}")
-    } else if view.report.is_rehearsal {
-        format!("callsheet run {file}")
-    } else if !view.local_failures.is_empty() || has(|shot| *shot != Shot::Done) {
-        format!("callsheet run {file}   (takes up where this run stopped; what is paid is not paid again)")
+        format!("callsheet run {file} --on-doubt resend (counts what is in doubt as spent and makes it again; without it, it stays held)")
+    } else if failed || !view.report.is_rehearsal && has(|shot| *shot != Shot::Done) {
+        format!("callsheet run {file} (takes up where this run stopped; what is paid is not paid again)")
     } else {
         format!("open {}/index.html", view.out.trim_end_matches('/'))
     }
@@ -261,7 +260,9 @@ mod tests {
         in doubt   surface[sku=teapot,surface=linen]: 6 credits held until it is
                    settled; 1 shot waits for it
         files      out/spring-drop
-        next       callsheet reconcile campaigns/spring-drop.yaml
+        next       callsheet run campaigns/spring-drop.yaml --on-doubt resend (counts
+                   what is in doubt as spent and makes it again; without it, it stays
+                   held)
         ");
     }
 
@@ -277,7 +278,8 @@ mod tests {
         reused     3 pictures, which would cost 18 credits
         failed     deliver[sku=teapot,surface=linen]: `deliver`: no space left
         files      out/spring-drop
-        next       callsheet run campaigns/spring-drop.yaml
+        next       callsheet run campaigns/spring-drop.yaml (takes up where this run
+                   stopped; what is paid is not paid again)
         ");
     }
 

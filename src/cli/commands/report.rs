@@ -32,7 +32,7 @@ pub fn report(args: &ReportArgs) -> Outcome<Exit> {
     let workspace = Workspace::find(Stage::of(args.stage.rehearse))?;
     let memory = Memory::of(&workspace)?;
     known(&memory, &workspace, &args.asked)?;
-    let material = Material::read(&opened, &memory)?;
+    let material = Material::read(&opened, &memory, workspace.stage())?;
     let quotes = quotes(&opened.plan, &opened.catalog);
     let report = material.report(&opened, &quotes, material.last_run())?;
     let shelf = Shelf::of(&workspace, &opened.campaign.name, args.out.as_deref());

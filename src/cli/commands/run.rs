@@ -153,7 +153,7 @@ pub fn run(args: &RunArgs) -> Outcome<Exit> {
 fn nothing_to_do(args: &RunArgs, opened: &Opened, memory: &Memory, standing: &Standing, shelf: &Shelf) -> Outcome<Exit> {
     let doubts = standing.estimate.in_doubt.count;
     if memory.is_there() && !shelf.is_current(opened, standing.seq) {
-        let material = Material::read(opened, memory)?;
+        let material = Material::read(opened, memory, Stage::of(args.rehearse))?;
         let report = material.report(opened, &standing.quotes, material.last_run())?;
         let done = shelf.write(opened, &material, &report)?;
         console::talk(&format!("{}: {} written, {} removed", shelf.shown(), counted(done.written, "file"), done.removed));
@@ -212,26 +212,34 @@ fn close(
     outcome: &RunOutcome,
 ) -> Outcome<()> {
     let memory = Memory::of(workspace)?;
-    let material = Material::read(opened, &memory)?;
+    let material = Material::read(opened, &memory, workspace.stage())?;
     let quotes: &Quotes = &standing.quotes;
     let report = material.report(opened, quotes, Some(run))?;
     shelf.write(opened, &material, &report)?;
     let local_failures = local_failures(outcome);
-    let file = opened.path.display().to_string();
+    let file = words_for_next(args);
     let out = shelf.shown();
-    let view = RunView {
-        report: &report,
-        estimate: &standing.estimate,
-        local_failures: &local_failures,
-        out: &out,
-        is_rehearsal: workspace.stage() == Stage::Rehearsal,
-        campaign_file: &file,
-    };
+    let view = RunView { report: &report, estimate: &standing.estimate, local_failures: &local_failures, out: &out, campaign_file: &file };
     if !args.quiet {
         console::talk("");
     }
     console::talk(run_summary(&view, console::width().unwrap_or(120), true).trim_end());
     Ok(())
+}
+
+/// Returns what follows `callsheet run` when the same run is wanted again.
+fn words_for_next(args: &RunArgs) -> String {
+    let CampaignArgs { campaign, profile, provider, prices } = &args.asked;
+    let mut words = campaign.display().to_string();
+    for (flag, value) in [("--profile", profile), ("--provider", provider), ("--prices", prices)] {
+        if let Some(value) = value {
+            words.push_str(&format!(" {flag} {value}"));
+        }
+    }
+    if args.rehearse {
+        words.push_str(" --rehearse");
+    }
+    words
 }
 
 /// Returns the shots whose local work failed; the ledger keeps failures of paid tries only.
