@@ -8,9 +8,10 @@ use jiff::civil::Date;
 
 use super::axes::{assignment_help, number_comparison, takes, template_diagnostic};
 use super::baselines::{Baseline, prompt, rung_prompt};
+use super::lookups::Lookup;
 use super::models::{Layers, paid};
 use super::resolve::{Used, unknown};
-use super::template::{Condition, Lookup, Template};
+use super::template::{Condition, Template};
 use super::variables::{Available, Known};
 use super::{Axis, AxisSource, PartText, Prompt, Step, StepSource};
 use crate::catalog::Catalog;
@@ -404,11 +405,8 @@ impl<'a> Steps<'a> {
             }
         };
         let available = self.available(axes, false);
-        for root in condition.roots() {
-            let range = condition.range_of(root).unwrap_or(0..source.len());
-            if let Some((problem, help)) = available.check_lookup(&Lookup { names: vec![root.clone()], range }) {
-                found.push(template_diagnostic(&problem, &at, help));
-            }
+        for (problem, help) in available.check_condition(&condition) {
+            found.push(template_diagnostic(&problem, &at, help));
         }
         if let Some(range) = number_comparison(source).filter(|range| !source[range.clone()].starts_with("take")) {
             let finding = Diagnostic::error(
