@@ -201,10 +201,8 @@ impl Originals for CampaignFolder {
 
 fn reporters(loudness: Loudness) -> Fanout {
     let detail = if loudness.quiet { Detail::Quiet } else { Detail::Normal };
-    let surface = match console::width() {
-        Some(columns) if io::IsTerminal::is_terminal(&io::stderr()) => Surface::Terminal { columns },
-        _ => Surface::Log,
-    };
+    let surface =
+        if io::IsTerminal::is_terminal(&io::stderr()) { Surface::Terminal { columns: console::width().unwrap_or(80) } } else { Surface::Log };
     let fanout = Fanout::default().with("the progress on stderr", Box::new(Plain::new(anstream::stderr(), detail, surface)));
     if loudness.json { fanout.with("the events on stdout", Box::new(JsonLines::new(io::LineWriter::new(Quietly(io::stdout()))))) } else { fanout }
 }
