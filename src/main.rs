@@ -1,1 +1,7 @@
-fn main() {}
+//! The `callsheet` program.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    callsheet::cli::main()
+}

@@ -327,7 +327,8 @@ fn lint_table(table: &super::price::PriceTable, at: &FieldPath, found: &mut Diag
 }
 
 /// Turns a reader's error into a diagnostic at its path.
-fn misread(doc: DocId, error: &serde_path_to_error::Error<serde_yaml::Error>) -> Diagnostic {
+/// Says what a reader found wrong in a document, and at which path.
+pub(crate) fn misread(doc: DocId, error: &serde_path_to_error::Error<serde_yaml::Error>) -> Diagnostic {
     let mut at = FieldPath::root(doc);
     for segment in error.path().iter() {
         match segment {

@@ -1,3 +1,77 @@
 //! The command line: what a person types and what they are shown.
+//!
+//! ```text
+//! args ─▶ commands/* ─▶ context (campaign -> plan) ─▶ standing (plan x ledger -> estimate) ─▶ print, or run
+//! ```
+//!
+//! In: words, files, the environment. Out: text and an exit code. The composition root: only here do the parts meet.
+//! Never: a domain rule.
 
+mod args;
+mod commands;
+mod console;
+mod context;
 pub mod diagnostics;
+mod error;
+pub mod exit;
+mod market;
+mod memory;
+mod performance;
+mod publish;
+mod standing;
+mod words;
+mod workspace;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use args::{Cli, Command, When};
+use error::{CliError, Outcome};
+use exit::Exit;
+
+/// Does what the command line asks for.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    match cli.color {
+        When::Auto => {}
+        When::Always => anstream::ColorChoice::AlwaysAnsi.write_global(),
+        When::Never => anstream::ColorChoice::Never.write_global(),
+    }
+    match execute(&cli.command) {
+        Ok(exit) => exit.into(),
+        Err(error) => {
+            tell(&error);
+            ExitCode::from(error.exit_code())
+        }
+    }
+}
+
+fn execute(command: &Command) -> Outcome<Exit> {
+    match command {
+        Command::Check(args) => commands::check::check(args),
+        Command::Plan(args) => commands::plan::plan(args),
+        Command::Run(args) => commands::run::run(args),
+        Command::Status(args) => commands::status::status(args),
+        Command::Why(args) => commands::why::why(args),
+        Command::Report(args) => commands::report::report(args),
+        Command::Graph(args) => commands::graph::graph(args),
+        Command::Prices(args) => commands::prices::prices(args),
+        Command::Providers(args) => commands::providers::providers(args),
+        Command::Schema(args) => commands::schema::schema(args),
+    }
+}
+
+fn tell(error: &CliError) {
+    if let CliError::BrokenPipe = error {
+        return;
+    }
+    if let CliError::Mistakes(found) = error {
+        let (found, sources) = &**found;
+        console::talk(&diagnostics::render(found, sources, true, console::width()));
+    }
+    console::error(&error.to_string());
+    for hint in error.hints() {
+        console::hint(&hint);
+    }
+}

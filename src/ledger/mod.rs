@@ -22,7 +22,7 @@ use futures_util::future::BoxFuture;
 pub use history::{AttemptRow, AttemptStatus, History, KnownJob};
 pub use memory::MemoryLedger;
 pub use record::{Artifact, AttemptCard, Entry, Record, Scope, ScopeTotals, Terms};
-pub use sqlite::{Durability, SqliteLedger};
+pub use sqlite::{Durability, SqliteLedger, SqliteReader};
 pub use state::{IllegalTransition, JobState};
 pub use workspace::WorkspaceLock;
 

@@ -11,6 +11,8 @@ use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::catalog::ModelCard;
+use crate::catalog::book::misread;
+use crate::types::{Diagnostics, DocId};
 
 /// One provider.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -191,9 +193,22 @@ impl Manifest {
     /// # Errors
     /// The reader's own error, with path and line.
     pub fn parse(text: &str) -> Result<Self, serde_yaml::Error> {
-        let mut manifest: Self = serde_yaml::from_str(text)?;
+        serde_yaml::from_str(text).map(Self::named)
+    }
+
+    /// Reads a user's manifest; mistakes carry the path to them in `doc`.
+    ///
+    /// # Errors
+    /// What is wrong and where.
+    pub fn read(doc: DocId, text: &str) -> Result<Self, Diagnostics> {
+        let deserializer = serde_yaml::Deserializer::from_str(text);
+        serde_path_to_error::deserialize(deserializer).map(Self::named).map_err(|error| misread(doc, &error).into())
+    }
+
+    /// Gives each model card the name that it stands under.
+    fn named(mut manifest: Self) -> Self {
         manifest.models = std::mem::take(&mut manifest.models).into_iter().map(|(name, card)| (Arc::clone(&name), card.named(&name))).collect();
-        Ok(manifest)
+        manifest
     }
 }
 
@@ -211,6 +226,11 @@ manifests!["kie", "openai"];
 pub fn builtin(name: &str) -> Option<Manifest> {
     let (_, text) = MANIFESTS.iter().find(|(known, _)| *known == name)?;
     Some(Manifest::parse(text).expect("a test reads every embedded manifest"))
+}
+
+/// Returns the text of the embedded manifest called `name`.
+pub fn builtin_text(name: &str) -> Option<&'static str> {
+    MANIFESTS.iter().find(|(known, _)| *known == name).map(|(_, text)| *text)
 }
 
 /// Returns the names of the embedded manifests, in order.

@@ -57,6 +57,11 @@ impl FsStore {
         Ok(Self { folder: Arc::new(Folder { root: root.to_owned(), tmp, durability: Durability::Synced }) })
     }
 
+    /// Looks at the store at `root`, which may not be there: makes no folder and sweeps nothing until something is written.
+    pub fn at(root: &Path) -> Self {
+        Self { folder: Arc::new(Folder { root: root.to_owned(), tmp: root.join("tmp"), durability: Durability::Synced }) }
+    }
+
     /// Returns the same store with another promise about power cuts.
     #[must_use]
     pub fn with_durability(self, durability: Durability) -> Self {

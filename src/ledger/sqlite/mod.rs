@@ -82,6 +82,57 @@ impl SqliteLedger {
     }
 }
 
+/// A ledger that is only read: by plans and reports, beside a run that may be writing it.
+pub struct SqliteReader(Mutex<Connection>);
+
+impl SqliteReader {
+    /// Opens the ledger at `path`; `None` if there is none. Creates nothing.
+    ///
+    /// # Errors
+    /// [`LedgerError::NewerFormat`] for a file of a newer callsheet; [`LedgerError::Storage`] when the file is something else.
+    pub fn open(path: &Path) -> Result<Option<Self>, LedgerError> {
+        if !path.is_file() {
+            return Ok(None);
+        }
+        let reader = schema::open_reader(path)?;
+        schema::check_format(&reader)?;
+        // A file of format 0 is one that a run is just creating.
+        Ok((schema::format_of(&reader)? > 0).then(|| Self(Mutex::new(reader))))
+    }
+
+    /// Returns what is known about `keys`, and the keys last used at the addresses of `campaign`.
+    ///
+    /// # Errors
+    /// When the file cannot be read, like all of these.
+    pub fn history(&self, campaign: &str, keys: &[JobKey]) -> Result<History, LedgerError> {
+        read::history(&self.reader(), campaign, keys)
+    }
+
+    /// Returns the ingredients of a key, if the ledger ever took it.
+    pub fn recipe(&self, key: JobKey) -> Result<Option<Recipe>, LedgerError> {
+        read::recipe(&self.reader(), &key)
+    }
+
+    /// Returns every paid try of `campaign`, and those of other campaigns on `keys`, in ledger order.
+    pub fn attempts(&self, campaign: &str, keys: &[JobKey]) -> Result<Vec<AttemptRow>, LedgerError> {
+        read::attempts(&self.reader(), campaign, keys)
+    }
+
+    /// Returns what is spent, reserved and in doubt under a scope; `None` when nothing ever was.
+    pub fn totals(&self, scope: &Scope) -> Result<Option<ScopeTotals>, LedgerError> {
+        read::totals(&self.reader(), scope)
+    }
+
+    /// Returns the number of the last record, 0 when there is none.
+    pub fn last_seq(&self) -> Result<u64, LedgerError> {
+        read::last_seq(&self.reader())
+    }
+
+    fn reader(&self) -> MutexGuard<'_, Connection> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 impl Ledger for SqliteLedger {
     fn begin_submit(&self, intent: SubmitIntent) -> BoxFuture<'_, Result<Grant, LedgerError>> {
         self.writer.ask(|reply| Command::BeginSubmit(Box::new(intent), reply)).boxed()

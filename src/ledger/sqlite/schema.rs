@@ -136,7 +136,7 @@ fn create_private(path: &Path) -> Result<(), LedgerError> {
 }
 
 /// Refuses other programs' databases and newer formats before anything is written.
-fn check_format(connection: &Connection) -> Result<(), LedgerError> {
+pub(super) fn check_format(connection: &Connection) -> Result<(), LedgerError> {
     let owner: i32 = connection.pragma_query_value(None, "application_id", |row| row.get(0))?;
     let tables: i64 = connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
     if owner != APPLICATION_ID && (owner != 0 || tables > 0) {
@@ -149,7 +149,7 @@ fn check_format(connection: &Connection) -> Result<(), LedgerError> {
     Ok(())
 }
 
-fn format_of(connection: &Connection) -> Result<u32, LedgerError> {
+pub(super) fn format_of(connection: &Connection) -> Result<u32, LedgerError> {
     let version: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
     u32::try_from(version).map_err(|_| LedgerError::Storage(format!("the ledger's format is {version}")))
 }

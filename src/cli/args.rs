@@ -1,0 +1,105 @@
+//! What a person types; the doc comments are the help.
+//!
+//! In: words. Out: plain values. Never: a look at a file.
+
+use std::path::PathBuf;
+
+use clap::builder::styling::{AnsiColor, Styles};
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use super::commands::{check, graph, plan, prices, providers, report, run, schema, status, why};
+use crate::plan::Only;
+use crate::spec::MoneySpec;
+
+const STYLES: Styles = Styles::styled()
+    .header(AnsiColor::Green.on_default().bold())
+    .usage(AnsiColor::Green.on_default().bold())
+    .literal(AnsiColor::Cyan.on_default().bold())
+    .placeholder(AnsiColor::Cyan.on_default());
+
+const START: &str = "\
+Start here:
+  callsheet check campaigns/spring-drop.yaml            find every mistake, spend nothing
+  callsheet plan campaigns/spring-drop.yaml             what it makes and what it will cost
+  callsheet run campaigns/spring-drop.yaml --rehearse   the whole run with drawn pictures, no key, no money";
+
+/// Runs AI image campaigns: says what they cost before anything is spent, buys each shot exactly once
+#[derive(Debug, Parser)]
+#[command(name = "callsheet", version, styles = STYLES, after_help = START, disable_help_subcommand = true)]
+pub struct Cli {
+    /// When to use colour
+    #[arg(long, global = true, value_enum, default_value_t = When::Auto, value_name = "WHEN", help_heading = "Everywhere")]
+    pub color: When,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// When to use colour.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum When {
+    /// On a terminal, unless NO_COLOR is set.
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+/// What can be done.
+#[derive(Debug, Subcommand)]
+#[allow(missing_docs)]
+pub enum Command {
+    Check(check::CheckArgs),
+    Plan(plan::PlanArgs),
+    Run(Box<run::RunArgs>),
+    Status(status::StatusArgs),
+    Why(why::WhyArgs),
+    Report(report::ReportArgs),
+    Graph(graph::GraphArgs),
+    Prices(prices::PricesArgs),
+    Providers(providers::ProvidersArgs),
+    Schema(schema::SchemaArgs),
+}
+
+/// Which campaign, in which version.
+#[derive(Debug, Clone, Args)]
+pub struct CampaignArgs {
+    /// The campaign file
+    #[arg(value_name = "CAMPAIGN")]
+    pub campaign: PathBuf,
+    /// A smaller version that the campaign itself names, for example `draft`
+    #[arg(long, value_name = "NAME")]
+    pub profile: Option<String>,
+    /// Who makes the pictures, instead of the campaign's own: a name or the path of a manifest
+    #[arg(long, value_name = "PROVIDER")]
+    pub provider: Option<String>,
+    /// Whose prices hold, instead of the campaign's own: a name or the path of a price book
+    #[arg(long, value_name = "BOOK")]
+    pub prices: Option<String>,
+}
+
+/// Which shots of it.
+#[derive(Debug, Clone, Args)]
+pub struct SelectionArgs {
+    /// Only these shots and all that they need: `surface` or `surface[sku=teapot,angle=front]`; can be repeated
+    #[arg(long, value_name = "STEP[AXIS=VALUE]")]
+    pub only: Vec<Only>,
+    /// Only up to this step, with all that it needs; can be repeated
+    #[arg(long, value_name = "STEP")]
+    pub until: Vec<String>,
+}
+
+/// Whether the rehearsal is meant.
+#[derive(Debug, Clone, Copy, Args)]
+pub struct StageArgs {
+    /// The rehearsal instead of the real thing; it has its own ledger and its own tree
+    #[arg(long)]
+    pub rehearse: bool,
+}
+
+/// Reads `--cap 500` and `--cap "USD 12.50"`.
+pub fn money(text: &str) -> Result<MoneySpec, String> {
+    let amount = serde_yaml::Value::String(text.to_owned());
+    serde_yaml::from_value(amount).map_err(|error| error.to_string())
+}

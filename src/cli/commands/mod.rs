@@ -1,0 +1,12 @@
+//! One file a command: its arguments, whose doc comments are the help, and one function that does it.
+
+pub mod check;
+pub mod graph;
+pub mod plan;
+pub mod prices;
+pub mod providers;
+pub mod report;
+pub mod run;
+pub mod schema;
+pub mod status;
+pub mod why;

@@ -1,0 +1,201 @@
+//! `callsheet providers`: who makes pictures, with which models, within which limits.
+
+use std::path::Path;
+
+use clap::{Args, Subcommand};
+
+use crate::catalog::OperationCard;
+use crate::cli::console::{self, STRONG};
+use crate::cli::error::Outcome;
+use crate::cli::exit::Exit;
+use crate::cli::market::{Said, provider_called};
+use crate::provider::manifest::{self, ChargedOn, Known, Manifest};
+use crate::report::text::{Table, words, wrapped};
+use crate::spec::Sources;
+use crate::types::diagnostic::counted;
+use crate::types::visible;
+
+/// List providers, show their models, limits and what they charge for
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  callsheet providers list\n  callsheet providers show kie")]
+pub struct ProvidersArgs {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Debug, Subcommand)]
+enum What {
+    /// List the providers that come with the program
+    #[command(after_help = "Example:\n  callsheet providers list")]
+    List,
+    /// Show a provider's models, limits and charge policy
+    #[command(after_help = "Examples:\n  callsheet providers show kie\n  callsheet providers show kie --model gpt-image-2")]
+    Show {
+        /// Name of a provider, or the path of a manifest
+        provider: String,
+        /// Show one model in full
+        #[arg(long, value_name = "MODEL")]
+        model: Option<String>,
+    },
+}
+
+/// Does what `providers` asks for.
+pub fn providers(args: &ProvidersArgs) -> Outcome<Exit> {
+    let width = console::width().unwrap_or(120);
+    match &args.what {
+        What::List => console::data(&list(width))?,
+        What::Show { provider, model } => {
+            let manifest = provider_called(&Said::Here(provider.clone()), Path::new(""), &mut Sources::new())?;
+            match model {
+                Some(model) => console::data(&one_model(&manifest, model, width)?)?,
+                None => console::data(&show(&manifest, width))?,
+            }
+        }
+    }
+    Ok(Exit::Done)
+}
+
+fn list(width: usize) -> String {
+    let mut table = Table::new(vec![
+        words("provider", None),
+        words("key in", None),
+        words("key", None),
+        words("prices", None),
+        words("models", None),
+        words("name", Some(10)),
+    ]);
+    for manifest in manifest::builtin_names().iter().filter_map(|name| manifest::builtin(name)) {
+        let key = if std::env::var_os(&manifest.key_env).is_some_and(|key| !key.is_empty()) { "set" } else { "not set" };
+        table.row(vec![
+            manifest.id.to_string(),
+            manifest.key_env.clone(),
+            key.to_owned(),
+            manifest.prices.to_string(),
+            manifest.models.len().to_string(),
+            manifest.title.clone(),
+        ]);
+    }
+    table.render(width, true)
+}
+
+fn show(manifest: &Manifest, width: usize) -> String {
+    let mut text = heading(manifest);
+    text.push('\n');
+    let mut table = Table::new(vec![words("model", None), words("can", Some(12)), words("resolutions", Some(8)), words("ratios", Some(12))]);
+    for (name, card) in &manifest.models {
+        let actions: Vec<&str> = card.operations.keys().map(|action| action.as_str()).collect();
+        let mut resolutions: Vec<&str> = Vec::new();
+        for operation in card.operations.values() {
+            for name in operation.resolutions.iter().flat_map(|all| all.keys()) {
+                if !resolutions.contains(&&**name) {
+                    resolutions.push(name);
+                }
+            }
+        }
+        let ratios = card.operations.values().find_map(|operation| operation.aspects.as_ref());
+        let ratios = ratios.map_or(String::new(), |ratios| ratios.iter().map(ToString::to_string).collect::<Vec<_>>().join(" "));
+        table.row(vec![name.to_string(), actions.join(" "), resolutions.join(" "), ratios]);
+    }
+    text.push_str(&table.render(width, true));
+    text.push_str(&format!(
+        "\nall about one model: callsheet providers show {} --model {}\n",
+        manifest.id,
+        manifest.models.keys().next().map_or("NAME", |name| name)
+    ));
+    text
+}
+
+fn heading(manifest: &Manifest) -> String {
+    let mut lines = vec![format!("{STRONG}{}{STRONG:#}: {}", visible(&manifest.id), visible(&manifest.title))];
+    let mut say = |what: &str, sentence: String| lines.push(format!("{what:<12} {}", visible(&sentence)));
+    say("key", format!("in the environment variable {}", manifest.key_env));
+    say("prices", manifest.prices.to_string());
+    say("hosts", manifest.hosts.join(", "));
+    let windows = manifest.limits.windows.iter().map(|window| format!("{} in {}", counted(window.count as usize, "submit"), window.span));
+    let places = manifest.limits.places.map(|places| format!("{} in flight", counted(places as usize, "shot")));
+    let limits: Vec<String> = windows.chain(places).collect();
+    say("limits", if limits.is_empty() { "not stated".to_owned() } else { limits.join(", ") });
+    let on = match manifest.charge.on {
+        ChargedOn::Submit => "charged when a request is accepted",
+        ChargedOn::Success => "charged when the picture is ready",
+    };
+    let refund = match manifest.charge.refund_on_failure {
+        Known::Yes => "failures are given back",
+        Known::No => "failures are not given back",
+        Known::Unknown => "whether failures are given back is not stated",
+    };
+    let moderation = match manifest.charge.moderation_charged {
+        Known::Yes => "refusals by moderation cost",
+        Known::No => "refusals by moderation cost nothing",
+        Known::Unknown => "whether refusals by moderation cost is not stated",
+    };
+    say("charges", format!("{on}; {refund}; {moderation}"));
+    say(
+        "resending",
+        if manifest.idempotency { "a repeated request is charged once".to_owned() } else { "a repeated request is charged again".to_owned() },
+    );
+    say("results", manifest.result_ttl.map_or("come with the answer and only then".to_owned(), |span| format!("can be fetched for {span}")));
+    lines.push(String::new());
+    lines.join("\n")
+}
+
+fn one_model(manifest: &Manifest, name: &str, width: usize) -> Outcome<String> {
+    let card = manifest.models.get(name).ok_or_else(|| {
+        let known = manifest.models.keys().map(|name| &**name);
+        let help = match crate::types::diagnostic::did_you_mean(name, known.clone()) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => format!("it has {}", crate::types::diagnostic::listed(known, 40)),
+        };
+        crate::cli::error::CliError::Usage(format!("provider `{}` has no model `{name}`; {help}", manifest.id))
+    })?;
+    let mut text = format!("{STRONG}{}{STRONG:#} at {}: {}\n", visible(name), visible(&manifest.id), visible(&card.title));
+    if let Some(day) = card.shutdown {
+        let next = card.successor.as_ref().map_or(String::new(), |next| format!("; use {next}"));
+        text.push_str(&format!("answers no more from {day} on{}\n", visible(&next)));
+    }
+    for (action, operation) in &card.operations {
+        text.push_str(&format!("\n{STRONG}{action}{STRONG:#}\n"));
+        for (what, sentence) in facts(operation) {
+            text.push_str(&format!(
+                "  {what:<12} {}\n",
+                wrapped(&visible(&sentence), width.saturating_sub(15).max(20), 0).replace('\n', "\n               ")
+            ));
+        }
+    }
+    Ok(text)
+}
+
+fn facts(operation: &OperationCard) -> Vec<(&'static str, String)> {
+    let mut facts = Vec::new();
+    let mut list = |what, items: Vec<String>, default: Option<String>| {
+        if !items.is_empty() {
+            let default = default.map_or(String::new(), |default| format!(" (unless you say otherwise: {default})"));
+            facts.push((what, format!("{}{default}", items.join(" "))));
+        }
+    };
+    let texts = |all: &[std::sync::Arc<str>]| all.iter().map(ToString::to_string).collect::<Vec<_>>();
+    let aspects = operation.aspects.iter().flatten().map(ToString::to_string).collect();
+    list("ratios", aspects, operation.default_aspect.map(|ratio| ratio.to_string()));
+    let resolutions = operation.resolutions.iter().flat_map(|all| all.keys()).map(ToString::to_string).collect();
+    list("resolutions", resolutions, operation.default_resolution.as_deref().map(str::to_owned));
+    list("qualities", texts(&operation.qualities), operation.default_quality.as_deref().map(str::to_owned));
+    list("speeds", texts(&operation.speeds), operation.default_speed.as_deref().map(str::to_owned));
+    list("scales", operation.scales.iter().map(|scale| format!("{scale}x")).collect(), operation.default_scale.map(|scale| format!("{scale}x")));
+    list("backgrounds", texts(&operation.backgrounds), None);
+    list("formats", operation.formats.iter().map(ToString::to_string).collect(), None);
+    if let Some(limit) = operation.prompt_limit {
+        facts.push(("prompt", format!("at most {}", counted(limit, "character"))));
+    }
+    if let Some(most) = operation.max_references {
+        facts.push(("references", format!("at most {most} besides the picture itself")));
+    }
+    for hole in &operation.holes {
+        let aspects: Vec<String> = hole.aspects.iter().map(ToString::to_string).collect();
+        let because = hole.because.as_ref().map_or(String::new(), |because| format!(": {because}"));
+        facts.push(("not", format!("{} at {}{because}", aspects.join(" "), hole.resolutions.join(" "))));
+    }
+    if let Some(wire) = &operation.wire {
+        facts.push(("sent as", wire.to_string()));
+    }
+    facts
+}

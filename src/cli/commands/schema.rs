@@ -1,0 +1,64 @@
+//! `callsheet schema`: JSON Schemas for editors.
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+
+use crate::catalog::PriceBook;
+use crate::cli::console;
+use crate::cli::error::{CliError, Outcome};
+use crate::cli::exit::Exit;
+use crate::spec::schema::{campaign_schema, text};
+
+/// Print the JSON Schema of a campaign or a price book, for editors that complete and check YAML
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  callsheet schema > campaign.schema.json
+  callsheet schema --write schemas    both schemas, for `# yaml-language-server: $schema=../schemas/campaign.schema.json`")]
+pub struct SchemaArgs {
+    /// Which file it describes
+    #[arg(value_enum, default_value_t = Of::Campaign, value_name = "OF")]
+    of: Of,
+    /// Write all schemas into this folder instead
+    #[arg(long, value_name = "DIR")]
+    write: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Of {
+    /// A campaign.
+    Campaign,
+    /// A price book.
+    PriceBook,
+}
+
+impl Of {
+    fn text(self) -> String {
+        match self {
+            Self::Campaign => text(&campaign_schema()),
+            Self::PriceBook => text(&PriceBook::schema().to_value()),
+        }
+    }
+
+    fn file(self) -> &'static str {
+        match self {
+            Self::Campaign => "campaign.schema.json",
+            Self::PriceBook => "price-book.schema.json",
+        }
+    }
+}
+
+/// Prints a schema, or writes all.
+pub fn schema(args: &SchemaArgs) -> Outcome<Exit> {
+    let Some(folder) = &args.write else {
+        console::data(&args.of.text())?;
+        return Ok(Exit::Done);
+    };
+    std::fs::create_dir_all(folder).map_err(|error| CliError::io("cannot make the folder", folder, error))?;
+    for of in [Of::Campaign, Of::PriceBook] {
+        let path = folder.join(of.file());
+        std::fs::write(&path, of.text()).map_err(|error| CliError::io("cannot write", &path, error))?;
+        console::data(&format!("{}\n", path.display()))?;
+    }
+    Ok(Exit::Done)
+}

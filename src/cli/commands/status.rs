@@ -1,0 +1,37 @@
+//! `callsheet status`: where a campaign stands.
+
+use clap::Args;
+
+use super::report::known;
+use crate::cli::args::{CampaignArgs, StageArgs};
+use crate::cli::error::Outcome;
+use crate::cli::exit::Exit;
+use crate::cli::memory::Memory;
+use crate::cli::publish::Material;
+use crate::cli::workspace::{Stage, Workspace};
+use crate::cli::{console, context};
+use crate::pricing::quotes;
+use crate::report;
+
+/// Show where a campaign stands: shots by step, money, failures, doubts
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  callsheet status campaigns/spring-drop.yaml --rehearse")]
+pub struct StatusArgs {
+    #[command(flatten)]
+    asked: CampaignArgs,
+    #[command(flatten)]
+    stage: StageArgs,
+}
+
+/// Prints where a campaign stands.
+pub fn status(args: &StatusArgs) -> Outcome<Exit> {
+    let opened = context::open(&args.asked, None)?;
+    let workspace = Workspace::find(Stage::of(args.stage.rehearse))?;
+    let memory = Memory::of(&workspace)?;
+    known(&memory, &workspace, &args.asked)?;
+    let material = Material::read(&opened, &memory)?;
+    let quotes = quotes(&opened.plan, &opened.catalog);
+    let report = material.report(&opened, &quotes, None)?;
+    console::data(&report::status(&report, console::width().unwrap_or(120), true))?;
+    Ok(Exit::Done)
+}

@@ -1,0 +1,112 @@
+//! From a path to a plan: the one way that all commands take, told top to bottom.
+//!
+//! ```text
+//! campaign.yaml ─ load ─▶ spec ─ market ─▶ catalog ─ resolve ─▶ campaign ─ read assets ─▶ build ─▶ plan
+//! ```
+//!
+//! In: what the command line says of a campaign. Out: [`Opened`], or every mistake with its place.
+//! Never: the ledger, the network, a file that the campaign does not name.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::args::CampaignArgs;
+use super::error::{CliError, Outcome};
+use super::market::{Market, Said, market};
+use crate::campaign::{Campaign, resolve};
+use crate::catalog::Catalog;
+use crate::imaging::{self, Limits};
+use crate::plan::{self, Plan};
+use crate::provider::manifest::Manifest;
+use crate::spec::{self, CampaignSpec, DiskFiles, Loaded, MoneySpec, Sources};
+use crate::types::diagnostic::{did_you_mean, listed};
+use crate::types::{Diagnostics, FieldPath, ImageInfo};
+
+/// A campaign, planned.
+#[derive(Debug)]
+pub struct Opened {
+    /// The campaign file, as it was named.
+    pub path: PathBuf,
+    /// Everything that was read, for excerpts.
+    pub sources: Sources,
+    /// What should be said but forbids nothing.
+    pub warnings: Diagnostics,
+    /// The folder that the campaign's own files are relative to.
+    pub base: PathBuf,
+    /// Who makes the pictures; `None` when the campaign names nobody.
+    pub manifest: Option<Manifest>,
+    /// What can be asked for, and what it costs.
+    pub catalog: Catalog,
+    /// The campaign.
+    pub campaign: Campaign,
+    /// Its plan.
+    pub plan: Arc<Plan>,
+}
+
+/// Reads and plans a campaign; `cap` stands in for the campaign's own.
+///
+/// # Errors
+/// [`CliError::Mistakes`] with all that is wrong; [`CliError::Usage`] for names on the command line that do not exist.
+pub fn open(asked: &CampaignArgs, cap: Option<&MoneySpec>) -> Outcome<Opened> {
+    let spec::Loading { mut sources, result, mut warnings } = spec::load(&asked.campaign, &DiskFiles);
+    let Loaded { mut spec, tables, base } = match result {
+        Ok(loaded) => loaded,
+        Err(found) => return Err(mistakes(found, sources)),
+    };
+    if let Some(profile) = &asked.profile {
+        know_profile(&spec, profile)?;
+    }
+    if let Some(cap) = cap {
+        spec.budget.cap = Some(cap.clone());
+    }
+
+    let provider = said(asked.provider.as_ref(), spec.provider.as_ref(), "provider");
+    let prices = said(asked.prices.as_ref(), spec.prices.as_ref(), "prices");
+    let Market { catalog, manifest } = market(provider.as_ref(), prices.as_ref(), &base, &mut sources)?;
+
+    let today = jiff::Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC).date();
+    let resolved = match resolve(&spec, &tables, &catalog, asked.profile.as_deref(), today) {
+        Ok(resolved) => resolved,
+        Err(found) => return Err(mistakes(found, sources)),
+    };
+    warnings.extend(resolved.warnings);
+    let campaign = resolved.campaign;
+
+    let plan = match planned(&campaign, &catalog, &base) {
+        Ok(plan) => Arc::new(plan),
+        Err(found) => return Err(mistakes(found, sources)),
+    };
+    Ok(Opened { path: asked.campaign.clone(), sources, warnings, base, manifest, catalog, campaign, plan })
+}
+
+fn planned(campaign: &Campaign, catalog: &Catalog, base: &Path) -> Result<Plan, Diagnostics> {
+    let paths = plan::asset_paths(campaign)?;
+    let assets = spec::read_assets(base, &paths, &DiskFiles, &probe);
+    plan::build(campaign, catalog, &assets)
+}
+
+fn probe(bytes: &[u8]) -> Result<ImageInfo, String> {
+    imaging::probe(bytes, &Limits::default()).map_err(|error| error.to_string())
+}
+
+/// Returns the name that holds: the command line's, else the campaign's.
+fn said(here: Option<&String>, in_campaign: Option<&String>, key: &str) -> Option<Said> {
+    let in_campaign = || in_campaign.map(|name| Said::InCampaign { name: name.clone(), at: FieldPath::campaign().key(key) });
+    here.map(|name| Said::Here(name.clone())).or_else(in_campaign)
+}
+
+fn know_profile(spec: &CampaignSpec, profile: &str) -> Outcome<()> {
+    if spec.profiles.contains_key(profile) {
+        return Ok(());
+    }
+    let help = match did_you_mean(profile, spec.profiles.keys().map(String::as_str)) {
+        Some(near) => format!("did you mean `{near}`?"),
+        None if spec.profiles.is_empty() => "it has no `profiles`".to_owned(),
+        None => format!("profiles are {}", listed(spec.profiles.keys(), 8)),
+    };
+    Err(CliError::Usage(format!("campaign `{}` has no profile `{profile}`; {help}", spec.campaign)))
+}
+
+fn mistakes(found: Diagnostics, sources: Sources) -> CliError {
+    CliError::Mistakes(Box::new((found, sources)))
+}

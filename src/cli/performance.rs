@@ -1,0 +1,260 @@
+//! The engine with its ports plugged in: ledger, store, provider, originals, clock, reporters, signals.
+//!
+//! In: a [`Performance`]. Out: what became of it. Never: a decision about money; those are the gate's and the engine's.
+
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+use tokio::sync::watch;
+
+use super::console;
+use super::context::Opened;
+use super::error::{CliError, Outcome};
+use super::standing::{Standing, campaign_scope, profile_scope, step_scope};
+use super::workspace::{Stage, Workspace, random};
+use crate::campaign::Campaign;
+use crate::engine::{self, Cancel, JobPrice, OnDoubt, Originals, PATIENCE, Ports, ProviderTerms, RunOutcome, RunRequest, RunRules};
+use crate::event::Event;
+use crate::ledger::{AccountLimits, Cap, Durability, SqliteLedger};
+use crate::provider::manifest::{ChargePolicy, ChargedOn, Known};
+use crate::provider::sim::{SimOptions, Simulator};
+use crate::reporter::{Detail, Fanout, JsonLines, Plain, Surface};
+use crate::spec::assets::MAX_ASSET_BYTES;
+use crate::spec::files::input_path;
+use crate::spec::{DiskFiles, FailureLimitSpec, Files};
+use crate::store::fs::{self, FsStore};
+use crate::types::{Clock, Failure, FailureClass, Operation, RunId, SystemClock};
+
+/// A run that is about to begin.
+pub struct Performance<'a> {
+    /// The campaign.
+    pub opened: &'a Opened,
+    /// What is left of it.
+    pub standing: &'a Standing,
+    /// Where ledger and pictures stand.
+    pub workspace: &'a Workspace,
+    /// Name of the workspace in idempotency keys.
+    pub workspace_name: &'a str,
+    /// How a rehearsal behaves.
+    pub sim: SimOptions,
+    /// Paid shots under way at once.
+    pub concurrency: usize,
+    /// What happens to doubt.
+    pub on_doubt: OnDoubt,
+    /// Whether the first failure stops new shots.
+    pub fail_fast: bool,
+    /// Who is told what.
+    pub loudness: Loudness,
+}
+
+/// Who is told what.
+#[derive(Debug, Clone, Copy)]
+pub struct Loudness {
+    /// Events as JSON lines on stdout.
+    pub json: bool,
+    /// Only failures and the end, for people.
+    pub quiet: bool,
+}
+
+/// Runs the engine to its end and returns the run with what became of it.
+///
+/// # Errors
+/// What is broken on our side. Failed shots are an outcome.
+pub fn perform(performance: &Performance<'_>) -> Outcome<(RunId, RunOutcome)> {
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let run = run_id(&*clock);
+    let request = request(performance, &run);
+    let ports = ports(performance, &clock)?;
+    let mut reporters = reporters(performance.loudness);
+    let cores = std::thread::available_parallelism().map_or(2, usize::from);
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(cores)
+        .enable_time()
+        .enable_io()
+        .build()
+        .map_err(|error| CliError::Io("cannot start the workers".to_owned(), error))?;
+    let outcome = runtime.block_on(async {
+        let (sender, receiver) = watch::channel(Cancel::No);
+        let listener = tokio::spawn(listen(sender));
+        let mut tell = |event: &Event| reporters.tell(event);
+        let outcome = engine::run(request, ports, receiver, &mut tell).await;
+        listener.abort();
+        outcome
+    });
+    // Pictures that are still being drawn after a second Ctrl-C are nobody's business any more.
+    runtime.shutdown_background();
+    for (name, error) in reporters.dropped() {
+        console::warning(&format!("{name} stopped early: {error}"));
+    }
+    Ok((run, outcome?))
+}
+
+/// Returns a name like `20261122T094500Z-7f3a`: sorts by time, and two that start in one second differ.
+fn run_id(clock: &dyn Clock) -> RunId {
+    let now = clock.now().to_string();
+    let second: String = now.split('.').next().unwrap_or(&now).chars().filter(|char| !matches!(char, '-' | ':')).collect();
+    RunId::new(format!("{second}Z-{:04x}", random() & 0xffff))
+}
+
+fn request(performance: &Performance<'_>, run: &RunId) -> RunRequest {
+    let Performance { opened, standing, .. } = performance;
+    let campaign = &opened.campaign;
+    let price = |ix| {
+        let quote = standing.quotes.price(ix)?;
+        let reserved = standing.estimate.book.amount(quote.highest);
+        Some(JobPrice { quoted: quote.amount.clone(), reserved })
+    };
+    RunRequest {
+        run: run.clone(),
+        workspace: Arc::from(performance.workspace_name),
+        plan: Arc::clone(&opened.plan),
+        work: standing.work.clone(),
+        prices: opened.plan.indices().map(price).collect(),
+        terms: terms(performance),
+        caps: caps(campaign),
+        step_caps: step_caps(opened),
+        concurrency: performance.concurrency.max(1),
+        stop_after_failures: if performance.fail_fast { Some(1) } else { stop_after(opened, standing) },
+        rules: RunRules { attempts: campaign.run.attempts, on_doubt: performance.on_doubt, seed: random(), ..RunRules::default() },
+    }
+}
+
+/// Returns the provider's terms; those of nobody in particular for a campaign without a provider.
+fn terms(performance: &Performance<'_>) -> ProviderTerms {
+    let rehearses = performance.workspace.stage() == Stage::Rehearsal;
+    let terms = match &performance.opened.manifest {
+        Some(manifest) => ProviderTerms::of(manifest, format!("{}:{}", manifest.id, manifest.key_env)),
+        None => ProviderTerms {
+            limits: AccountLimits { account: performance.opened.catalog.provider.to_string(), windows: Vec::new(), places: None },
+            charge: ChargePolicy { on: ChargedOn::Success, refund_on_failure: Known::Yes, moderation_charged: Known::No, ambiguous_on_timeout: true },
+            poll: None,
+            patience: PATIENCE,
+            idempotent: false,
+        },
+    };
+    if rehearses { terms.rehearsed(performance.sim.latency) } else { terms }
+}
+
+fn caps(campaign: &Campaign) -> Vec<Cap> {
+    let own = Cap { scope: campaign_scope(campaign), limit: campaign.budget.cap };
+    let profile = profile_scope(campaign).map(|scope| Cap { scope, limit: campaign.budget.profile_cap });
+    std::iter::once(own).chain(profile).collect()
+}
+
+fn step_caps(opened: &Opened) -> Vec<Option<Cap>> {
+    let cap = |step: &crate::plan::PlannedStep| {
+        let (name, limit) = opened.campaign.budget.steps.iter().find(|(name, _)| *name == step.name)?;
+        Some(Cap { scope: step_scope(&opened.campaign, name), limit: Some(*limit) })
+    };
+    opened.plan.steps.iter().map(cap).collect()
+}
+
+/// Returns the number of failures that stops a run: a share is of the paid shots that this run starts, at least 1.
+fn stop_after(opened: &Opened, standing: &Standing) -> Option<usize> {
+    match opened.campaign.run.stop_after? {
+        FailureLimitSpec::Count(count) => Some(count.max(1) as usize),
+        FailureLimitSpec::Share(share) => {
+            let is_paid = |ix| matches!(opened.plan.job(ix).operation, Operation::Paid(_));
+            let paid = standing.work.iter().filter(|(ix, work)| work.is_to_do() && is_paid(*ix)).count() as u64;
+            let limit = (paid * u64::from(share.0)).div_ceil(10_000).max(1);
+            Some(usize::try_from(limit).unwrap_or(usize::MAX))
+        }
+    }
+}
+
+fn ports(performance: &Performance<'_>, clock: &Arc<dyn Clock>) -> Outcome<Ports> {
+    let workspace = performance.workspace;
+    // What a rehearsal loses in a power cut can be drawn again for nothing.
+    let (durability, kept) = match workspace.stage() {
+        Stage::Real => (Durability::Full, fs::Durability::Synced),
+        Stage::Rehearsal => (Durability::Normal, fs::Durability::Cached),
+    };
+    Ok(Ports {
+        ledger: Arc::new(SqliteLedger::open(&workspace.ledger(), Arc::clone(clock), durability)?),
+        store: Arc::new(FsStore::open(&workspace.blobs())?.with_durability(kept)),
+        provider: Arc::new(Simulator::new(performance.sim.clone(), Arc::clone(clock))),
+        originals: Arc::new(CampaignFolder(performance.opened.base.clone())),
+        clock: Arc::clone(clock),
+    })
+}
+
+/// The author's own files, below the campaign's folder.
+struct CampaignFolder(PathBuf);
+
+impl Originals for CampaignFolder {
+    fn read<'a>(&'a self, path: &'a str) -> BoxFuture<'a, Result<Vec<u8>, Failure>> {
+        let full = input_path(path).map(|relative| self.0.join(relative));
+        let shown = path.to_owned();
+        let read = move || {
+            let failed = |reason: String| Failure::new(FailureClass::Local, "unreadable-file", format!("`{shown}` cannot be read: {reason}"));
+            let full = full.map_err(|why| failed(format!("its path {why}")))?;
+            DiskFiles.read(&full, MAX_ASSET_BYTES).map_err(|error| failed(error.to_string()))
+        };
+        let stopped = |error: tokio::task::JoinError| Failure::new(FailureClass::Local, "unreadable-file", error.to_string());
+        async move { tokio::task::spawn_blocking(read).await.map_err(stopped)? }.boxed()
+    }
+}
+
+fn reporters(loudness: Loudness) -> Fanout {
+    let detail = if loudness.quiet { Detail::Quiet } else { Detail::Normal };
+    let surface = match console::width() {
+        Some(columns) if io::IsTerminal::is_terminal(&io::stderr()) => Surface::Terminal { columns },
+        _ => Surface::Log,
+    };
+    let fanout = Fanout::default().with("the progress on stderr", Box::new(Plain::new(anstream::stderr(), detail, surface)));
+    if loudness.json { fanout.with("the events on stdout", Box::new(JsonLines::new(io::LineWriter::new(Quietly(io::stdout()))))) } else { fanout }
+}
+
+/// Writes until the reader has gone, and then no more: a closed pipe is not worth a word.
+struct Quietly<W>(W);
+
+impl<W: Write> Write for Quietly<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self.0.write(bytes) {
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(bytes.len()),
+            other => other,
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        match self.0.flush() {
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+            other => other,
+        }
+    }
+}
+
+/// Longest wait for the engine to leave after the second signal; then the process ends, and the ledger is whole all the same.
+const LEAVE: Duration = Duration::from_secs(2);
+
+/// Turns signals into wishes: the first asks to finish, the second to leave.
+async fn listen(cancel: watch::Sender<Cancel>) {
+    signal().await;
+    let _ = cancel.send(Cancel::Finish);
+    signal().await;
+    let _ = cancel.send(Cancel::Leave);
+    tokio::time::sleep(LEAVE).await;
+    std::process::exit(i32::from(super::exit::INTERRUPTED));
+}
+
+#[cfg(unix)]
+async fn signal() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let Ok(mut terminate) = signal(SignalKind::terminate()) else {
+        let _ = tokio::signal::ctrl_c().await;
+        return;
+    };
+    tokio::select! {
+        _ = tokio::signal::ctrl_c() => {}
+        _ = terminate.recv() => {}
+    }
+}
+
+#[cfg(not(unix))]
+async fn signal() {
+    let _ = tokio::signal::ctrl_c().await;
+}

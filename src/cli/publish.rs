@@ -1,0 +1,107 @@
+//! The output folder: pictures under the names the author chose, reports, the contact page.
+//!
+//! In: a plan, the ledger after a run. Out: files that changed, and only those. Never: a file that callsheet did not write is touched.
+
+use std::path::{Path, PathBuf};
+
+use super::context::Opened;
+use super::error::Outcome;
+use super::memory::Memory;
+use super::workspace::{Stage, Workspace};
+use super::{console, workspace};
+use crate::ledger::AttemptRow;
+use crate::pricing::Quotes;
+use crate::report::tree::{Stamp, TreeKind, is_current};
+use crate::report::{Materialised, RunReport, materialise, placements, render_all};
+use crate::types::RunId;
+use crate::types::diagnostic::{counted, listed};
+
+/// Everything that a report is made of.
+pub struct Material {
+    history: crate::ledger::History,
+    attempts: Vec<AttemptRow>,
+    seq: u64,
+}
+
+impl Material {
+    /// Reads it from the ledger.
+    ///
+    /// # Errors
+    /// A ledger that cannot be read.
+    pub fn read(opened: &Opened, memory: &Memory) -> Outcome<Self> {
+        let seq = memory.last_seq()?;
+        Ok(Self { history: memory.history(&opened.plan)?, attempts: memory.attempts(&opened.plan)?, seq })
+    }
+
+    /// Returns the report; `last_run` is the run that it closes.
+    ///
+    /// # Errors
+    /// Sums that do not fit.
+    pub fn report<'a>(&'a self, opened: &'a Opened, quotes: &'a Quotes, last_run: Option<RunId>) -> Outcome<RunReport<'a>> {
+        Ok(RunReport::new(&opened.plan, &self.history, &self.attempts, quotes, last_run)?)
+    }
+
+    /// Returns the run that wrote the last paid try.
+    pub fn last_run(&self) -> Option<RunId> {
+        self.attempts.last().map(|attempt| attempt.run.clone())
+    }
+}
+
+/// Where the files of a campaign go.
+#[derive(Debug, Clone)]
+pub struct Shelf {
+    root: PathBuf,
+    blobs: PathBuf,
+    kind: TreeKind,
+}
+
+impl Shelf {
+    /// Finds the place: `out`, if it is given.
+    pub fn of(workspace: &Workspace, campaign: &str, out: Option<&Path>) -> Self {
+        let kind = match workspace.stage() {
+            Stage::Real => TreeKind::Real,
+            Stage::Rehearsal => TreeKind::Rehearsal,
+        };
+        Self { root: workspace.output(campaign, out), blobs: workspace.blobs(), kind }
+    }
+
+    /// Returns the folder as the user would type it.
+    pub fn shown(&self) -> String {
+        workspace::shown(&self.root)
+    }
+
+    /// Returns whether the folder already shows the ledger as it is.
+    pub fn is_current(&self, opened: &Opened, seq: u64) -> bool {
+        is_current(&self.root, self.kind, &Stamp::new(&opened.plan, seq))
+    }
+
+    /// Writes pictures and reports.
+    ///
+    /// # Errors
+    /// What the disk or the reports say.
+    pub fn write(&self, opened: &Opened, material: &Material, report: &RunReport<'_>) -> Outcome<Materialised> {
+        let files = render_all(report)?;
+        let store = crate::store::fs::FsStore::at(&self.blobs);
+        let open =
+            |blob: &crate::types::BlobRef| -> std::io::Result<Box<dyn std::io::Read>> { Ok(Box::new(std::fs::File::open(store.path(blob.digest))?)) };
+        let stamp = Stamp::new(&opened.plan, material.seq);
+        let done = materialise(&self.root, self.kind, &stamp, &placements(&opened.plan, &material.history), &files, &open)?;
+        tell(&done);
+        Ok(done)
+    }
+}
+
+/// Says what the user should look at.
+fn tell(done: &Materialised) {
+    if !done.foreign.is_empty() {
+        let files = if done.foreign.len() == 1 { "a file of somebody else's is" } else { "files of somebody else's are" };
+        console::warning(&format!("{files} in the way and left as it is: {}", listed(&done.foreign, 5)));
+    }
+    if !done.missing.is_empty() {
+        console::warning(&format!(
+            "{} no longer in the store: {}; the next run makes them again",
+            counted(done.missing.len(), "picture"),
+            listed(&done.missing, 5)
+        ));
+    }
+}

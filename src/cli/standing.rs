@@ -1,0 +1,106 @@
+//! Where a campaign stands: plan x ledger -> worklist -> estimate -> verdict.
+//!
+//! In: an opened campaign, a workspace's memory, a selection. Out: [`Standing`], which `plan` prints and `run` performs.
+//! Never: a change to the ledger.
+
+use super::args::SelectionArgs;
+use super::context::Opened;
+use super::error::Outcome;
+use super::memory::Memory;
+use super::words;
+use crate::campaign::Campaign;
+use crate::ledger::{History, Scope};
+use crate::plan::{Reason, Selection, Work, Worklist, why, worklist};
+use crate::pricing::{Committed, Estimate, Gate, Quotes, Verdict, estimate, gate, quotes};
+use crate::types::{JobId, Micros};
+
+/// A plan with what is left of it and what that costs.
+#[derive(Debug)]
+pub struct Standing {
+    /// What the ledger knows of the jobs.
+    pub history: History,
+    /// What is left to do.
+    pub work: Worklist,
+    /// What one try of each job costs.
+    pub quotes: Quotes,
+    /// What it will cost.
+    pub estimate: Estimate,
+    /// Whether a run may start.
+    pub verdict: Verdict,
+    /// The ledger's last record when all this was read.
+    pub seq: u64,
+}
+
+/// Compares a campaign with what its workspace remembers.
+///
+/// # Errors
+/// A selection that does not fit the plan, a ledger that cannot be read, sums that do not fit.
+pub fn standing(opened: &Opened, memory: &Memory, selected: &SelectionArgs) -> Outcome<Standing> {
+    let Opened { campaign, plan, catalog, .. } = opened;
+    let seq = memory.last_seq()?;
+    let history = memory.history(plan)?;
+    let selection = Selection::new(plan, &selected.only, &until(campaign, selected))?;
+    let work = worklist(plan, &history, &selection, &|blob| memory.has(blob));
+    let quotes = quotes(plan, catalog);
+    let estimate = estimate(plan, &work, &quotes, &campaign.budget, campaign.run.attempts, &committed(campaign, memory)?)?;
+    let verdict = gate(&estimate, Gate { balance: None, allow_unpriced: false, warn_at: campaign.budget.warn_at });
+    Ok(Standing { history, work, quotes, estimate, verdict, seq })
+}
+
+/// Returns the last steps: those of the command line, else the profile's, unless single shots are asked for.
+fn until(campaign: &Campaign, selected: &SelectionArgs) -> Vec<String> {
+    if !selected.until.is_empty() || !selected.only.is_empty() {
+        return selected.until.clone();
+    }
+    campaign.until.iter().map(|step| step.to_string()).collect()
+}
+
+/// Returns the scope that a campaign's own cap guards.
+pub fn campaign_scope(campaign: &Campaign) -> Scope {
+    Scope(format!("campaign:{}", campaign.name))
+}
+
+/// Returns the scope that the cap of the profile guards, if the campaign is opened with one.
+pub fn profile_scope(campaign: &Campaign) -> Option<Scope> {
+    campaign.profile.as_ref().map(|profile| Scope(format!("campaign:{}/profile:{profile}", campaign.name)))
+}
+
+/// Returns the scope that the cap of a step guards.
+pub fn step_scope(campaign: &Campaign, step: &str) -> Scope {
+    Scope(format!("campaign:{}/step:{step}", campaign.name))
+}
+
+fn committed(campaign: &Campaign, memory: &Memory) -> Outcome<Committed> {
+    let under = |scope: &Scope| -> Outcome<Micros> {
+        let Some(totals) = memory.totals(scope)? else { return Ok(Micros::ZERO) };
+        Ok(totals.spent.checked_add(totals.reserved)?.checked_add(totals.in_doubt)?)
+    };
+    let mut committed = Committed { campaign: under(&campaign_scope(campaign))?, ..Committed::default() };
+    if let Some(scope) = profile_scope(campaign) {
+        committed.profile = under(&scope)?;
+    }
+    for (step, _) in &campaign.budget.steps {
+        committed.steps.insert(step.clone(), under(&step_scope(campaign, step))?);
+    }
+    Ok(committed)
+}
+
+/// Returns the first `most` changed jobs, each with the first of its reasons.
+///
+/// # Errors
+/// A ledger that cannot be read.
+pub fn changed(opened: &Opened, memory: &Memory, work: &Worklist, most: usize) -> Outcome<Vec<(JobId, String)>> {
+    let all = work.iter().filter_map(|(ix, work)| match work {
+        Work::Changed { was } => Some((ix, work, was)),
+        _ => None,
+    });
+    let mut told = Vec::new();
+    for (ix, work, was) in all.take(most) {
+        let reason = match why(&opened.plan, ix, work, memory.recipe(was)?) {
+            Reason::Changed(differences) => words::first_difference(&opened.plan, &differences),
+            Reason::ChangedUnknown | Reason::Plain(_) => "another picture stood here; the ledger kept no recipe of it".to_owned(),
+        };
+        told.push((opened.plan.id(ix), reason));
+    }
+    Ok(told)
+}
