@@ -74,7 +74,8 @@ fn code(path: &Path) -> String {
 
 fn is_test_only(path: &Path) -> bool {
     let name = path.file_stem().and_then(|name| name.to_str()).unwrap_or_default();
-    path.components().any(|part| part.as_os_str() == "tests" || part.as_os_str() == "contract") || ["tests", "contract", "speed", "sample"].contains(&name)
+    path.components().any(|part| part.as_os_str() == "tests" || part.as_os_str() == "contract")
+        || ["tests", "contract", "speed", "sample"].contains(&name)
 }
 
 fn imported(code: &str) -> BTreeSet<String> {
