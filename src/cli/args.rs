@@ -27,8 +27,8 @@ Start here:
 #[derive(Debug, Parser)]
 #[command(name = "callsheet", version, styles = STYLES, after_help = START, disable_help_subcommand = true)]
 pub struct Cli {
-    /// When to use colour
-    #[arg(long, global = true, value_enum, default_value_t = When::Auto, value_name = "WHEN", help_heading = "Everywhere")]
+    /// When to use colour: auto, always or never
+    #[arg(long, global = true, value_enum, default_value_t = When::Auto, value_name = "WHEN", hide_possible_values = true)]
     pub color: When,
     /// What to do.
     #[command(subcommand)]

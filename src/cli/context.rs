@@ -104,7 +104,7 @@ fn know_profile(spec: &CampaignSpec, profile: &str) -> Outcome<()> {
         None if spec.profiles.is_empty() => "it has no `profiles`".to_owned(),
         None => format!("profiles are {}", listed(spec.profiles.keys(), 8)),
     };
-    Err(CliError::Usage(format!("campaign `{}` has no profile `{profile}`; {help}", spec.campaign)))
+    Err(CliError::usage(format!("campaign `{}` has no profile `{profile}`", spec.campaign), help))
 }
 
 fn mistakes(found: Diagnostics, sources: Sources) -> CliError {

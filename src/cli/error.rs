@@ -8,6 +8,7 @@ use std::io;
 use std::path::Path;
 
 use super::exit;
+use super::workspace::Stage;
 use crate::engine::EngineError;
 use crate::ledger::LedgerError;
 use crate::plan::SelectionError;
@@ -15,19 +16,19 @@ use crate::pricing::Refusal;
 use crate::report::{ReportError, TreeError};
 use crate::spec::Sources;
 use crate::store::StoreError;
-use crate::types::{Diagnostics, MoneyError, visible};
+use crate::types::{Diagnostics, Micros, MoneyError, visible};
 
 /// Why a command could not do what it was asked for.
 #[derive(Debug)]
 pub enum CliError {
-    /// The command line asks for something that does not exist or does not go together.
-    Usage(String),
+    /// The command line asks for something that does not exist or does not go together: the fact, and how to mend it.
+    Usage(String, Option<String>),
     /// A file has mistakes; the sources show where.
     Mistakes(Box<(Diagnostics, Sources)>),
     /// The gate before the first request is shut.
-    Refused(Vec<Refusal>),
-    /// There is no key for the account.
-    Account(String),
+    Refused(Vec<Refusal>, Stage),
+    /// There is no key for the account: the fact, and how to mend it.
+    Account(String, String),
     /// The ledger cannot be used.
     Ledger(LedgerError),
     /// The picture store cannot be used.
@@ -50,6 +51,11 @@ pub enum CliError {
 pub type Outcome<T> = Result<T, CliError>;
 
 impl CliError {
+    /// Returns an error of the command line: what is wrong, and how to mend it.
+    pub fn usage(fact: impl Into<String>, help: impl Into<String>) -> Self {
+        Self::Usage(fact.into(), Some(help.into()))
+    }
+
     /// Returns an error of the system about `path`.
     pub fn io(what: &str, path: &Path, error: io::Error) -> Self {
         Self::Io(format!("{what} `{}`", path.display()), error)
@@ -58,10 +64,10 @@ impl CliError {
     /// Returns the number for the shell.
     pub fn exit_code(&self) -> u8 {
         match self {
-            Self::Usage(_) => exit::USAGE,
+            Self::Usage(..) => exit::USAGE,
             Self::Mistakes(_) => exit::CAMPAIGN,
-            Self::Refused(_) => exit::BUDGET,
-            Self::Account(_) => exit::ACCOUNT,
+            Self::Refused(..) => exit::BUDGET,
+            Self::Account(..) => exit::ACCOUNT,
             Self::Ledger(LedgerError::Locked { .. }) => exit::LOCKED,
             Self::Engine(error) => match &**error {
                 EngineError::Ledger(LedgerError::Locked { .. }) => exit::LOCKED,
@@ -80,7 +86,13 @@ impl CliError {
     /// Returns how to mend it, one line each.
     pub fn hints(&self) -> Vec<String> {
         match self {
-            Self::Refused(refusals) => refusals.iter().filter_map(mend).collect(),
+            Self::Usage(_, help) => help.iter().cloned().collect(),
+            Self::Account(_, help) => vec![help.clone()],
+            Self::Refused(refusals, stage) => {
+                let mut hints: Vec<String> = refusals.iter().map(|refusal| mend(refusal, *stage)).collect();
+                hints.dedup();
+                hints
+            }
             Self::Ledger(error) => ledger_hint(error).into_iter().collect(),
             Self::Engine(error) => match &**error {
                 EngineError::Ledger(error) => ledger_hint(error).into_iter().collect(),
@@ -89,19 +101,22 @@ impl CliError {
                 EngineError::Panicked(_) => vec!["this is a bug in callsheet; what is paid is in the ledger: run the same command again".to_owned()],
             },
             Self::Io(..) | Self::Store(_) | Self::Tree(_) => vec!["what is paid is kept: mend it and run the same command again".to_owned()],
-            Self::Usage(_) | Self::Mistakes(_) | Self::Account(_) | Self::Money(_) | Self::Report(_) | Self::BrokenPipe => Vec::new(),
+            Self::Mistakes(_) | Self::Money(_) | Self::Report(_) | Self::BrokenPipe => Vec::new(),
         }
     }
 }
 
-fn mend(refusal: &Refusal) -> Option<String> {
-    Some(match refusal {
+fn mend(refusal: &Refusal, stage: Stage) -> String {
+    match refusal {
+        Refusal::OverCap { committed, .. } if stage == Stage::Rehearsal && committed.micros > Micros::ZERO => {
+            "rehearsals count under the caps as real runs would; to rehearse from the start, remove `.callsheet/rehearsal`".to_owned()
+        }
         Refusal::OverCap { .. } => "raise the cap in the campaign's `budget`, or make less: `--only`, `--until`, `--profile`".to_owned(),
         Refusal::Unpriced { .. } => {
             "name a book that has the price with `--prices`, or write one: `callsheet prices show kie` shows how they look".to_owned()
         }
         Refusal::Balance { .. } => "top up the account, or make less: `--only`, `--until`, `--profile`".to_owned(),
-    })
+    }
 }
 
 fn ledger_hint(error: &LedgerError) -> Option<String> {
@@ -118,9 +133,9 @@ fn ledger_hint(error: &LedgerError) -> Option<String> {
 impl fmt::Display for CliError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let said = match self {
-            Self::Usage(text) | Self::Account(text) => text.clone(),
+            Self::Usage(fact, _) | Self::Account(fact, _) => fact.clone(),
             Self::Mistakes(found) => super::diagnostics::counted_words(&found.0),
-            Self::Refused(refusals) => {
+            Self::Refused(refusals, _) => {
                 let all: Vec<String> = refusals.iter().map(ToString::to_string).collect();
                 format!("nothing was sent: {}", all.join("; "))
             }
@@ -175,6 +190,6 @@ impl From<ReportError> for CliError {
 
 impl From<SelectionError> for CliError {
     fn from(error: SelectionError) -> Self {
-        Self::Usage(error.to_string())
+        Self::Usage(error.to_string(), None)
     }
 }

@@ -55,7 +55,7 @@ impl Said {
     /// Says a mistake in the name at its place.
     fn wrong(&self, code: &'static str, message: String, help: String, sources: &Sources) -> CliError {
         match self {
-            Self::Here(_) => CliError::Usage(format!("{message}; {help}")),
+            Self::Here(_) => CliError::usage(message, help),
             Self::InCampaign { at, .. } => mistakes(Diagnostic::error(code, at.clone(), message).help(help).into(), sources),
         }
     }

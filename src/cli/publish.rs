@@ -21,6 +21,7 @@ pub struct Material {
     history: crate::ledger::History,
     attempts: Vec<AttemptRow>,
     seq: u64,
+    stage: Stage,
 }
 
 impl Material {
@@ -28,9 +29,9 @@ impl Material {
     ///
     /// # Errors
     /// A ledger that cannot be read.
-    pub fn read(opened: &Opened, memory: &Memory) -> Outcome<Self> {
+    pub fn read(opened: &Opened, memory: &Memory, stage: Stage) -> Outcome<Self> {
         let seq = memory.last_seq()?;
-        Ok(Self { history: memory.history(&opened.plan)?, attempts: memory.attempts(&opened.plan)?, seq })
+        Ok(Self { history: memory.history(&opened.plan)?, attempts: memory.attempts(&opened.plan)?, seq, stage })
     }
 
     /// Returns the report; `last_run` is the run that it closes.
@@ -38,7 +39,11 @@ impl Material {
     /// # Errors
     /// Sums that do not fit.
     pub fn report<'a>(&'a self, opened: &'a Opened, quotes: &'a Quotes, last_run: Option<RunId>) -> Outcome<RunReport<'a>> {
-        Ok(RunReport::new(&opened.plan, &self.history, &self.attempts, quotes, last_run)?)
+        let report = RunReport::new(&opened.plan, &self.history, &self.attempts, quotes, last_run)?;
+        Ok(match self.stage {
+            Stage::Real => report,
+            Stage::Rehearsal => report.rehearsed(),
+        })
     }
 
     /// Returns the run that wrote the last paid try.

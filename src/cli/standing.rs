@@ -3,6 +3,8 @@
 //! In: an opened campaign, a workspace's memory, a selection. Out: [`Standing`], which `plan` prints and `run` performs.
 //! Never: a change to the ledger.
 
+use indexmap::IndexMap;
+
 use super::args::SelectionArgs;
 use super::context::Opened;
 use super::error::Outcome;
@@ -12,7 +14,8 @@ use crate::campaign::Campaign;
 use crate::ledger::{History, Scope};
 use crate::plan::{Reason, Selection, Work, Worklist, why, worklist};
 use crate::pricing::{Committed, Estimate, Gate, Quotes, Verdict, estimate, gate, quotes};
-use crate::types::{JobId, Micros};
+use crate::report::Change;
+use crate::types::Micros;
 
 /// A plan with what is left of it and what that costs.
 #[derive(Debug)]
@@ -85,22 +88,32 @@ fn committed(campaign: &Campaign, memory: &Memory) -> Outcome<Committed> {
     Ok(committed)
 }
 
-/// Returns the first `most` changed jobs, each with the first of its reasons.
+/// Most changed jobs whose recipe is looked up: reasons repeat, and a plan should be quick.
+const MOST_LOOKED_UP: usize = 2_000;
+
+/// Returns why jobs have changed: those of one step with one reason together, in the plan's order.
 ///
 /// # Errors
 /// A ledger that cannot be read.
-pub fn changed(opened: &Opened, memory: &Memory, work: &Worklist, most: usize) -> Outcome<Vec<(JobId, String)>> {
+pub fn changes(opened: &Opened, memory: &Memory, work: &Worklist) -> Outcome<Vec<Change>> {
+    let plan = &opened.plan;
     let all = work.iter().filter_map(|(ix, work)| match work {
         Work::Changed { was } => Some((ix, work, was)),
         _ => None,
     });
-    let mut told = Vec::new();
-    for (ix, work, was) in all.take(most) {
-        let reason = match why(&opened.plan, ix, work, memory.recipe(was)?) {
-            Reason::Changed(differences) => words::first_difference(&opened.plan, &differences),
-            Reason::ChangedUnknown | Reason::Plain(_) => "another picture stood here; the ledger kept no recipe of it".to_owned(),
+    let mut changes: IndexMap<(u32, String), Change> = IndexMap::new();
+    for (ix, work, was) in all.take(MOST_LOOKED_UP) {
+        let differences = match why(plan, ix, work, memory.recipe(was)?) {
+            Reason::Changed(differences) => differences,
+            Reason::ChangedUnknown | Reason::Plain(_) => Vec::new(),
         };
-        told.push((opened.plan.id(ix), reason));
+        let alike = words::kind_of_difference(plan, &differences);
+        let reason = || words::first_difference(plan, &differences);
+        changes.entry((plan.job(ix).step, alike)).and_modify(|change| change.jobs += 1).or_insert_with(|| Change {
+            first: plan.id(ix),
+            jobs: 1,
+            reason: reason(),
+        });
     }
-    Ok(told)
+    Ok(changes.into_values().collect())
 }

@@ -13,12 +13,33 @@ const SHORT: usize = 40;
 
 /// Returns the first difference in one line: `prompt: … stands [oak -> walnut] …`.
 pub fn first_difference(plan: &Plan, differences: &[Difference]) -> String {
-    let Some(first) = differences.first() else { return "something that determines it has changed".to_owned() };
+    let Some(first) = differences.first() else { return "another picture stood here; the ledger kept no recipe of it".to_owned() };
     let more = match differences.len() {
         1 => String::new(),
         many => format!(" (and {} more)", many - 1),
     };
     format!("{}{more}", difference(plan, first))
+}
+
+/// Returns what the first difference has in common with that of other shots: the same change to the text, or another picture of the same step.
+pub fn kind_of_difference(plan: &Plan, differences: &[Difference]) -> String {
+    let Some(first) = differences.first() else { return String::new() };
+    match (first.input, &first.was, &first.is) {
+        (Some(input), Some(_), Some(_)) => format!("picture of {}", plan.step_of(input).name),
+        (_, Some(was), Some(is)) => format!("{}: {}", first.field, only_changes(was, is)),
+        _ => format!("{} {}", first.field, first.is.is_some()),
+    }
+}
+
+/// Returns the parts of two texts that differ.
+fn only_changes(was: &str, is: &str) -> String {
+    let was: Vec<&str> = was.split_whitespace().collect();
+    let is: Vec<&str> = is.split_whitespace().collect();
+    let changed = stretches(&was, &is).into_iter().filter_map(|stretch| match stretch {
+        Stretch::Same(_) => None,
+        Stretch::Other { was, is } => Some(format!("{was:?} {is:?}")),
+    });
+    changed.collect::<Vec<_>>().join(", ")
 }
 
 /// Returns a difference in one line.

@@ -28,14 +28,6 @@ impl Stage {
     pub fn of(rehearse: bool) -> Self {
         if rehearse { Self::Rehearsal } else { Self::Real }
     }
-
-    /// Returns ` --rehearse`, or nothing, for a command that is to be typed next.
-    pub fn flag(self) -> &'static str {
-        match self {
-            Self::Real => "",
-            Self::Rehearsal => " --rehearse",
-        }
-    }
 }
 
 /// The folders of one stage.

@@ -192,6 +192,7 @@ struct Driver<'a> {
     places: usize,
     paid_before: usize,
     cores: usize,
+    most_cores: usize,
     efforts: HashMap<JobIx, Effort>,
     stats: RunStats,
     to_remember: Vec<(JobId, JobKey)>,
@@ -272,6 +273,8 @@ impl<'a> Driver<'a> {
             places: 0,
             paid_before: 0,
             cores: 0,
+            // Asked once: the answer is read from the system's files.
+            most_cores: std::thread::available_parallelism().map_or(2, std::num::NonZero::get),
             efforts: HashMap::new(),
             stats,
             to_remember: Vec::new(),
@@ -305,8 +308,7 @@ impl<'a> Driver<'a> {
     }
 
     fn start_what_can(&mut self) {
-        let cores = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
-        while self.cores < cores {
+        while self.cores < self.most_cores {
             let Some(ix) = self.ready.pop_local() else { break };
             if self.cancelled { self.settle(ix, JobOutcome::Undone(Undone::Stopped)) } else { self.start(ix, Post::Core) }
         }

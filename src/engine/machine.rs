@@ -403,7 +403,7 @@ impl Desk<'_> {
         if self.brief.closed && !sent_by_us {
             return self.finish(Ending::Closed);
         }
-        if self.now < deadline && !sent_by_us {
+        if self.now < deadline && !sent_by_us && !self.brief.rules.alone {
             let after = deadline.since(self.now);
             return self.again(after, Queue::Answer);
         }

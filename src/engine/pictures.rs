@@ -56,10 +56,19 @@ pub(super) async fn take_in(store: &dyn BlobStore, mut stream: ByteStream, limit
         writer.write(&chunk).await?;
         bytes.extend_from_slice(&chunk);
     }
-    let verified = off_thread(move || imaging::verify(&bytes, &limits)).await.map_err(NoPicture::Failure)?;
+    let verified = if is_small(&bytes, &limits) {
+        imaging::verify(&bytes, &limits)
+    } else {
+        off_thread(move || imaging::verify(&bytes, &limits)).await.map_err(NoPicture::Failure)?
+    };
     let info = verified.map_err(|error| NoPicture::Failure(Failure::new(FailureClass::BadResult, "not-whole", error.to_string())))?;
     let blob = writer.finish().await?;
     Ok(Artifact { blob, info })
+}
+
+/// Whether a picture is decoded faster than it is handed to another thread: at most 32 KiB and 128x128 pixels, about 0.1 ms.
+fn is_small(bytes: &[u8], limits: &Limits) -> bool {
+    bytes.len() <= 32 << 10 && imaging::probe(bytes, limits).is_ok_and(|info| info.size.pixels() <= 128 * 128)
 }
 
 /// Does local work and stores what it made.

@@ -84,6 +84,9 @@ pub struct RunRules {
     pub attempts: u32,
     /// What happens to doubt.
     pub on_doubt: OnDoubt,
+    /// Whether no other process can be sending for this workspace, because this one holds its lock: an intent that it finds without an
+    /// answer is then nobody's any more, and is not waited for until its deadline.
+    pub alone: bool,
     /// How long a job puts up with throttling, broken connections and maintenance before it fails.
     pub outage_patience: Duration,
     /// How often a finished picture that does not arrive whole is fetched, at most.
@@ -93,8 +96,8 @@ pub struct RunRules {
 }
 
 impl Default for RunRules {
-    /// One try, doubt held, 15 minutes of outage, 5 fetches.
+    /// One try, doubt held, others may be at work, 15 minutes of outage, 5 fetches.
     fn default() -> Self {
-        Self { attempts: 1, on_doubt: OnDoubt::Hold, outage_patience: Duration::from_secs(900), fetches: 5, seed: 0 }
+        Self { attempts: 1, on_doubt: OnDoubt::Hold, alone: false, outage_patience: Duration::from_secs(900), fetches: 5, seed: 0 }
     }
 }

@@ -193,6 +193,7 @@ fn write_text(mut picture: Picture, words: &str, size: f32, place: Place, color:
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::types::ImageFormat;
 
     fn png(width: u32, height: u32, color: [u8; 4]) -> Vec<u8> {
         let picture = if color[3] == 255 {

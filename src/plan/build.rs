@@ -236,7 +236,7 @@ impl<'a> Builder<'a> {
             baseline: step.baseline.clone(),
             axes: step.axes.clone(),
             jobs: first..self.jobs.len() as u32,
-            is_final: !self.campaign.steps.iter().any(|other| other.sources.iter().any(|source| source.step == index)),
+            is_final: is_final(self.campaign, index),
             inputs,
             depth: below + u32::from(step.paid.is_some()),
         });
@@ -275,6 +275,13 @@ impl<'a> Builder<'a> {
             graph: self.graph,
         })
     }
+}
+
+/// Returns whether a step makes finals: pictures that nothing is made from. Contact sheets are for looking, so they do not count, either way.
+fn is_final(campaign: &Campaign, index: usize) -> bool {
+    let is_sheet = |step: &Step| matches!(step.spec, StepSpec::Sheet(_));
+    let takes_it = |step: &Step| step.sources.iter().any(|source| source.step == index);
+    !is_sheet(&campaign.steps[index]) && !campaign.steps.iter().any(|other| !is_sheet(other) && takes_it(other))
 }
 
 fn digest(jobs: &[Job]) -> crate::types::Digest {

@@ -73,7 +73,7 @@ pub struct PlannedStep {
     pub jobs: Range<u32>,
     /// Steps whose pictures it takes, as places in [`Plan::steps`].
     pub inputs: Vec<usize>,
-    /// Whether no other step takes its pictures: these are the finals.
+    /// Whether nothing but contact sheets is made from its pictures: these are the finals.
     pub is_final: bool,
     /// How many paid steps stand on the way to it, itself included.
     pub depth: u32,

@@ -107,8 +107,10 @@ pub fn svg(plan: &Plan, estimate: Option<&Estimate>) -> String {
         "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{right}\" height=\"{bottom}\" viewBox=\"0 0 {right} {bottom}\" \
          font-family=\"ui-sans-serif, system-ui, sans-serif\">\n<style>\n\
          rect {{ fill: #fff; stroke: #767c86; }} .paid {{ stroke: #2b62c4; stroke-width: 1.5; }} text {{ fill: #1d2127; font-size: 12px; }}\n\
-         .name {{ font-size: 14px; font-weight: 600; }} path {{ fill: none; stroke: #8b919b; stroke-width: 1.5; }}\n\
-         @media (prefers-color-scheme: dark) {{ rect {{ fill: #1b1e23; }} text {{ fill: #e7e9ec; }} .paid {{ stroke: #7aa7f5; }} }}\n</style>\n"
+         .name {{ font-size: 14px; font-weight: 600; }} path {{ marker-end: url(#arrow); fill: none; stroke: #8b919b; stroke-width: 1.5; }}\n\
+         @media (prefers-color-scheme: dark) {{ rect {{ fill: #1b1e23; }} text {{ fill: #e7e9ec; }} .paid {{ stroke: #7aa7f5; }} }}\n</style>\n\
+         <marker id=\"arrow\" viewBox=\"0 0 8 8\" refX=\"8\" refY=\"4\" markerWidth=\"7\" markerHeight=\"7\" orient=\"auto\">\
+         <polygon points=\"0,0.5 8,4 0,7.5\" fill=\"#8b919b\"/></marker>\n"
     );
     for (maker, taker) in edges(plan) {
         let ((from_x, from_y), (to_x, to_y)) = (at(maker), at(taker));

@@ -31,6 +31,8 @@ pub struct IndexHtml;
 #[derive(Serialize)]
 struct Card {
     address: String,
+    /// The address in parts, between which a line may end.
+    parts: Vec<String>,
     caption: String,
     href: String,
     width: u32,
@@ -70,7 +72,7 @@ impl ReportWriter for IndexHtml {
         let page = environment
             .get_template(FILE)
             .and_then(|template| {
-                template.render(context! { campaign => visible(&report.plan.campaign), done, all, facts => facts(report), sections => Value::from(Serde(&sections)) })
+                template.render(context! { campaign => visible(&report.plan.campaign), rehearsal => report.is_rehearsal, done, all, facts => facts(report), sections => Value::from(Serde(&sections)) })
             })
             .map_err(failed)?;
         Ok(vec![ReportFile::new(FILE, page)])
@@ -81,7 +83,8 @@ impl ReportWriter for IndexHtml {
 fn facts(report: &RunReport<'_>) -> Vec<(&'static str, String)> {
     let mut facts = Vec::new();
     for spent in report.spending.iter().filter(|spent| spent.attempts > 0) {
-        facts.push(("spent", money(&spent.currency, spent.charged)));
+        let what = if report.is_rehearsal { "a real run would cost" } else { "spent" };
+        facts.push((what, money(&spent.currency, spent.charged)));
         if spent.in_doubt > Micros::ZERO {
             facts.push(("in doubt", money(&spent.currency, spent.in_doubt)));
         }
@@ -89,7 +92,7 @@ fn facts(report: &RunReport<'_>) -> Vec<(&'static str, String)> {
     if report.reused > 0 {
         facts.push(("saved by reuse", sum_words(&report.quotes.book().currency, report.saved)));
     }
-    if let Some(each) = report.per_final {
+    if let Some(each) = report.per_final.filter(|_| !report.is_rehearsal) {
         facts.push(("per final", money(&report.quotes.book().currency, each)));
     }
     if let Some(factor) = report.factor_seen {
@@ -142,8 +145,10 @@ fn card(report: &RunReport<'_>, ix: JobIx, costs: &HashMap<JobKey, String>) -> O
         Operation::Paid(paid) => Some(visible(&paid.model).into_owned()),
         Operation::Local(_) => None,
     };
+    let address = visible(plan.id(ix).as_str()).into_owned();
     Some(Card {
-        address: visible(plan.id(ix).as_str()).into_owned(),
+        parts: address.split_inclusive([',', '[']).map(str::to_owned).collect(),
+        address,
         caption: caption(plan, ix),
         href: href(&job.path),
         width: artifact.info.size.width,
@@ -194,6 +199,15 @@ mod tests {
         assert!(page.contains(r#"<img src="./teapot/travertine/surface.png" width="1024" height="1280" loading="lazy""#), "{page}");
         assert!(page.contains("<dd>5 of 14</dd>") && page.contains("<dd>18 credits</dd>"));
         assert!(page.contains("default-src 'none'") && !page.contains("<script") && !page.contains("://"));
+    }
+
+    #[test]
+    fn a_rehearsal_says_so_at_the_top() {
+        let ran = sample::ran();
+        let report = RunReport::new(&ran.plan, &ran.history, &ran.attempts, &ran.quotes, None).expect("small sums").rehearsed();
+        let page = String::from_utf8_lossy(&IndexHtml.render(&report).expect("a page")[0].bytes).into_owned();
+        assert!(page.contains("Rehearsal: every picture is drawn, none was bought") && !page.contains("<dt>spent</dt>"));
+        assert!(!render(&ran).contains("Rehearsal"));
     }
 
     #[test]

@@ -27,6 +27,8 @@ pub struct ManifestJson;
 struct Manifest<'a> {
     callsheet_manifest: u32,
     campaign: &'a str,
+    /// Whether the pictures were drawn by the simulator.
+    rehearsal: bool,
     plan: Digest,
     files: Vec<FileEntry<'a>>,
 }
@@ -84,7 +86,8 @@ impl ReportWriter for ManifestJson {
         let costs = costs(report)?;
         let done = plan.indices().filter_map(|ix| Some((ix, report.history.artifact(&plan.job(ix).key)?)));
         let files = done.map(|(ix, artifact)| entry(report, ix, artifact, &costs)).collect();
-        let manifest = Manifest { callsheet_manifest: MANIFEST_FORMAT, campaign: &plan.campaign, plan: plan.digest, files };
+        let manifest =
+            Manifest { callsheet_manifest: MANIFEST_FORMAT, campaign: &plan.campaign, rehearsal: report.is_rehearsal, plan: plan.digest, files };
         let mut bytes = serde_json::to_vec_pretty(&manifest).map_err(|source| ReportError::Json { file: FILE, source })?;
         bytes.push(b'\n');
         Ok(vec![ReportFile::new(FILE, bytes)])

@@ -64,7 +64,7 @@ pub fn plan_json(view: &PlanView<'_>) -> Value {
         "by-model": estimate.by_model.iter().map(group).collect::<Vec<_>>(),
         "unpriced": estimate.unpriced.iter().map(|group| json!({ "reason": group.reason.to_string(), "jobs": named(&group.jobs) })).collect::<Vec<_>>(),
         "in-doubt": named(&estimate.in_doubt),
-        "changed": view.changed.iter().map(|(job, reason)| json!({ "job": job, "reason": reason })).collect::<Vec<_>>(),
+        "changed": view.changed.iter().map(|change| json!({ "job": change.first, "jobs": change.jobs, "reason": change.reason })).collect::<Vec<_>>(),
         "refusals": view.verdict.refusals.iter().map(ToString::to_string).collect::<Vec<_>>(),
         "warnings": view.verdict.warnings.iter().map(ToString::to_string).collect::<Vec<_>>(),
         "notes": view.notes,
@@ -212,8 +212,9 @@ pub fn plan_markdown(view: &PlanView<'_>) -> String {
     if estimate.in_doubt.count > 0 {
         let _ = writeln!(page, "- in doubt: {}", plain(&estimate.in_doubt.listed()));
     }
-    for (job, reason) in view.changed.iter().take(20) {
-        let _ = writeln!(page, "- changed: {}: {}", plain(job.as_str()), plain(reason));
+    for change in view.changed.iter().take(20) {
+        let alike = if change.jobs > 1 { format!(" and {} alike", change.jobs - 1) } else { String::new() };
+        let _ = writeln!(page, "- changed: {}{alike}: {}", plain(change.first.as_str()), plain(&change.reason));
     }
     for note in view.notes {
         let _ = writeln!(page, "- {}", plain(note));

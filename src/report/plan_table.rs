@@ -25,13 +25,24 @@ pub struct PlanView<'a> {
     pub estimate: &'a Estimate,
     /// What the gate would say to a run.
     pub verdict: &'a Verdict,
-    /// The first changed jobs, each with its reason.
-    pub changed: &'a [(JobId, String)],
+    /// Changed jobs, those with one reason together.
+    pub changed: &'a [Change],
     /// Further sentences.
     pub notes: &'a [String],
 }
 
-/// Most changed jobs that are shown with their reason.
+/// Jobs of one step that have changed for one reason.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Change {
+    /// The first of them.
+    pub first: JobId,
+    /// How many there are, itself included.
+    pub jobs: usize,
+    /// Why.
+    pub reason: String,
+}
+
+/// Most reasons that are shown.
 const MOST_CHANGED: usize = 5;
 
 /// Returns the plan for a terminal of `width` columns.
@@ -59,7 +70,8 @@ fn heading(view: &PlanView<'_>, color: bool) -> String {
     }
     .expect("writing to a string succeeds");
     let date = book.as_of.map_or("undated".to_owned(), |date| format!("of {date}"));
-    let _ = writeln!(line, ", prices `{}` {date}, in {}", visible(&book.name), book.currency);
+    let unit = if book.currency == crate::types::Currency::Usd { "USD" } else { "credits" };
+    let _ = writeln!(line, ", prices `{}` {date}, in {unit}", visible(&book.name));
     line
 }
 
@@ -215,16 +227,21 @@ fn remarks(view: &PlanView<'_>, notes: &mut Notes) {
         notes.refuse("no price", &format!("{}: {} ({})", counted(group.jobs.count, "shot"), group.reason, group.jobs.listed()));
     }
     if estimate.in_doubt.count > 0 {
-        let sentence =
-            format!("{} held until settled by `callsheet reconcile`: {}", counted(estimate.in_doubt.count, "shot"), estimate.in_doubt.listed());
+        let sentence = format!(
+            "{} held, counted as spent and not sent again without `run --on-doubt resend`: {}",
+            counted(estimate.in_doubt.count, "shot"),
+            estimate.in_doubt.listed()
+        );
         notes.warn("in doubt", &sentence);
     }
-    for (job, reason) in view.changed.iter().take(MOST_CHANGED) {
-        notes.say("changed", &format!("{job}: {reason}"));
+    for change in view.changed.iter().take(MOST_CHANGED) {
+        let alike = if change.jobs > 1 { format!(" and {} alike", change.jobs - 1) } else { String::new() };
+        notes.say("changed", &format!("{}{alike}: {}", change.first, change.reason));
     }
-    let more = estimate.totals.counts.changed.saturating_sub(view.changed.len().min(MOST_CHANGED));
-    if more > 0 && !view.changed.is_empty() {
-        notes.say("", &format!("and {more} more; `callsheet why JOB` tells each"));
+    let told: usize = view.changed.iter().take(MOST_CHANGED).map(|change| change.jobs).sum();
+    let more = estimate.totals.counts.changed.saturating_sub(told);
+    if more > 0 && told > 0 {
+        notes.say("", &format!("and {more} more; `callsheet why CAMPAIGN SHOT` tells each"));
     }
     for refusal in &view.verdict.refusals {
         // Caps and unpriced shots are told above, each with its figures.
@@ -270,7 +287,7 @@ mod tests {
             let work = sample::all_work(&self.plan, &self.history);
             let estimate = estimate(&self.plan, &work, &quotes, &self.budget, self.attempts, &Committed::default()).expect("small sums");
             let verdict = gate(&estimate, Gate::default());
-            let changed = [(self.plan.id(JobIx(2)), "prompt: `a cup` is now `a vase`".to_owned())];
+            let changed = [Change { first: self.plan.id(JobIx(2)), jobs: 1, reason: "prompt: `a cup` is now `a vase`".to_owned() }];
             let changed = if estimate.totals.counts.changed > 0 { &changed[..] } else { &[] };
             show(&PlanView {
                 campaign: "spring-drop",
@@ -295,7 +312,7 @@ mod tests {
     #[test]
     fn a_fresh_plan_reads_calmly() {
         insta::assert_snapshot!(Case::new().table(), @r"
-        spring-drop on kie, prices `kie` of 2026-06-30, in credits:kie
+        spring-drop on kie, prices `kie` of 2026-06-30, in credits
 
         step     what                  jobs  new  unit  floor  expected  ceiling
         hero     generate gpt-image-2     4    4     6     24      43.2       48
@@ -323,7 +340,7 @@ mod tests {
         case.history.addresses.insert(case.plan.id(JobIx(2)), case.plan.job(JobIx(0)).key);
         case.budget = sample::capped(50);
         insta::assert_snapshot!(case.table(), @r"
-        spring-drop on kie, prices `kie` of 2026-06-30, in credits:kie
+        spring-drop on kie, prices `kie` of 2026-06-30, in credits
 
         step     what         jobs  new  changed  reused  in doubt  unit  floor  ceiling
         hero     generate g…     4    1        1       1         1     6     12       24
@@ -337,7 +354,8 @@ mod tests {
         saved      24 credits ($0.12): 4 pictures reused
         per final  5.5 credits floor, over 12 finals of `deliver`
         cap        50 credits: floor is above the cap by 16 credits
-        in doubt   1 shot held until settled by `callsheet reconcile`: `hero[sku=mug]`
+        in doubt   1 shot held, counted as spent and not sent again without `run
+                   --on-doubt resend`: `hero[sku=mug]`
         changed    hero[sku=vase]: prompt: `a cup` is now `a vase`
         ");
     }
@@ -347,7 +365,7 @@ mod tests {
         let mut case = Case::new();
         sample::set(&mut case.plan, 1, |paid| paid.model = "nano-banana-2-lite".into());
         insta::assert_snapshot!(case.table(), @r"
-        spring-drop on kie, prices `kie` of 2026-06-30, in credits:kie
+        spring-drop on kie, prices `kie` of 2026-06-30, in credits
 
         step     what                  jobs  new      unit   floor  expected  ceiling
         hero     generate gpt-image-2     4    4         6      24      43.2       48

@@ -128,6 +128,8 @@ pub struct RunReport<'a> {
     pub quotes: &'a Quotes,
     /// The run that the report closes, if any.
     pub last_run: Option<RunId>,
+    /// Whether every picture was drawn by the simulator and nothing was paid.
+    pub is_rehearsal: bool,
     /// Names of the axes that any row has, in the plan's order.
     pub axes: Vec<String>,
     /// One row a paid try, in ledger order.
@@ -190,6 +192,7 @@ impl<'a> RunReport<'a> {
             history,
             quotes,
             last_run,
+            is_rehearsal: false,
             axes,
             rows,
             spending,
@@ -203,6 +206,12 @@ impl<'a> RunReport<'a> {
             per_final,
             factor_seen,
         })
+    }
+
+    /// Returns the same report, marked as one of a rehearsal: its amounts are what a real run would have been charged.
+    #[must_use]
+    pub fn rehearsed(self) -> Self {
+        Self { is_rehearsal: true, ..self }
     }
 
     /// Returns where a job stands.

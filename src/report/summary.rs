@@ -27,9 +27,7 @@ pub struct RunView<'a> {
     pub local_failures: &'a [(JobIx, String)],
     /// The output folder, as the user would type it.
     pub out: &'a str,
-    /// Whether no picture was bought.
-    pub is_rehearsal: bool,
-    /// How the campaign is named on the command line.
+    /// What follows `callsheet run` on the command line: the campaign's file and what changes its plan.
     pub campaign_file: &'a str,
 }
 
@@ -45,14 +43,14 @@ pub fn run_summary(view: &RunView<'_>, width: usize, color: bool) -> String {
         .last_run
         .as_ref()
         .map_or(0, |run| report.rows.iter().filter(|row| row.is_ours && row.attempt.run == *run && row.attempt.artifact.is_some()).count());
-    let drawn = if view.is_rehearsal { "drawn, none bought" } else { "bought" };
+    let drawn = if view.report.is_rehearsal { "drawn, none bought" } else { "bought" };
     lines.say("made", &format!("{} {drawn}; {done} of {} done", counted(made, "picture"), counted(all, "shot")));
     cost(view, &mut lines);
     if report.reused > 0 {
         let saved = sum_words(&report.quotes.book().currency, report.saved);
         lines.say("reused", &format!("{}, which would cost {saved}", counted(report.reused, "picture")));
     }
-    if let (Some(each), false) = (report.per_final, view.is_rehearsal) {
+    if let (Some(each), false) = (report.per_final, view.report.is_rehearsal) {
         let each = money(&report.quotes.book().currency, each);
         lines.say("per final", &format!("{each} for each of {} done, all tries so far included", counted(report.finals.0, "final")));
     }
@@ -71,7 +69,7 @@ fn cost(view: &RunView<'_>, lines: &mut Notes) {
     let report = view.report;
     let said = sum_words(&view.estimate.book.currency, view.estimate.totals.floor);
     for (place, spent) in report.last_spending.iter().enumerate().filter(|(place, spent)| *place == 0 || spent.attempts > 0) {
-        let mut sentence = if view.is_rehearsal {
+        let mut sentence = if view.report.is_rehearsal {
             format!("nothing; a real run would have been charged {}", money(&spent.currency, spent.charged))
         } else {
             format!("{} charged", with_usd(report, &spent.currency, spent.charged))
@@ -167,12 +165,11 @@ fn doubts(report: &RunReport<'_>, lines: &mut Notes) {
 fn next(view: &RunView<'_>) -> String {
     let has = |wanted: fn(&Shot) -> bool| view.report.shots.iter().any(wanted);
     let file = view.campaign_file;
+    let failed = !view.local_failures.is_empty() || has(|shot| *shot == Shot::Failed);
     if has(|shot| *shot == Shot::InDoubt) {
-        format!("callsheet reconcile {file}")
-    } else if view.is_rehearsal {
-        format!("callsheet run {file}")
-    } else if !view.local_failures.is_empty() || has(|shot| *shot != Shot::Done) {
-        format!("callsheet run {file}   (takes up where this run stopped; what is paid is not paid again)")
+        format!("callsheet run {file} --on-doubt resend (counts what is in doubt as spent and makes it again; without it, it stays held)")
+    } else if failed || !view.report.is_rehearsal && has(|shot| *shot != Shot::Done) {
+        format!("callsheet run {file} (takes up where this run stopped; what is paid is not paid again)")
     } else {
         format!("open {}/index.html", view.out.trim_end_matches('/'))
     }
@@ -237,6 +234,7 @@ mod tests {
 
     fn summary(ran: &sample::Ran, is_rehearsal: bool, local: &[(JobIx, String)]) -> String {
         let report = RunReport::new(&ran.plan, &ran.history, &ran.attempts, &ran.quotes, Some(sample::run_id())).expect("small sums");
+        let report = if is_rehearsal { report.rehearsed() } else { report };
         let work = plans::all_work(&ran.plan, &History::default());
         let estimate = estimate(&ran.plan, &work, &ran.quotes, &Budget::default(), 2, &Committed::default()).expect("small sums");
         let view = RunView {
@@ -244,7 +242,6 @@ mod tests {
             estimate: &estimate,
             local_failures: local,
             out: "out/spring-drop",
-            is_rehearsal,
             campaign_file: "campaigns/spring-drop.yaml",
         };
         run_summary(&view, 80, false)
@@ -263,7 +260,9 @@ mod tests {
         in doubt   surface[sku=teapot,surface=linen]: 6 credits held until it is
                    settled; 1 shot waits for it
         files      out/spring-drop
-        next       callsheet reconcile campaigns/spring-drop.yaml
+        next       callsheet run campaigns/spring-drop.yaml --on-doubt resend (counts
+                   what is in doubt as spent and makes it again; without it, it stays
+                   held)
         ");
     }
 
@@ -279,7 +278,8 @@ mod tests {
         reused     3 pictures, which would cost 18 credits
         failed     deliver[sku=teapot,surface=linen]: `deliver`: no space left
         files      out/spring-drop
-        next       callsheet run campaigns/spring-drop.yaml
+        next       callsheet run campaigns/spring-drop.yaml (takes up where this run
+                   stopped; what is paid is not paid again)
         ");
     }
 

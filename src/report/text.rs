@@ -49,7 +49,9 @@ pub fn unit(unit: Unit) -> String {
         Unit::Free => "free".to_owned(),
         Unit::Unpriced => "no price".to_owned(),
         Unit::Priced { low, high, certainty } => {
-            let figure = if low == high { number(low) } else { format!("{}-{}", number(low), number(high)) };
+            // Prices that differ only past the shown digits are one figure to a reader.
+            let (low, high) = (number(low), number(high));
+            let figure = if low == high { low } else { format!("{low}-{high}") };
             match certainty {
                 Certainty::Exact => figure,
                 Certainty::LowerBound => format!("≥{figure}"),

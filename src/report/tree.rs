@@ -168,7 +168,8 @@ pub fn materialise(
     }
     let known = before.map(|state| state.files).unwrap_or_default();
     let wanted = wanted(kind, placements, reports)?;
-    let mut tree = Tree { root, known, now: BTreeMap::new(), folders: HashSet::new(), done: Materialised::default() };
+    let (now, folders, done) = (BTreeMap::new(), HashSet::new(), Materialised::default());
+    let mut tree = Tree { root, known, now, folders, done, chunk: Vec::new() };
     let mut to_write = Vec::new();
     for (path, source) in wanted {
         match tree.look(&path, &source)? {
@@ -266,6 +267,8 @@ struct Tree<'a> {
     /// Folders that are known to be real ones.
     folders: HashSet<PathBuf>,
     done: Materialised,
+    /// Bytes on their way from one file to another.
+    chunk: Vec<u8>,
 }
 
 impl Tree<'_> {
@@ -351,7 +354,7 @@ impl Tree<'_> {
         };
         let folder = self.make_folders(path)?;
         let mut file = beside(&folder).map_err(io_error("cannot write", path))?;
-        let digest = copy(&mut *bytes, file.as_file_mut()).map_err(io_error("cannot write", path))?;
+        let digest = copy(&mut *bytes, file.as_file_mut(), &mut self.chunk).map_err(io_error("cannot write", path))?;
         if digest != source.digest() {
             return Err(TreeError::Damaged { path: path.to_owned(), digest: source.digest() });
         }
@@ -409,11 +412,14 @@ fn beside(folder: &Path) -> io::Result<tempfile::NamedTempFile> {
 }
 
 /// Copies and returns the digest of what was copied.
-fn copy(from: &mut dyn Read, to: &mut std::fs::File) -> io::Result<Digest> {
+fn copy(from: &mut dyn Read, to: &mut std::fs::File, chunk: &mut Vec<u8>) -> io::Result<Digest> {
     let mut hasher = blake3::Hasher::new();
-    let mut chunk = vec![0; CHUNK];
+    chunk.resize(CHUNK, 0);
     loop {
-        let read = from.read(&mut chunk)?;
+        let read = match from.read(chunk) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            read => read?,
+        };
         if read == 0 {
             return Ok(Digest::from_bytes(*hasher.finalize().as_bytes()));
         }

@@ -10,8 +10,7 @@ use crate::cli::memory::Memory;
 use crate::cli::standing::{self, Standing};
 use crate::cli::workspace::{Stage, Workspace};
 use crate::cli::{console, diagnostics};
-use crate::report::{PlanView, plan_csv, plan_json, plan_markdown, plan_table};
-use crate::types::JobId;
+use crate::report::{Change, PlanView, plan_csv, plan_json, plan_markdown, plan_table};
 
 /// Say what a campaign makes and what it will cost, before anything is spent
 ///
@@ -50,20 +49,16 @@ enum Format {
     Markdown,
 }
 
-/// Changed jobs whose reason is looked up for people; programs get all.
-const MOST_CHANGED: usize = 20;
-
 /// Plans a campaign and prints it.
 pub fn plan(args: &PlanArgs) -> Outcome<Exit> {
     let opened = context::open(&args.asked, None)?;
     let workspace = Workspace::find(Stage::of(args.stage.rehearse))?;
     let memory = Memory::of(&workspace)?;
     let standing = standing::standing(&opened, &memory, &args.selected)?;
-    let most = if args.format == Format::Json { usize::MAX } else { MOST_CHANGED };
-    let changed = standing::changed(&opened, &memory, &standing.work, most)?;
+    let changes = standing::changes(&opened, &memory, &standing.work)?;
     tell_warnings(&opened);
     let notes = notes(&opened, workspace.stage());
-    let view = view(&opened, &standing, &changed, &notes);
+    let view = view(&opened, &standing, &changes, &notes);
     console::data(&match args.format {
         Format::Table => plan_table(&view, console::width().unwrap_or(120), true),
         Format::Json => format!("{:#}\n", plan_json(&view)),
@@ -81,7 +76,7 @@ pub fn tell_warnings(opened: &Opened) {
 }
 
 /// Brings together what the views of a plan show.
-pub fn view<'a>(opened: &'a Opened, standing: &'a Standing, changed: &'a [(JobId, String)], notes: &'a [String]) -> PlanView<'a> {
+pub fn view<'a>(opened: &'a Opened, standing: &'a Standing, changed: &'a [Change], notes: &'a [String]) -> PlanView<'a> {
     PlanView {
         campaign: &opened.campaign.name,
         provider: opened.manifest.as_ref().map(|manifest| &*manifest.id),

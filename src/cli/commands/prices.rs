@@ -95,8 +95,9 @@ fn unit(book: &PriceBook) -> &'static str {
 
 fn show(name: &str, format: Format) -> Outcome<Exit> {
     if format == Format::Yaml {
-        let text =
-            builtin::book_text(name).ok_or_else(|| CliError::Usage(format!("`{name}` does not come with the program; its file is its YAML form")))?;
+        let text = builtin::book_text(name).ok_or_else(|| {
+            CliError::usage(format!("no book `{name}` comes with the program"), "books: `callsheet prices list`; a file of your own is YAML already")
+        })?;
         return console::data(text).map(|()| Exit::Done);
     }
     let book = book_called(&Said::Here(name.to_owned()), Path::new(""), &mut Sources::new())?;
@@ -223,8 +224,11 @@ fn remarks(book: &PriceBook, width: usize) -> String {
 }
 
 fn check(file: &Path) -> Outcome<Exit> {
-    let bytes = DiskFiles.read(file, MAX_BYTES).map_err(|error| CliError::Usage(format!("the file `{}` cannot be read: {error}", file.display())))?;
-    let text = String::from_utf8(bytes).map_err(|_| CliError::Usage(format!("the file `{}` is not UTF-8 text; save it as UTF-8", file.display())))?;
+    let bytes = DiskFiles
+        .read(file, MAX_BYTES)
+        .map_err(|error| CliError::usage(format!("the file `{}` cannot be read: {error}", file.display()), "give the path of a price book"))?;
+    let text =
+        String::from_utf8(bytes).map_err(|_| CliError::usage(format!("the file `{}` is not UTF-8 text", file.display()), "save it as UTF-8"))?;
     let mut sources = Sources::new();
     let shown = file.display().to_string();
     let (doc, mut found) = sources.add_yaml(shown.clone(), text.as_str().into(), Positions::None);

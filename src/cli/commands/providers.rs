@@ -6,7 +6,7 @@ use clap::{Args, Subcommand};
 
 use crate::catalog::OperationCard;
 use crate::cli::console::{self, STRONG};
-use crate::cli::error::Outcome;
+use crate::cli::error::{CliError, Outcome};
 use crate::cli::exit::Exit;
 use crate::cli::market::{Said, provider_called};
 use crate::provider::manifest::{self, ChargedOn, Known, Manifest};
@@ -146,7 +146,7 @@ fn one_model(manifest: &Manifest, name: &str, width: usize) -> Outcome<String> {
             Some(near) => format!("did you mean `{near}`?"),
             None => format!("it has {}", crate::types::diagnostic::listed(known, 40)),
         };
-        crate::cli::error::CliError::Usage(format!("provider `{}` has no model `{name}`; {help}", manifest.id))
+        CliError::usage(format!("provider `{}` has no model `{name}`", manifest.id), help)
     })?;
     let mut text = format!("{STRONG}{}{STRONG:#} at {}: {}\n", visible(name), visible(&manifest.id), visible(&card.title));
     if let Some(day) = card.shutdown {

@@ -32,7 +32,7 @@ pub fn report(args: &ReportArgs) -> Outcome<Exit> {
     let workspace = Workspace::find(Stage::of(args.stage.rehearse))?;
     let memory = Memory::of(&workspace)?;
     known(&memory, &workspace, &args.asked)?;
-    let material = Material::read(&opened, &memory)?;
+    let material = Material::read(&opened, &memory, workspace.stage())?;
     let quotes = quotes(&opened.plan, &opened.catalog);
     let report = material.report(&opened, &quotes, material.last_run())?;
     let shelf = Shelf::of(&workspace, &opened.campaign.name, args.out.as_deref());
@@ -49,5 +49,16 @@ pub fn known(memory: &Memory, workspace: &Workspace, asked: &CampaignArgs) -> Ou
     }
     let stage = workspace.stage();
     let what = if stage == Stage::Rehearsal { "rehearsed" } else { "run" };
-    Err(CliError::Usage(format!("nothing was {what} here yet; run it first: callsheet run {}{}", asked.campaign.display(), stage.flag())))
+    let run = format!("callsheet run {}", asked.campaign.display());
+    let help = match stage {
+        Stage::Real if rehearsed()? => format!("there is a rehearsal: add `--rehearse`; or run it for real: {run}"),
+        Stage::Real => format!("run it first: {run}, or {run} --rehearse"),
+        Stage::Rehearsal => format!("rehearse it first: {run} --rehearse"),
+    };
+    Err(CliError::usage(format!("nothing was {what} here yet"), help))
+}
+
+/// Returns whether the workspace has seen a rehearsal.
+fn rehearsed() -> Outcome<bool> {
+    Ok(Workspace::find(Stage::Rehearsal)?.ledger().is_file())
 }

@@ -105,7 +105,7 @@ pub fn run(args: &RunArgs) -> Outcome<Exit> {
     if !args.quiet {
         tell_plan(&opened, &memory, &standing, stage)?;
     }
-    gates(&standing)?;
+    gates(&standing, stage)?;
     if stage == Stage::Real {
         can_buy(&opened)?;
         let question = format!("spend up to {}; go on?", standing.estimate.book.amount(standing.estimate.totals.ceiling.micros));
@@ -122,7 +122,7 @@ pub fn run(args: &RunArgs) -> Outcome<Exit> {
         // Another run was faster: what was shown is no longer what is to do.
         console::talk("another run has worked here meanwhile; planned again");
         standing = standing::standing(&opened, &memory, &args.selected)?;
-        gates(&standing)?;
+        gates(&standing, stage)?;
     }
     let performance = Performance {
         opened: &opened,
@@ -153,7 +153,7 @@ pub fn run(args: &RunArgs) -> Outcome<Exit> {
 fn nothing_to_do(args: &RunArgs, opened: &Opened, memory: &Memory, standing: &Standing, shelf: &Shelf) -> Outcome<Exit> {
     let doubts = standing.estimate.in_doubt.count;
     if memory.is_there() && !shelf.is_current(opened, standing.seq) {
-        let material = Material::read(opened, memory)?;
+        let material = Material::read(opened, memory, Stage::of(args.rehearse))?;
         let report = material.report(opened, &standing.quotes, material.last_run())?;
         let done = shelf.write(opened, &material, &report)?;
         console::talk(&format!("{}: {} written, {} removed", shelf.shown(), counted(done.written, "file"), done.removed));
@@ -175,31 +175,30 @@ fn nothing_to_do(args: &RunArgs, opened: &Opened, memory: &Memory, standing: &St
 }
 
 fn tell_plan(opened: &Opened, memory: &Memory, standing: &Standing, stage: Stage) -> Outcome<()> {
-    let changed = standing::changed(opened, memory, &standing.work, 3)?;
+    let changes = standing::changes(opened, memory, &standing.work)?;
     let notes = notes(opened, stage);
     let width = console::width().unwrap_or(120);
-    console::talk(&plan_table(&view(opened, standing, &changed, &notes), width, true));
+    console::talk(&plan_table(&view(opened, standing, &changes, &notes), width, true));
     Ok(())
 }
 
-fn gates(standing: &Standing) -> Outcome<()> {
-    if standing.verdict.is_open() { Ok(()) } else { Err(CliError::Refused(standing.verdict.refusals.clone())) }
+fn gates(standing: &Standing, stage: Stage) -> Outcome<()> {
+    if standing.verdict.is_open() { Ok(()) } else { Err(CliError::Refused(standing.verdict.refusals.clone(), stage)) }
 }
 
 /// Says why nothing can be bought: no provider, no key, or no way to send yet.
 fn can_buy(opened: &Opened) -> Outcome<()> {
-    let rehearse = format!("callsheet run {} --rehearse", opened.path.display());
+    let rehearse = format!("rehearse it for nothing: callsheet run {} --rehearse", opened.path.display());
     let Some(manifest) = &opened.manifest else {
-        let help = format!("add `provider: {}` to buy pictures, or rehearse it for nothing: {rehearse}", market::BUILTIN_EXAMPLE);
-        return Err(CliError::Usage(format!("the campaign names no provider, so there is nobody to buy from; {help}")));
+        let help = format!("add `provider: {}`, or {rehearse}", market::BUILTIN_EXAMPLE);
+        return Err(CliError::usage("nothing was sent: the campaign names no provider, so there is nobody to buy from", help));
     };
     let is_set = std::env::var_os(&manifest.key_env).is_some_and(|key| !key.is_empty());
     if !is_set {
-        let message = format!("there is no key for {}: the environment variable {} is not set", manifest.title, manifest.key_env);
-        return Err(CliError::Account(format!("{message}; set it, or rehearse for nothing: {rehearse}")));
+        let fact = format!("nothing was sent: there is no key for {}, the environment variable {} is not set", manifest.title, manifest.key_env);
+        return Err(CliError::Account(fact, format!("set it, or {rehearse}")));
     }
-    let message = format!("this version plans and rehearses; it cannot buy from {} yet", manifest.title);
-    Err(CliError::Usage(format!("{message}; nothing was sent; rehearse for nothing: {rehearse}")))
+    Err(CliError::usage(format!("nothing was sent: this version plans and rehearses, it cannot buy from {} yet", manifest.title), rehearse))
 }
 
 /// Writes tree and reports and says what has become of everything.
@@ -213,26 +212,34 @@ fn close(
     outcome: &RunOutcome,
 ) -> Outcome<()> {
     let memory = Memory::of(workspace)?;
-    let material = Material::read(opened, &memory)?;
+    let material = Material::read(opened, &memory, workspace.stage())?;
     let quotes: &Quotes = &standing.quotes;
     let report = material.report(opened, quotes, Some(run))?;
     shelf.write(opened, &material, &report)?;
     let local_failures = local_failures(outcome);
-    let file = opened.path.display().to_string();
+    let file = words_for_next(args);
     let out = shelf.shown();
-    let view = RunView {
-        report: &report,
-        estimate: &standing.estimate,
-        local_failures: &local_failures,
-        out: &out,
-        is_rehearsal: workspace.stage() == Stage::Rehearsal,
-        campaign_file: &file,
-    };
+    let view = RunView { report: &report, estimate: &standing.estimate, local_failures: &local_failures, out: &out, campaign_file: &file };
     if !args.quiet {
         console::talk("");
     }
     console::talk(run_summary(&view, console::width().unwrap_or(120), true).trim_end());
     Ok(())
+}
+
+/// Returns what follows `callsheet run` when the same run is wanted again.
+fn words_for_next(args: &RunArgs) -> String {
+    let CampaignArgs { campaign, profile, provider, prices } = &args.asked;
+    let mut words = campaign.display().to_string();
+    for (flag, value) in [("--profile", profile), ("--provider", provider), ("--prices", prices)] {
+        if let Some(value) = value {
+            words.push_str(&format!(" {flag} {value}"));
+        }
+    }
+    if args.rehearse {
+        words.push_str(" --rehearse");
+    }
+    words
 }
 
 /// Returns the shots whose local work failed; the ledger keeps failures of paid tries only.

@@ -29,7 +29,7 @@ pub fn status(args: &StatusArgs) -> Outcome<Exit> {
     let workspace = Workspace::find(Stage::of(args.stage.rehearse))?;
     let memory = Memory::of(&workspace)?;
     known(&memory, &workspace, &args.asked)?;
-    let material = Material::read(&opened, &memory)?;
+    let material = Material::read(&opened, &memory, workspace.stage())?;
     let quotes = quotes(&opened.plan, &opened.catalog);
     let report = material.report(&opened, &quotes, None)?;
     console::data(&report::status(&report, console::width().unwrap_or(120), true))?;

@@ -154,7 +154,7 @@ fn unknown(plan: &Plan, asked: &str) -> CliError {
         let names = plan.steps.iter().map(|step| &*step.name);
         let help =
             did_you_mean(name, names.clone()).map_or_else(|| format!("steps are {}", listed(names, 12)), |near| format!("did you mean `{near}`?"));
-        return CliError::Usage(format!("there is no shot `{asked}`: no step is called `{name}`; {help}"));
+        return CliError::usage(format!("there is no shot `{asked}`: no step is called `{name}`"), help);
     };
     let ids: Vec<_> = step.jobs.clone().map(|ix| plan.id(JobIx(ix))).collect();
     let words: Vec<&str> = asked.split(['[', ']', ',', '=', '#']).filter(|word| !word.is_empty()).collect();
@@ -165,5 +165,5 @@ fn unknown(plan: &Plan, asked: &str) -> CliError {
         Some(near) => format!("did you mean `{near}`?"),
         None => format!("its shots are {}", listed(ids.iter().map(|id| id.as_str()), 3)),
     };
-    CliError::Usage(format!("step `{name}` has no shot `{asked}`; {help}"))
+    CliError::usage(format!("step `{name}` has no shot `{asked}`"), help)
 }

@@ -1,4 +1,5 @@
-//! How many jobs a second a rehearsal makes with everything on disk. Run it alone, optimised:
+//! How many jobs a second a rehearsal makes: its ledger is flushed to the disk at each commit, its pictures, which can be drawn
+//! again for nothing, are left to the system's cache. Run it alone, optimised:
 //! `cargo test --release --lib engine::tests::speed -- --ignored --nocapture`.
 
 use std::sync::Arc;
@@ -9,7 +10,7 @@ use crate::engine::{Cancel, JobPrice, Ports, RunRequest, RunRules, run};
 use crate::ledger::{Cap, Durability, History, Scope, SqliteLedger};
 use crate::plan::{Selection, worklist};
 use crate::provider::sim::{SimOptions, Simulator};
-use crate::store::fs::FsStore;
+use crate::store::fs::{Durability as PictureDurability, FsStore};
 use crate::types::{Micros, PixelSize, RunId, SystemClock};
 
 const CHAINS: usize = 5_000;
@@ -40,7 +41,7 @@ async fn a_rehearsal_makes_two_thousand_jobs_a_second() {
     };
     let ports = Ports {
         ledger: Arc::new(SqliteLedger::open(&folder.path().join("ledger.db"), clock.clone(), Durability::Full).unwrap()),
-        store: Arc::new(FsStore::open(&folder.path().join("blobs")).unwrap()),
+        store: Arc::new(FsStore::open(&folder.path().join("blobs")).unwrap().with_durability(PictureDurability::Cached)),
         provider: Arc::new(Simulator::new(SimOptions::default(), clock.clone())),
         originals: Arc::new(NoFiles),
         clock,

@@ -88,14 +88,15 @@ struct Setting {
     fetches: u32,
     on_doubt: OnDoubt,
     idempotent: bool,
+    alone: bool,
 }
 
-const PLAIN: Setting = Setting { paid: true, lost: false, closed: false, attempts: 1, fetches: 3, on_doubt: OnDoubt::Hold, idempotent: false };
+const PLAIN: Setting = Setting { paid: true, lost: false, closed: false, attempts: 1, fetches: 3, on_doubt: OnDoubt::Hold, idempotent: false, alone: false };
 
 fn decide(state: &JobState, event: JobEvent, setting: Setting, effort: Effort) -> Turn {
     let price = JobPrice { quoted: credits(10), reserved: credits(12) };
     let terms = crate::engine::ProviderTerms { idempotent: setting.idempotent, ..terms() };
-    let rules = RunRules { attempts: setting.attempts, fetches: setting.fetches, on_doubt: setting.on_doubt, ..RunRules::default() };
+    let rules = RunRules { attempts: setting.attempts, fetches: setting.fetches, on_doubt: setting.on_doubt, alone: setting.alone, ..RunRules::default() };
     let brief = JobBrief {
         job: &JobId::new("hero"),
         key: &JobKey(Digest::of(b"hero")),
@@ -149,13 +150,22 @@ fn ending_word(ending: &Ending) -> &'static str {
 }
 
 #[test]
+fn an_intent_that_a_dead_run_left_is_doubt_at_once_for_who_holds_the_workspace() {
+    let (_, submitting) = states().remove(1);
+    let waits = decide(&submitting, JobEvent::Begin, PLAIN, Effort::default());
+    assert_eq!(words(&waits), "again in 300000ms to Answer");
+    let judges = decide(&submitting, JobEvent::Begin, Setting { alone: true, ..PLAIN }, Effort::default());
+    assert_eq!(words(&judges), "+in-doubt, end in doubt");
+}
+
+#[test]
 fn every_state_takes_every_event_legally_and_moves_the_job_once() {
     let flags = [false, true];
     let mut decisions = 0;
     for paid in flags {
         for (lost, closed, idempotent) in [(false, false, false), (true, false, false), (false, true, false), (false, false, true)] {
             for (attempts, fetches, on_doubt) in [(1, 3, OnDoubt::Hold), (3, 1, OnDoubt::Resend)] {
-                let setting = Setting { paid, lost, closed, attempts, fetches, on_doubt, idempotent };
+                let setting = Setting { paid, lost, closed, attempts, fetches, on_doubt, idempotent, alone: false };
                 for (name, state) in states() {
                     for (event_name, event) in events() {
                         let turn = decide(&state, event, setting, Effort::default());

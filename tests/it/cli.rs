@@ -1,0 +1,295 @@
+//! The program as a person meets it: words in, text, files and exit codes out.
+
+use std::fs;
+use std::path::Path;
+
+use assert_cmd::Command;
+use tempfile::TempDir;
+
+/// Small pictures: drawing is not what is tested here.
+const SIM: &str = "size=64x64";
+
+/// A folder with the spring campaign in it, and no key in the environment.
+struct Desk(TempDir);
+
+/// What a command has said.
+struct Said {
+    code: i32,
+    out: String,
+    err: String,
+}
+
+impl Desk {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder can be made");
+        fs::create_dir_all(folder.path().join("campaigns/data")).expect("a folder can be made");
+        for file in ["campaigns/spring-drop.yaml", "campaigns/data/spring-skus.csv"] {
+            fs::copy(file, folder.path().join(file)).expect("the campaign ships with the program");
+        }
+        Self(folder)
+    }
+
+    fn path(&self) -> &Path {
+        self.0.path()
+    }
+
+    fn write(&self, file: &str, text: &str) {
+        fs::write(self.path().join(file), text).expect("a file can be written");
+    }
+
+    /// Replaces a text in the campaign.
+    fn edit(&self, from: &str, to: &str) {
+        let path = self.path().join("campaigns/spring-drop.yaml");
+        let text = fs::read_to_string(&path).expect("the campaign is there");
+        assert!(text.contains(from), "`{from}` stands in the campaign");
+        fs::write(&path, text.replacen(from, to, 1)).expect("the campaign can be written");
+    }
+
+    fn command(&self, words: &[&str]) -> Command {
+        let mut command = Command::new(assert_cmd::cargo::cargo_bin!("callsheet"));
+        command.current_dir(self.path()).env_clear().args(words);
+        command
+    }
+
+    fn say(&self, words: &[&str]) -> Said {
+        said(self.command(words))
+    }
+
+    fn with_key(&self, words: &[&str]) -> Said {
+        let mut command = self.command(words);
+        command.env("KIE_API_KEY", "not-a-real-key");
+        said(command)
+    }
+
+    /// Returns the files below a folder, sorted, with `/` between folders.
+    fn files(&self, below: &str) -> Vec<String> {
+        fn walk(folder: &Path, name: &str, found: &mut Vec<String>) {
+            let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+            for entry in entries {
+                let path = format!("{name}{}", entry.file_name().to_string_lossy());
+                if entry.path().is_dir() { walk(&entry.path(), &format!("{path}/"), found) } else { found.push(path) }
+            }
+        }
+        let mut found = Vec::new();
+        walk(&self.path().join(below), "", &mut found);
+        found.sort();
+        found
+    }
+}
+
+fn said(mut command: Command) -> Said {
+    let output = command.output().expect("the program starts");
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("the program speaks UTF-8");
+    Said { code: output.status.code().unwrap_or(-1), out: text(output.stdout), err: text(output.stderr) }
+}
+
+impl Said {
+    /// Everything that was said, for a snapshot.
+    fn all(&self) -> String {
+        format!("exit {}\n--- stdout\n{}--- stderr\n{}", self.code, self.out, self.err)
+    }
+}
+
+/// Takes out of a snapshot what differs from run to run.
+fn redacted() -> insta::internals::SettingsBindDropGuard {
+    let mut settings = insta::Settings::clone_current();
+    settings.add_filter(r"\d{8}T\d{6}Z-[0-9a-f]{4}", "<run>");
+    settings.add_filter(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", "<moment>");
+    settings.add_filter(r"sim-\d+-\d+-[0-9a-f]+", "<task>");
+    settings.add_filter(r"\b[0-9a-f]{64}\b", "<digest>");
+    settings.add_filter(r"; (\d+m \d+s|[\d.]+m?s)\n", "; <span>\n");
+    settings.add_filter(r", \d+ bytes,", ", <bytes> bytes,");
+    settings.bind_to_scope()
+}
+
+#[test]
+fn every_command_helps_with_an_example() {
+    let desk = Desk::new();
+    let commands: &[&[&str]] = &[
+        &[],
+        &["check"],
+        &["plan"],
+        &["run"],
+        &["status"],
+        &["why"],
+        &["report"],
+        &["graph"],
+        &["prices"],
+        &["prices", "list"],
+        &["prices", "show"],
+        &["prices", "check"],
+        &["providers"],
+        &["providers", "list"],
+        &["providers", "show"],
+        &["schema"],
+    ];
+    let mut pages = String::new();
+    for command in commands {
+        let words: Vec<&str> = command.iter().copied().chain(["--help"]).collect();
+        let help = desk.say(&words);
+        assert_eq!((help.code, help.err.as_str()), (0, ""));
+        assert!(help.out.contains("  callsheet "), "`{}` has no example", command.join(" "));
+        pages.push_str(&format!("===== callsheet {}\n{}\n", command.join(" "), help.out));
+    }
+    insta::assert_snapshot!("help", pages);
+}
+
+#[test]
+fn check_shows_all_mistakes_at_once_and_counts_them() {
+    let desk = Desk::new();
+    assert_eq!(desk.say(&["check", "campaigns/spring-drop.yaml"]).out, "campaigns/spring-drop.yaml: no mistakes, 156 shots\n");
+    desk.edit("aspect: \"4:5\"", "aspect: \"4:7\"");
+    desk.edit("image: hero ", "image: heros ");
+    insta::assert_snapshot!("check_mistakes", desk.say(&["check", "campaigns/spring-drop.yaml"]).all());
+    let json = desk.say(&["check", "campaigns/spring-drop.yaml", "--format", "json"]);
+    let read: serde_json::Value = serde_json::from_str(&json.out).expect("stdout is JSON");
+    assert_eq!((json.code, json.err.as_str()), (3, ""));
+    assert!(read[0]["found"].as_array().is_some_and(|found| !found.is_empty() && found[0]["line"].is_u64()), "{read}");
+}
+
+#[test]
+fn a_plan_says_what_it_costs_and_leaves_nothing_behind() {
+    let desk = Desk::new();
+    insta::assert_snapshot!("plan", desk.say(&["plan", "campaigns/spring-drop.yaml"]).all());
+    assert_eq!(desk.say(&["plan", "campaigns/spring-drop.yaml", "--detailed-exit-code"]).code, 10);
+    let dearer = desk.say(&["plan", "campaigns/spring-drop.yaml", "--prices", "kie", "--only", "hero[sku=teapot]", "--format", "json"]);
+    let read: serde_json::Value = serde_json::from_str(&dearer.out).expect("stdout is JSON");
+    assert_eq!(read["totals"]["floor"]["amount"], "12", "two pictures at 6 credits");
+    assert_eq!(desk.files("."), ["campaigns/data/spring-skus.csv", "campaigns/spring-drop.yaml"]);
+}
+
+#[test]
+fn a_book_and_a_provider_of_ones_own_are_files_with_places_for_mistakes() {
+    let desk = Desk::new();
+    desk.write("mine.yaml", "book: mine\ncurrency: credits\nas-of: 2026-11-22\nsource: a page\nmodels:\n  gpt-image-2: { price: { flat: 7.5 } }\n");
+    let plan = desk.say(&["plan", "campaigns/spring-drop.yaml", "--prices", "mine.yaml", "--only", "hero", "--format", "csv"]);
+    assert!(plan.out.contains(",7.5,7.5,180,"), "{}", plan.out);
+    desk.write("mine.yaml", "book: mine\ncurrency: credits\nmodels:\n  gpt-image-2: { price: { flt: 7.5 } }\n");
+    insta::assert_snapshot!("own_book_mistake", desk.say(&["plan", "campaigns/spring-drop.yaml", "--prices", "mine.yaml"]).all());
+    desk.edit("provider: kie ", "provider: ../maker.yaml ");
+    desk.write("maker.yaml", "provider: maker\ntitle: Maker\nkey-env: MAKER_KEY\nhost: [example.com]\n");
+    insta::assert_snapshot!("own_provider_mistake", desk.say(&["plan", "campaigns/spring-drop.yaml"]).all());
+}
+
+#[test]
+fn a_rehearsal_leaves_a_tree_and_the_second_finds_nothing_to_do() {
+    let _redacted = redacted();
+    let desk = Desk::new();
+    let run = ["run", "campaigns/spring-drop.yaml", "--rehearse", "--profile", "draft", "--sim", SIM];
+    let first = desk.say(&run);
+    assert_eq!((first.code, first.out.as_str()), (0, ""), "{}", first.err);
+    let summary = first.err.split("\nmade ").nth(1).expect("a summary");
+    insta::assert_snapshot!("rehearsal_summary", format!("made {summary}"));
+    insta::assert_snapshot!("rehearsal_tree", desk.files("rehearsal").join("\n"));
+    assert_eq!(fs::read_to_string(desk.path().join(".callsheet/.gitignore")).expect("it is written"), "*\n");
+
+    let second = desk.say(&run);
+    insta::assert_snapshot!("rehearsal_again", second.all());
+    fs::remove_file(desk.path().join("rehearsal/spring-drop/teapot/front/hero.png")).expect("the file is there");
+    assert_eq!(desk.say(&run).code, 0);
+    assert!(desk.path().join("rehearsal/spring-drop/teapot/front/hero.png").is_file(), "the tree is mended from the store");
+
+    let real = desk.say(&["plan", "campaigns/spring-drop.yaml", "--profile", "draft", "--format", "json"]);
+    let read: serde_json::Value = serde_json::from_str(&real.out).expect("stdout is JSON");
+    assert_eq!(read["totals"]["jobs"]["reused"], 0, "a real run reuses nothing of a rehearsal");
+
+    let shot = "surface[sku=teapot,angle=front,surface=oak]";
+    let why = ["why", "campaigns/spring-drop.yaml", shot, "--rehearse", "--profile", "draft"];
+    insta::assert_snapshot!("why_done", desk.say(&why).all());
+    desk.edit("pale oak", "dark walnut");
+    insta::assert_snapshot!("why_changed", desk.say(&why).all());
+    insta::assert_snapshot!("plan_changed", desk.say(&["plan", "campaigns/spring-drop.yaml", "--rehearse", "--profile", "draft"]).all());
+    insta::assert_snapshot!("status", desk.say(&["status", "campaigns/spring-drop.yaml", "--rehearse", "--profile", "draft"]).all());
+    let report = desk.say(&["report", "campaigns/spring-drop.yaml", "--rehearse", "--profile", "draft", "--out", "elsewhere"]);
+    assert_eq!((report.code, report.out.as_str()), (0, "elsewhere\n"), "{}", report.err);
+    assert!(desk.path().join("elsewhere/index.html").is_file());
+}
+
+#[test]
+fn events_are_json_lines_on_stdout_and_failures_end_with_their_code() {
+    let desk = Desk::new();
+    let words = ["run", "campaigns/spring-drop.yaml", "--rehearse", "--only", "hero[sku=cup]", "--json", "-q", "--sim", "size=64x64,fail=1"];
+    let failed = desk.say(&words);
+    assert_eq!(failed.code, 5, "{}", failed.err);
+    let events: Vec<serde_json::Value> = failed.out.lines().map(|line| serde_json::from_str(line).expect("each line is JSON")).collect();
+    assert_eq!((&events[0]["event"], &events[0]["v"]), (&"run-started".into(), &1.into()));
+    assert!(failed.err.contains("failed"), "{}", failed.err);
+    let lost = desk.say(&["run", "campaigns/spring-drop.yaml", "--rehearse", "--only", "hero[sku=cup]", "-q", "--sim", "size=64x64,lose=1"]);
+    assert_eq!(lost.code, 7, "{}", lost.err);
+    let again = desk.say(&["run", "campaigns/spring-drop.yaml", "--rehearse", "--only", "hero[sku=cup]", "-q"]);
+    assert_eq!(again.code, 7, "doubt is held: {}", again.err);
+}
+
+#[test]
+fn nothing_is_sent_without_a_key_a_provider_or_a_budget() {
+    let desk = Desk::new();
+    let without_key = desk.say(&["run", "campaigns/spring-drop.yaml", "-q"]);
+    insta::assert_snapshot!("run_without_key", without_key.all());
+    insta::assert_snapshot!("run_with_key", desk.with_key(&["run", "campaigns/spring-drop.yaml", "-q"]).all());
+    insta::assert_snapshot!("run_over_cap", desk.say(&["run", "campaigns/spring-drop.yaml", "-q", "--rehearse", "--cap", "100"]).all());
+    desk.edit("provider: kie ", "# no provider ");
+    desk.edit(" aspect: \"4:5\",", "");
+    insta::assert_snapshot!("run_without_provider", desk.with_key(&["run", "campaigns/spring-drop.yaml", "-q"]).all());
+    assert_eq!(desk.say(&["run", "campaigns/spring-drop.yaml", "-q", "--rehearse", "--only", "hero[sku=cup]", "--sim", SIM]).code, 0);
+}
+
+#[test]
+fn a_workspace_has_one_run_at_a_time() {
+    let desk = Desk::new();
+    let home = desk.path().join(".callsheet/rehearsal");
+    let _held = callsheet::ledger::WorkspaceLock::acquire(&home, "run autumn", &callsheet::types::SystemClock).expect("nobody holds it");
+    let second = desk.say(&["run", "campaigns/spring-drop.yaml", "--rehearse", "-q", "--sim", SIM]);
+    assert_eq!(second.code, 9);
+    assert!(second.err.contains("another run holds the workspace: `run autumn`"), "{}", second.err);
+    let moved = said({
+        let mut command = desk.command(&["run", "campaigns/spring-drop.yaml", "--rehearse", "-q", "--sim", SIM, "--only", "hero[sku=cup]"]);
+        command.env("CALLSHEET_HOME", "elsewhere");
+        command
+    });
+    assert_eq!(moved.code, 0, "{}", moved.err);
+    assert!(desk.path().join("elsewhere/rehearsal/ledger.db").is_file());
+}
+
+#[test]
+fn names_that_do_not_exist_are_met_with_what_was_meant() {
+    let desk = Desk::new();
+    let file = "campaigns/spring-drop.yaml";
+    let slips: &[&[&str]] = &[
+        &["plan", file, "--profile", "draff"],
+        &["plan", file, "--provider", "kei"],
+        &["plan", file, "--prices", "gptimage2-flt"],
+        &["plan", file, "--until", "surfaces"],
+        &["plan", file, "--only", "surface[skus=cup]"],
+        &["plan", "campaigns/spring-drip.yaml"],
+        &["why", file, "surface[sku=teapot,angle=front,surface=oat]"],
+        &["prices", "show", "key"],
+        &["providers", "show", "kie", "--model", "gpt-imge-2"],
+        &["run", file, "--rehearse", "--sim", "fial=1"],
+        &["status", file],
+        &["plam", file],
+    ];
+    let mut pages = String::new();
+    for words in slips {
+        let slip = desk.say(words);
+        assert!((2..=3).contains(&slip.code), "{words:?}: {}", slip.all());
+        pages.push_str(&format!("$ callsheet {}\n{}\n", words.join(" "), slip.all()));
+    }
+    insta::assert_snapshot!("slips", pages);
+}
+
+#[test]
+fn data_survives_a_closed_pipe_and_colour_only_comes_when_asked_for() {
+    let desk = Desk::new();
+    let plain = desk.say(&["prices", "show", "kie"]);
+    assert!(plain.out.contains("gpt-image-2") && !plain.out.contains('\u{1b}'));
+    assert!(desk.say(&["prices", "show", "kie", "--color", "always"]).out.contains('\u{1b}'));
+    let mut schema = std::process::Command::new(assert_cmd::cargo::cargo_bin!("callsheet"))
+        .arg("schema")
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .expect("the program starts");
+    drop(schema.stdout.take());
+    let ended = schema.wait_with_output().expect("the program ends");
+    assert!(ended.status.success() && ended.stderr.is_empty(), "{}", String::from_utf8_lossy(&ended.stderr));
+}

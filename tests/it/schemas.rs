@@ -1,0 +1,52 @@
+//! The schemas that editors read are generated from the types, up to date, and true of what ships.
+
+use std::fs;
+
+use callsheet::catalog::PriceBook;
+use callsheet::spec::schema;
+
+use crate::campaigns::shipped;
+
+fn fresh(name: &str, text: &str) {
+    let path = format!("schemas/{name}.schema.json");
+    let on_disk = fs::read_to_string(&path).unwrap_or_default();
+    assert!(on_disk == text, "{path} is stale; write it again with `cargo run -- schema --write schemas`");
+}
+
+#[test]
+fn the_schemas_on_disk_are_those_of_the_types() {
+    fresh("campaign", &schema::text(&schema::campaign_schema()));
+    fresh("price-book", &schema::text(&PriceBook::schema().to_value()));
+}
+
+#[test]
+fn every_shipped_campaign_is_valid_against_the_schema() {
+    let validator = jsonschema::validator_for(&schema::campaign_schema()).expect("the schema is one");
+    for path in shipped() {
+        let text = fs::read_to_string(&path).expect("a campaign can be read");
+        let value: serde_json::Value = serde_yaml::from_str(&text).expect("a campaign is YAML");
+        let mistakes: Vec<String> = validator.iter_errors(&value).map(|error| format!("{}: {error}", error.instance_path())).collect();
+        assert!(mistakes.is_empty(), "{}:\n{}", path.display(), mistakes.join("\n"));
+    }
+}
+
+#[test]
+fn every_key_of_the_campaign_schema_is_explained() {
+    fn walk(value: &serde_json::Value, path: &str, silent: &mut Vec<String>) {
+        let Some(object) = value.as_object() else { return };
+        if let Some(properties) = object.get("properties").and_then(serde_json::Value::as_object) {
+            for (name, property) in properties {
+                let said = property.get("description").is_some() || property.get("$ref").is_some();
+                if !said {
+                    silent.push(format!("{path}.{name}"));
+                }
+            }
+        }
+        for (name, child) in object {
+            walk(child, &format!("{path}.{name}"), silent);
+        }
+    }
+    let mut silent = Vec::new();
+    walk(&schema::campaign_schema(), "", &mut silent);
+    assert!(silent.is_empty(), "without a description: {}", silent.join(", "));
+}
