@@ -1,0 +1,219 @@
+//! What is measured, and against what.
+
+use std::path::Path;
+
+use tempfile::TempDir;
+
+use crate::campaign::{CONCURRENCY, FILE, Matrix};
+use crate::child::{Cost, measure};
+use crate::ninja;
+use crate::table::{Row, Wanted, cpu, median};
+
+/// Exit code of a campaign with mistakes: more shots than it allows is one.
+const MISTAKES: i32 = 3;
+
+const MIB: f64 = (1u64 << 20) as f64;
+
+/// A group of measurements that share what they prepare.
+pub struct Case {
+    /// What it is chosen by.
+    pub name: &'static str,
+    /// Measures.
+    pub measure: fn(&Setup) -> Vec<Row>,
+}
+
+/// All of them, the quick ones first.
+pub const ALL: [Case; 6] = [
+    Case { name: "start", measure: start },
+    Case { name: "refuse", measure: refuse },
+    Case { name: "plan", measure: plan },
+    Case { name: "million", measure: million },
+    Case { name: "rehearse idle", measure: rehearse_then_idle },
+    Case { name: "memory", measure: memory },
+];
+
+/// What is measured, and how much of it.
+#[derive(Debug, Clone)]
+pub struct Setup {
+    /// The binary.
+    pub callsheet: String,
+    /// A first look instead of everything.
+    pub quick: bool,
+}
+
+impl Setup {
+    fn rounds(&self, full: usize) -> usize {
+        if self.quick { full.div_ceil(3) } else { full }
+    }
+
+    fn rows(&self, full: usize) -> usize {
+        if self.quick { full.div_ceil(10) } else { full }
+    }
+
+    fn run(&self, folder: &Path, args: &[&str]) -> Cost {
+        measure(folder, 0, &self.callsheet, args)
+    }
+}
+
+/// From the start of the process to its end. Wall time, because it is a person who waits.
+fn start(setup: &Setup) -> Vec<Row> {
+    let place = folder();
+    Matrix { rows: 1, rungs: 1 }.write(place.path(), 100);
+    let single = ["plan", FILE, "--only", "hero[sku=sku-1,angle=front]"];
+    let figures = [("`--version`", &["--version"] as &[&str]), ("`plan` of one job", &single)];
+    let row = |(what, args): (&str, &[&str])| {
+        let costs: Vec<Cost> = (0..setup.rounds(31)).map(|_| setup.run(place.path(), args)).collect();
+        [
+            Row::alone(format!("{what}, wall"), millis(&costs, |cost| cost.wall), " ms", Wanted::AtMost(15.0, Some(5.0))),
+            Row::alone(format!("{what}, CPU"), millis(&costs, |cost| cost.cpu), " ms", Wanted::AtMost(15.0, Some(5.0))),
+        ]
+    };
+    figures.into_iter().flat_map(row).collect()
+}
+
+/// A campaign that is far too large says so before anything of it is built.
+fn refuse(setup: &Setup) -> Vec<Row> {
+    let place = folder();
+    let matrix = Matrix { rows: 1_000, rungs: 5_000 };
+    matrix.write(place.path(), 100_000);
+    let costs: Vec<Cost> = (0..setup.rounds(9)).map(|_| measure(place.path(), MISTAKES, &setup.callsheet, &["check", FILE])).collect();
+    let what = format!("{} jobs refused, wall", thousands(matrix.jobs()));
+    vec![Row::alone(what, millis(&costs, |cost| cost.wall), " ms", Wanted::AtMost(100.0, None))]
+}
+
+/// The campaign of the largest size that needs no leave, against `ninja -n` on the same graph.
+///
+/// `ninja -n` is the nearest thing to a plan: it reads, orders, looks at what is there (nothing), and prints all that is to do.
+fn plan(setup: &Setup) -> Vec<Row> {
+    let place = folder();
+    let matrix = Matrix { rows: setup.rows(1_000), rungs: 49 };
+    matrix.write(place.path(), 100_000);
+    let jobs = thousands(matrix.jobs());
+    let peer = ninja::is_there();
+    if peer {
+        ninja::write(matrix, place.path());
+    }
+    let mut rounds = Vec::new();
+    for _ in 0..setup.rounds(7) {
+        let check = setup.run(place.path(), &["check", FILE]);
+        let plan = setup.run(place.path(), &["plan", FILE]);
+        let ninja = peer.then(|| measure(place.path(), 0, ninja::PROGRAM, &["-n"]));
+        rounds.push((check, plan, ninja));
+    }
+    let peak = median(rounds.iter().map(|(check, plan, _)| check.then(*plan).peak as f64)) / MIB;
+    let mut rows = vec![Row::alone(format!("`check` + `plan`, {jobs} jobs, peak memory"), peak, " MiB", Wanted::AtMost(300.0, None))];
+    let pairs = |own: fn(&(Cost, Cost, Option<Cost>)) -> Cost| -> Vec<(Cost, Cost)> {
+        rounds.iter().filter_map(|round| Some((own(round), round.2?))).collect()
+    };
+    rows.extend([
+        against(format!("`check`, {jobs} jobs : ninja -n"), &pairs(|(check, ..)| *check), Wanted::AtMost(0.5, Some(0.1))),
+        against(format!("`plan`, {jobs} jobs : ninja -n"), &pairs(|(_, plan, _)| *plan), Wanted::AtMost(0.5, Some(0.1))),
+        against(format!("`check` and `plan`, {jobs} jobs : ninja -n"), &pairs(|(check, plan, _)| check.then(*plan)), Wanted::AtMost(0.5, None)),
+    ]);
+    rows
+}
+
+/// Ten times the jobs, ten times the work: nothing is quadratic.
+fn million(setup: &Setup) -> Vec<Row> {
+    let (small, large) = (folder(), folder());
+    let (few, many) = (Matrix { rows: setup.rows(1_000), rungs: 49 }, Matrix { rows: setup.rows(10_000), rungs: 49 });
+    few.write(small.path(), few.jobs());
+    many.write(large.path(), many.jobs());
+    let pairs: Vec<(Cost, Cost)> =
+        (0..setup.rounds(3)).map(|_| (setup.run(large.path(), &["plan", FILE]), setup.run(small.path(), &["plan", FILE]))).collect();
+    let growth = median(pairs.iter().map(|(many, few)| many.cpu.as_secs_f64() / few.cpu.as_secs_f64()));
+    let (of_many, of_few): (Vec<Cost>, Vec<Cost>) = pairs.into_iter().unzip();
+    let seconds = |costs: &[Cost]| cpu(millis(costs, |cost| cost.cpu) / 1e3);
+    let what = format!("`plan`, {} jobs : {}", thousands(many.jobs()), thousands(few.jobs()));
+    let each = median(of_many.iter().map(|cost| cost.peak as f64)) / many.jobs() as f64;
+    vec![
+        Row::against(what, seconds(&of_many), seconds(&of_few), growth, Wanted::AtMost(12.0, Some(10.5))),
+        Row::alone(format!("`plan`, {} jobs, memory of each", thousands(many.jobs())), each, " B", Wanted::AtMost(1_229.0, Some(500.0))),
+    ]
+}
+
+/// Draws a campaign's pictures at once, ledger and store on the disk, and then runs it again, when nothing is left to do.
+///
+/// The peer of the second is ninja with as many outputs that are up to date: both compare what is wanted with what they wrote
+/// down, and look at every file.
+fn rehearse_then_idle(setup: &Setup) -> Vec<Row> {
+    let matrix = Matrix { rows: setup.rows(1_000), rungs: 4 };
+    let jobs = matrix.jobs();
+    let run = ["run", FILE, "--rehearse", "--sim", "size=64x64", "--quiet"];
+    let places: Vec<TempDir> = (0..setup.rounds(3)).map(|_| folder()).collect();
+    let mut first = Vec::new();
+    for place in &places {
+        matrix.write(place.path(), 100_000);
+        first.push(setup.run(place.path(), &run));
+    }
+    let a_second = median(first.iter().map(|cost| jobs as f64 / cost.wall.as_secs_f64()));
+    let each = median(first.iter().map(|cost| cost.cpu.as_secs_f64())) * 1e3 / jobs as f64;
+    let mut rows = vec![
+        Row::alone(format!("rehearsing {} jobs of 64x64, jobs a second", thousands(jobs)), a_second, "", Wanted::AtLeast(2_000.0)),
+        Row::alone("the same, processor time of each job", each, " ms", Wanted::Nothing),
+    ];
+    let what = format!("nothing to do, {} jobs : ninja", thousands(jobs));
+    let Some(place) = places.first().filter(|_| ninja::is_there()) else {
+        rows.push(Row::skipped(what, "ninja is not installed"));
+        return rows;
+    };
+    let peer = folder();
+    ninja::write(matrix, peer.path());
+    measure(peer.path(), 0, ninja::PROGRAM, &[] as &[&str]);
+    let pairs: Vec<(Cost, Cost)> =
+        (0..setup.rounds(15)).map(|_| (setup.run(place.path(), &run), measure(peer.path(), 0, ninja::PROGRAM, &[] as &[&str]))).collect();
+    rows.push(against(what, &pairs, Wanted::AtMost(2.0, Some(0.7))));
+    rows
+}
+
+/// Pictures pass through; they do not pile up.
+fn memory(setup: &Setup) -> Vec<Row> {
+    let rehearsed = |rows: usize, rungs: usize, side: u32| {
+        let place = folder();
+        let matrix = Matrix { rows, rungs };
+        matrix.write(place.path(), 100_000);
+        let sim = format!("size={side}x{side}");
+        (matrix.jobs(), setup.run(place.path(), &["run", FILE, "--rehearse", "--quiet", "--sim", &sim]).peak as f64)
+    };
+    // One picture of the larger runs takes 256 KiB decoded: should they pile up, 4,500 more of them are a gigabyte.
+    let (few, of_few) = rehearsed(setup.rows(50), 4, 256);
+    let (many, of_many) = rehearsed(setup.rows(500), 4, 256);
+    let grown = (of_many - of_few) / (many - few) as f64 / 1024.0;
+    // What a job may keep is its place in the plan and in the run; a picture of 256x256 is some 20 KiB even as a file.
+    let growth = Row::alone(
+        format!("peak of {} jobs over that of {}, for each job", thousands(many), thousands(few)),
+        grown,
+        " KiB",
+        Wanted::AtMost(4.0, None),
+    );
+    let side = 2048;
+    let (jobs, peak) = rehearsed(setup.rows(10).max(4), 4, side);
+    let decoded = f64::from(side * side * 4);
+    let allowed = 100.0 + CONCURRENCY as f64 * decoded / MIB;
+    let what = format!("peak, {jobs} jobs of {side}x{side}, {CONCURRENCY} at once");
+    vec![growth, Row::alone(what, peak / MIB, " MiB", Wanted::AtMost(allowed, None))]
+}
+
+fn against(what: String, pairs: &[(Cost, Cost)], wanted: Wanted) -> Row {
+    if pairs.is_empty() {
+        return Row::skipped(what, "ninja is not installed");
+    }
+    let ratio = median(pairs.iter().map(|(ours, peer)| ours.cpu.as_secs_f64() / peer.cpu.as_secs_f64()));
+    let seconds = |side: fn(&(Cost, Cost)) -> Cost| cpu(median(pairs.iter().map(|pair| side(pair).cpu.as_secs_f64())));
+    Row::against(what, seconds(|pair| pair.0), seconds(|pair| pair.1), ratio, wanted)
+}
+
+fn millis(costs: &[Cost], time: fn(&Cost) -> std::time::Duration) -> f64 {
+    median(costs.iter().map(|cost| time(cost).as_secs_f64())) * 1e3
+}
+
+/// A folder of its own on the disk of the build: the usual temporary one may be in memory, where a ledger costs nothing.
+fn folder() -> TempDir {
+    tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a folder can be made")
+}
+
+fn thousands(number: usize) -> String {
+    let digits = number.to_string();
+    let groups: Vec<&str> = digits.as_bytes().rchunks(3).rev().map(|group| std::str::from_utf8(group).expect("digits are ASCII")).collect();
+    groups.join(",")
+}
