@@ -393,7 +393,7 @@ mod tests {
     impl Roots for Product {
         fn root(&self, name: &str) -> Option<Value> {
             match name {
-                "sku" => Some(Value::from_iter([
+                "sku" => Some(Value::from_pairs([
                     ("title", Value::from("Teapot")),
                     ("Body (HTML)", Value::from("<p>Blown <b>clay</b></p>")),
                     ("price", Value::from(12)),
