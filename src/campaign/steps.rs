@@ -9,7 +9,7 @@ use jiff::civil::Date;
 use super::axes::{assignment_help, number_comparison, takes, template_diagnostic};
 use super::baselines::{Baseline, prompt, rung_prompt};
 use super::lookups::Lookup;
-use super::models::{Layers, paid};
+use super::models::{Asked, Layers, paid};
 use super::resolve::{Used, unknown};
 use super::template::{Condition, Template};
 use super::variables::{Available, Known};
@@ -95,7 +95,8 @@ impl<'a> Steps<'a> {
                 (self.table.profile.0, self.table.profile.1.clone()),
                 (&self.table.spec.defaults, FieldPath::campaign().key("defaults")),
             ];
-            paid(action, spec, &at, &Layers { layers }, references, self.table.catalog, self.table.today, found)
+            let asked = Asked { action, spec, at: &at, layers: Layers { layers }, references };
+            paid(&asked, self.table.catalog, self.table.today, found)
         });
         let baseline = baseline_name;
         self.steps.push(Step { name, spec: spec.clone(), at, axes, across, sources, paid, prompt, baseline, texts, path, when, exclude });

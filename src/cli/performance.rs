@@ -119,7 +119,8 @@ fn request(performance: &Performance<'_>, run: &RunId) -> RunRequest {
         step_caps: step_caps(opened),
         concurrency: performance.concurrency.max(1),
         stop_after_failures: if performance.fail_fast { Some(1) } else { stop_after(opened, standing) },
-        rules: RunRules { attempts: campaign.run.attempts, on_doubt: performance.on_doubt, seed: random(), ..RunRules::default() },
+        // The caller holds the workspace's lock: nobody else can be sending.
+        rules: RunRules { attempts: campaign.run.attempts, on_doubt: performance.on_doubt, alone: true, seed: random(), ..RunRules::default() },
     }
 }
 

@@ -244,13 +244,13 @@ fn check_name(name: &str) -> Result<(), String> {
 
 /// Paths that are taken, by their lower-case form: some file systems know no case.
 #[derive(Default)]
-pub(super) struct Taken {
+pub(super) struct Paths {
     files: HashMap<Box<[u8]>, JobIx>,
     /// Whether a file has no extension, so that it could stand where another needs a folder.
     bare: bool,
 }
 
-impl Taken {
+impl Paths {
     /// Takes a path; returns the job that has it already.
     pub(super) fn take(&mut self, path: &str, job: JobIx) -> Option<JobIx> {
         self.bare |= !path.rsplit('/').next().unwrap_or(path).contains('.');
@@ -321,14 +321,14 @@ mod tests {
 
     #[test]
     fn paths_that_differ_by_case_only_collide() {
-        let mut taken = Taken::default();
+        let mut taken = Paths::default();
         assert_eq!(taken.take("A/front.png", JobIx(0)), None);
         assert_eq!(taken.take("a/Front.png", JobIx(1)), Some(JobIx(0)));
     }
 
     #[test]
     fn a_file_where_a_folder_must_stand_is_found() {
-        let mut taken = Taken::default();
+        let mut taken = Paths::default();
         taken.take("teapot", JobIx(0));
         taken.take("teapot/front.png", JobIx(1));
         assert_eq!(taken.file_as_folder(), Some((JobIx(0), JobIx(1))));
