@@ -12,7 +12,7 @@ use crate::campaign::{AxisSource, Campaign, Step};
 use crate::catalog::{Catalog, OperationCard, Unfit};
 use crate::spec::{Asset, AssetProblem};
 use crate::steps::StepSpec;
-use crate::types::shape::{default_format, see_through, transformed};
+use crate::types::shape::{SheetGrid, default_format, see_through, transformed};
 use crate::types::{Action, Diagnostic, FieldPath, ImageFormat, InputRole, LocalAction, Operation, Paid, PixelSize, Segment};
 
 /// Files by path, as [`crate::spec::read_assets`] found them.
@@ -246,9 +246,9 @@ impl<'a> StepJobs<'a> {
             StepSpec::Sheet(sheet) => {
                 let labels = self.labels(scene, inputs, jobs, mistakes)?;
                 let action = lower::sheet(sheet, inputs.len(), labels);
-                let LocalAction::Sheet { columns, cell, .. } = &action else { return None };
-                let rows = u32::try_from(inputs.len()).unwrap_or(u32::MAX).div_ceil((*columns).max(1));
-                let size = PixelSize::new(columns.saturating_mul(cell.width), rows.saturating_mul(cell.height));
+                let LocalAction::Sheet { columns, cell, labels } = &action else { return None };
+                let captioned = labels.iter().any(|label| !label.is_empty());
+                let size = SheetGrid::new(inputs.len(), captioned, *columns, *cell).size;
                 Some((Operation::Local(action), size, false, ImageFormat::Png.extension()))
             }
             _ => None,
