@@ -1,6 +1,7 @@
 //! What is measured, and against what.
 
-use std::path::Path;
+use std::cell::Cell;
+use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
 
@@ -33,15 +34,36 @@ pub const ALL: [Case; 6] = [
 ];
 
 /// What is measured, and how much of it.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct Setup {
-    /// The binary.
-    pub callsheet: String,
-    /// A first look instead of everything.
-    pub quick: bool,
+    callsheet: String,
+    quick: bool,
+    /// Holds all folders and is removed at the very end: for a minute after files were removed, ext4 makes new ones at half its pace.
+    root: TempDir,
+    folders: Cell<usize>,
 }
 
 impl Setup {
+    /// Measures the binary `callsheet`; `quick` is a first look.
+    pub fn new(callsheet: &str, quick: bool) -> Self {
+        // On the disk of the build: the usual temporary folder may be in memory, where a ledger costs nothing.
+        let root = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a folder can be made");
+        Self { callsheet: callsheet.to_owned(), quick, root, folders: Cell::new(0) }
+    }
+
+    /// Returns whether it is a first look, whose figures decide nothing.
+    pub fn is_quick(&self) -> bool {
+        self.quick
+    }
+
+    /// Makes another folder.
+    fn folder(&self) -> PathBuf {
+        self.folders.set(self.folders.get() + 1);
+        let folder = self.root.path().join(self.folders.get().to_string());
+        std::fs::create_dir(&folder).expect("a folder can be made");
+        folder
+    }
+
     fn rounds(&self, full: usize) -> usize {
         if self.quick { full.div_ceil(3) } else { full }
     }
@@ -57,12 +79,12 @@ impl Setup {
 
 /// From the start of the process to its end. Wall time, because it is a person who waits.
 fn start(setup: &Setup) -> Vec<Row> {
-    let place = folder();
-    Matrix { rows: 1, rungs: 1 }.write(place.path(), 100);
+    let place = setup.folder();
+    Matrix { rows: 1, rungs: 1 }.write(&place, 100);
     let single = ["plan", FILE, "--only", "hero[sku=sku-1,angle=front]"];
     let figures = [("`--version`", &["--version"] as &[&str]), ("`plan` of one job", &single)];
     let row = |(what, args): (&str, &[&str])| {
-        let costs: Vec<Cost> = (0..setup.rounds(31)).map(|_| setup.run(place.path(), args)).collect();
+        let costs: Vec<Cost> = (0..setup.rounds(31)).map(|_| setup.run(&place, args)).collect();
         [
             Row::alone(format!("{what}, wall"), millis(&costs, |cost| cost.wall), " ms", Wanted::AtMost(15.0, Some(5.0))),
             Row::alone(format!("{what}, CPU"), millis(&costs, |cost| cost.cpu), " ms", Wanted::AtMost(15.0, Some(5.0))),
@@ -73,10 +95,10 @@ fn start(setup: &Setup) -> Vec<Row> {
 
 /// A campaign that is far too large says so before anything of it is built.
 fn refuse(setup: &Setup) -> Vec<Row> {
-    let place = folder();
+    let place = setup.folder();
     let matrix = Matrix { rows: 1_000, rungs: 5_000 };
-    matrix.write(place.path(), 100_000);
-    let costs: Vec<Cost> = (0..setup.rounds(9)).map(|_| measure(place.path(), MISTAKES, &setup.callsheet, &["check", FILE])).collect();
+    matrix.write(&place, 100_000);
+    let costs: Vec<Cost> = (0..setup.rounds(9)).map(|_| measure(&place, MISTAKES, &setup.callsheet, &["check", FILE])).collect();
     let what = format!("{} jobs refused, wall", thousands(matrix.jobs()));
     vec![Row::alone(what, millis(&costs, |cost| cost.wall), " ms", Wanted::AtMost(100.0, None))]
 }
@@ -85,19 +107,19 @@ fn refuse(setup: &Setup) -> Vec<Row> {
 ///
 /// `ninja -n` is the nearest thing to a plan: it reads, orders, looks at what is there (nothing), and prints all that is to do.
 fn plan(setup: &Setup) -> Vec<Row> {
-    let place = folder();
+    let place = setup.folder();
     let matrix = Matrix { rows: setup.rows(1_000), rungs: 49 };
-    matrix.write(place.path(), 100_000);
+    matrix.write(&place, 100_000);
     let jobs = thousands(matrix.jobs());
     let peer = ninja::is_there();
     if peer {
-        ninja::write(matrix, place.path());
+        ninja::write(matrix, &place);
     }
     let mut rounds = Vec::new();
     for _ in 0..setup.rounds(7) {
-        let check = setup.run(place.path(), &["check", FILE]);
-        let plan = setup.run(place.path(), &["plan", FILE]);
-        let ninja = peer.then(|| measure(place.path(), 0, ninja::PROGRAM, &["-n"]));
+        let check = setup.run(&place, &["check", FILE]);
+        let plan = setup.run(&place, &["plan", FILE]);
+        let ninja = peer.then(|| measure(&place, 0, ninja::PROGRAM, &["-n"]));
         rounds.push((check, plan, ninja));
     }
     let peak = median(rounds.iter().map(|(check, plan, _)| check.then(*plan).peak as f64)) / MIB;
@@ -115,12 +137,11 @@ fn plan(setup: &Setup) -> Vec<Row> {
 
 /// Ten times the jobs, ten times the work: nothing is quadratic.
 fn million(setup: &Setup) -> Vec<Row> {
-    let (small, large) = (folder(), folder());
+    let (small, large) = (setup.folder(), setup.folder());
     let (few, many) = (Matrix { rows: setup.rows(1_000), rungs: 49 }, Matrix { rows: setup.rows(10_000), rungs: 49 });
-    few.write(small.path(), few.jobs());
-    many.write(large.path(), many.jobs());
-    let pairs: Vec<(Cost, Cost)> =
-        (0..setup.rounds(3)).map(|_| (setup.run(large.path(), &["plan", FILE]), setup.run(small.path(), &["plan", FILE]))).collect();
+    few.write(&small, few.jobs());
+    many.write(&large, many.jobs());
+    let pairs: Vec<(Cost, Cost)> = (0..setup.rounds(3)).map(|_| (setup.run(&large, &["plan", FILE]), setup.run(&small, &["plan", FILE]))).collect();
     let growth = median(pairs.iter().map(|(many, few)| many.cpu.as_secs_f64() / few.cpu.as_secs_f64()));
     let (of_many, of_few): (Vec<Cost>, Vec<Cost>) = pairs.into_iter().unzip();
     let seconds = |costs: &[Cost]| cpu(millis(costs, |cost| cost.cpu) / 1e3);
@@ -140,11 +161,11 @@ fn rehearse_then_idle(setup: &Setup) -> Vec<Row> {
     let matrix = Matrix { rows: setup.rows(1_000), rungs: 4 };
     let jobs = matrix.jobs();
     let run = ["run", FILE, "--rehearse", "--sim", "size=64x64", "--quiet"];
-    let places: Vec<TempDir> = (0..setup.rounds(3)).map(|_| folder()).collect();
+    let places: Vec<PathBuf> = (0..setup.rounds(3)).map(|_| setup.folder()).collect();
     let mut first = Vec::new();
     for place in &places {
-        matrix.write(place.path(), 100_000);
-        first.push(setup.run(place.path(), &run));
+        matrix.write(&place, 100_000);
+        first.push(setup.run(&place, &run));
     }
     let a_second = median(first.iter().map(|cost| jobs as f64 / cost.wall.as_secs_f64()));
     let each = median(first.iter().map(|cost| cost.cpu.as_secs_f64())) * 1e3 / jobs as f64;
@@ -157,11 +178,11 @@ fn rehearse_then_idle(setup: &Setup) -> Vec<Row> {
         rows.push(Row::skipped(what, "ninja is not installed"));
         return rows;
     };
-    let peer = folder();
-    ninja::write(matrix, peer.path());
-    measure(peer.path(), 0, ninja::PROGRAM, &[] as &[&str]);
+    let peer = setup.folder();
+    ninja::write(matrix, &peer);
+    measure(&peer, 0, ninja::PROGRAM, &[] as &[&str]);
     let pairs: Vec<(Cost, Cost)> =
-        (0..setup.rounds(15)).map(|_| (setup.run(place.path(), &run), measure(peer.path(), 0, ninja::PROGRAM, &[] as &[&str]))).collect();
+        (0..setup.rounds(15)).map(|_| (setup.run(&place, &run), measure(&peer, 0, ninja::PROGRAM, &[] as &[&str]))).collect();
     rows.push(against(what, &pairs, Wanted::AtMost(2.0, Some(0.7))));
     rows
 }
@@ -169,11 +190,11 @@ fn rehearse_then_idle(setup: &Setup) -> Vec<Row> {
 /// Pictures pass through; they do not pile up.
 fn memory(setup: &Setup) -> Vec<Row> {
     let rehearsed = |rows: usize, rungs: usize, side: u32| {
-        let place = folder();
+        let place = setup.folder();
         let matrix = Matrix { rows, rungs };
-        matrix.write(place.path(), 100_000);
+        matrix.write(&place, 100_000);
         let sim = format!("size={side}x{side}");
-        (matrix.jobs(), setup.run(place.path(), &["run", FILE, "--rehearse", "--quiet", "--sim", &sim]).peak as f64)
+        (matrix.jobs(), setup.run(&place, &["run", FILE, "--rehearse", "--quiet", "--sim", &sim]).peak as f64)
     };
     // One picture of the larger runs takes 256 KiB decoded: should they pile up, 4,500 more of them are a gigabyte.
     let (few, of_few) = rehearsed(setup.rows(50), 4, 256);
@@ -205,11 +226,6 @@ fn against(what: String, pairs: &[(Cost, Cost)], wanted: Wanted) -> Row {
 
 fn millis(costs: &[Cost], time: fn(&Cost) -> std::time::Duration) -> f64 {
     median(costs.iter().map(|cost| time(cost).as_secs_f64())) * 1e3
-}
-
-/// A folder of its own on the disk of the build: the usual temporary one may be in memory, where a ledger costs nothing.
-fn folder() -> TempDir {
-    tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a folder can be made")
 }
 
 fn thousands(number: usize) -> String {

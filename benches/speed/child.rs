@@ -52,7 +52,8 @@ pub fn measure<A: AsRef<OsStr>>(folder: &Path, wanted: i32, program: &str, args:
         .arg(program)
         .args(args)
         .current_dir(folder)
-        .env_remove("CALLSHEET_HOME")
+        // Its own, also when a folder above has one.
+        .env("CALLSHEET_HOME", ".callsheet")
         .stderr(Stdio::inherit())
         .output()
         .expect("the helper runs");

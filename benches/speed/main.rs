@@ -32,8 +32,8 @@ fn main() -> ExitCode {
         return child::help(&args[1..]);
     }
     let other = args.iter().find_map(|arg| arg.strip_prefix("--binary="));
-    let callsheet = other.unwrap_or(env!("CARGO_BIN_EXE_callsheet")).to_owned();
-    let setup = cases::Setup { callsheet, quick: args.iter().any(|arg| arg == "--quick") };
+    let quick = args.iter().any(|arg| arg == "--quick");
+    let setup = cases::Setup::new(other.unwrap_or(env!("CARGO_BIN_EXE_callsheet")), quick);
     // Cargo adds `--bench` of its own.
     let names: Vec<&str> = args.iter().map(String::as_str).filter(|arg| !arg.starts_with("--")).collect();
     let chosen = |case: &&cases::Case| names.is_empty() || names.iter().any(|name| case.name.contains(name));
@@ -48,7 +48,7 @@ fn main() -> ExitCode {
         }
     }
     println!("{}", machine());
-    if missed > 0 && !setup.quick { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+    if missed > 0 && !setup.is_quick() { ExitCode::FAILURE } else { ExitCode::SUCCESS }
 }
 
 #[cfg(not(unix))]

@@ -60,6 +60,10 @@ pub struct Loudness {
     pub quiet: bool,
 }
 
+/// Threads beyond the cores for pictures that are drawn, checked and stored: while these wait for the disk, the cores are busy.
+/// More would only hold more decoded pictures in memory at once, tens of megabytes each.
+const WAITING_FOR_DISKS: usize = 2;
+
 /// Runs the engine to its end and returns the run with what became of it.
 ///
 /// # Errors
@@ -73,6 +77,7 @@ pub fn perform(performance: &Performance<'_>) -> Outcome<(RunId, RunOutcome)> {
     let cores = std::thread::available_parallelism().map_or(2, usize::from);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(cores)
+        .max_blocking_threads(cores + WAITING_FOR_DISKS)
         .enable_time()
         .enable_io()
         .build()

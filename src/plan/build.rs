@@ -10,7 +10,7 @@ use super::jobs::{Assets, StepJobs, Taken};
 use super::mistakes::Mistakes;
 use super::paths::{Paths, sentence};
 use super::texts::{Scene, Source, Text};
-use super::{Input, Job, JobIx, Plan, PlannedAxis, PlannedStep, describe};
+use super::{Input, Job, JobIx, Plan, PlannedAxis, PlannedStep};
 use crate::campaign::{AxisSource, Campaign, Step};
 use crate::catalog::Catalog;
 use crate::steps::StepSpec;
@@ -195,8 +195,8 @@ impl<'a> Builder<'a> {
         if let Some(other) = self.paths.take(&job.path, ix) {
             self.collision(scene, coordinates, &job.path, other);
         }
-        let keys: Vec<(Input, JobKey)> = inputs.iter().map(|input| (*input, self.jobs[input.from.index()].key)).collect();
-        job.key = describe::key(&job, making.take(coordinates), &keys);
+        let keyed = inputs.iter().map(|input| (*input, self.jobs[input.from.index()].key));
+        job.key = making.key(&job, coordinates, keyed);
         let node = self.graph.add_node(());
         for input in &inputs {
             self.graph.add_edge(NodeIndex::new(input.from.index()), node, input.role);

@@ -1,5 +1,8 @@
 //! Everything that determines a picture, told field by field: once for the key, once for `why`.
 
+use std::collections::HashMap;
+use std::sync::Arc;
+
 use super::{Input, Job, JobIx, Plan};
 use crate::ledger::Recipe;
 use crate::types::digest::FieldHasher;
@@ -12,11 +15,40 @@ const DOMAIN: &str = "callsheet job 1";
 /// Version of our own image work; part of the key of local jobs, because a better resize is another picture.
 const IMAGING: &str = "1";
 
-/// Returns the identity of a job that is made from pictures with these keys.
-pub(super) fn key(job: &Job, take: Option<u32>, inputs: &[(Input, JobKey)]) -> JobKey {
-    let mut hasher = FieldHasher::new(DOMAIN);
-    describe(job, take, inputs, &mut hasher);
-    JobKey(hasher.finish())
+/// Most begun hashes that are kept, 2 KiB each: a ladder has tens of rungs, and a prompt that stands alone is not kept at all.
+const KEPT: usize = 1024;
+
+/// Takes the keys of one step's jobs. Jobs that share a prompt differ in their inputs only, which come last: what stands before
+/// them is hashed once.
+#[derive(Default)]
+pub(super) struct Keys {
+    /// By the prompt's address and the take; the prompt is held, so that its address stays its own.
+    begun: HashMap<(*const u8, Option<u32>), (Arc<str>, FieldHasher)>,
+}
+
+impl Keys {
+    /// Returns the identity of a job that is made from pictures with these keys.
+    pub(super) fn key(&mut self, job: &Job, take: Option<u32>, inputs: impl Iterator<Item = (Input, JobKey)>) -> JobKey {
+        let mut hasher = self.begun(job, take);
+        describe_inputs(inputs, &mut hasher);
+        JobKey(hasher.finish())
+    }
+
+    fn begun(&mut self, job: &Job, take: Option<u32>) -> FieldHasher {
+        let place = (job.prompt.as_ptr(), take);
+        if let Some((_, hasher)) = self.begun.get(&place) {
+            return hasher.branch();
+        }
+        let mut hasher = FieldHasher::new(DOMAIN);
+        describe_own(job, take, &mut hasher);
+        // Held by nobody but this job: no other will ask for it.
+        let is_shared = matches!(job.operation, Operation::Paid(_)) && Arc::strong_count(&job.prompt) > 1;
+        if is_shared && self.begun.len() < KEPT {
+            hasher.settle();
+            self.begun.insert(place, (Arc::clone(&job.prompt), hasher.branch()));
+        }
+        hasher
+    }
 }
 
 /// Returns the named ingredients of a job's key, as people read them.
@@ -29,13 +61,14 @@ pub fn recipe(plan: &Plan, ix: JobIx) -> Recipe {
         }
     }
 
-    let inputs: Vec<(Input, JobKey)> = plan.inputs(ix).into_iter().map(|input| (input, plan.job(input.from).key)).collect();
     let mut listed = Listed(Vec::new());
-    describe(plan.job(ix), plan.take_of(ix), &inputs, &mut listed);
+    describe_own(plan.job(ix), plan.take_of(ix), &mut listed);
+    describe_inputs(plan.inputs(ix).into_iter().map(|input| (input, plan.job(input.from).key)), &mut listed);
     listed.0
 }
 
-fn describe(job: &Job, take: Option<u32>, inputs: &[(Input, JobKey)], fields: &mut dyn Fields) {
+/// Tells all but the inputs. Of a step's paid jobs only the prompt and the take differ here, which [`Keys`] relies on.
+fn describe_own(job: &Job, take: Option<u32>, fields: &mut dyn Fields) {
     match &job.operation {
         Operation::Paid(paid) => {
             fields.field("provider", paid.provider.as_bytes());
@@ -50,6 +83,9 @@ fn describe(job: &Job, take: Option<u32>, inputs: &[(Input, JobKey)], fields: &m
         }
         Operation::Local(local) => describe_local(local, fields),
     }
+}
+
+fn describe_inputs(inputs: impl Iterator<Item = (Input, JobKey)>, fields: &mut dyn Fields) {
     for (input, key) in inputs {
         fields.field(&input.role.label(), key.to_string().as_bytes());
     }

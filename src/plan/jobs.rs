@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
+use super::describe::Keys;
 use super::lower;
 use super::mistakes::Mistakes;
 use super::paths::{Layout, PathProblem, sentence};
@@ -13,7 +14,7 @@ use crate::catalog::{Catalog, OperationCard, Unfit};
 use crate::spec::{Asset, AssetProblem};
 use crate::steps::StepSpec;
 use crate::types::shape::{SheetGrid, default_format, see_through, transformed};
-use crate::types::{Action, Diagnostic, FieldPath, ImageFormat, InputRole, LocalAction, Operation, Paid, PixelSize, Segment};
+use crate::types::{Action, Diagnostic, FieldPath, ImageFormat, InputRole, JobKey, LocalAction, Operation, Paid, PixelSize, Segment};
 
 /// Files by path, as [`crate::spec::read_assets`] found them.
 pub type Assets = BTreeMap<Arc<str>, Result<Asset, AssetProblem>>;
@@ -65,7 +66,9 @@ pub(super) struct StepJobs<'a> {
     texts: Vec<Text<'a>>,
     label: Option<Text<'a>>,
     layout: Layout<'a>,
+    /// Position of the axis of takes.
     take: Option<usize>,
+    keys: Keys,
     /// Sizes by the size of the input picture.
     sizes: HashMap<Option<PixelSize>, PixelSize>,
 }
@@ -88,12 +91,27 @@ impl<'a> StepJobs<'a> {
         let layout = Layout::new(&Scene { campaign, step, axes: &step.axes });
         let take = step.axes.iter().position(|axis| matches!(campaign.axes[*axis].source, AxisSource::Take { .. }));
         let prompts = Known::new(campaign, &step.axes, &prompt_uses);
-        Self { step, card, assets, parts, keep, prompts, subjects: HashMap::new(), texts, label, layout, take, sizes: HashMap::new() }
+        Self {
+            step,
+            card,
+            assets,
+            parts,
+            keep,
+            prompts,
+            subjects: HashMap::new(),
+            texts,
+            label,
+            layout,
+            take,
+            keys: Keys::default(),
+            sizes: HashMap::new(),
+        }
     }
 
-    /// Returns which take these coordinates are, from 1.
-    pub(super) fn take(&self, coordinates: &[u32]) -> Option<u32> {
-        self.take.map(|position| coordinates[position] + 1)
+    /// Returns the identity of the job at these coordinates, made from pictures with these keys.
+    pub(super) fn key(&mut self, job: &Job, coordinates: &[u32], inputs: impl Iterator<Item = (Input, JobKey)>) -> JobKey {
+        let take = self.take.map(|position| coordinates[position] + 1);
+        self.keys.key(job, take, inputs)
     }
 
     /// Makes the job at these coordinates; `None` after noting why it cannot be made.

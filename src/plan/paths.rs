@@ -56,7 +56,10 @@ impl<'a> Layout<'a> {
                 template.render(&roots).map_err(PathProblem::Template)?.trim().to_owned()
             }
         };
-        check(&path).map_err(|reason| PathProblem::Unsafe { path, reason })
+        match check(&path) {
+            Ok(()) => Ok(path),
+            Err(reason) => Err(PathProblem::Unsafe { path, reason }),
+        }
     }
 }
 
@@ -197,8 +200,8 @@ impl minijinja::value::Object for Guarded {
     }
 }
 
-/// Returns the path if it is safe below any output folder.
-fn check(path: &str) -> Result<String, String> {
+/// Says why a path is not safe below every output folder, if it is not.
+fn check(path: &str) -> Result<(), String> {
     if path.contains(SLASH_FROM_DATA) {
         return Err("a value holds a `/` and would make a folder of its own".to_owned());
     }
@@ -211,10 +214,7 @@ fn check(path: &str) -> Result<String, String> {
     if path.starts_with('/') || path.as_bytes().get(1) == Some(&b':') {
         return Err("the path is absolute".to_owned());
     }
-    for name in path.split('/') {
-        check_name(name)?;
-    }
-    Ok(path.to_owned())
+    path.split('/').try_for_each(check_name)
 }
 
 fn check_name(name: &str) -> Result<(), String> {
@@ -234,12 +234,17 @@ fn check_name(name: &str) -> Result<(), String> {
     if name.len() > MAX_NAME {
         return Err(format!("`{:.40}...` has {} bytes; {MAX_NAME} are the limit for a name", shown().to_string(), name.len()));
     }
-    let stem = name.split('.').next().unwrap_or(name).to_ascii_lowercase();
-    let numbered = |prefix: &str| stem.strip_prefix(prefix).is_some_and(|rest| rest.len() == 1 && rest.bytes().all(|byte| byte.is_ascii_digit()));
-    if DEVICES.contains(&stem.as_str()) || numbered("com") || numbered("lpt") {
+    let stem = name.split('.').next().unwrap_or(name);
+    let is = |device: &str, stem: &str| stem.eq_ignore_ascii_case(device);
+    let numbered = |ports: &str| matches!(stem.split_at_checked(3), Some((port, number)) if is(ports, port) && is_digit(number));
+    if DEVICES.iter().any(|device| is(device, stem)) || numbered("com") || numbered("lpt") {
         return Err(format!("`{name}` is the name of a device on Windows"));
     }
     Ok(())
+}
+
+fn is_digit(text: &str) -> bool {
+    matches!(text.as_bytes(), [byte] if byte.is_ascii_digit())
 }
 
 /// Paths that are taken, by their lower-case form: some file systems know no case.

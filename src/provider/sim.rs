@@ -366,14 +366,16 @@ impl Order {
     /// Draws and encodes.
     fn fill(mut self) -> Result<Vec<u8>, ImagingError> {
         let limits = Limits::default();
-        self.scene.input = self.input.as_deref().map(|bytes| read_input(bytes, &limits)).transpose()?;
-        self.scene.mask = self.mask.as_deref().map(|bytes| decode(bytes, &limits)).transpose()?;
+        self.scene.input = self.input.take().map(|bytes| read_input(&bytes, &limits)).transpose()?;
+        self.scene.mask = self.mask.take().map(|bytes| decode(&bytes, &limits)).transpose()?;
         let (action, input) = (self.scene.action, self.scene.input.as_ref());
         // What fills the whole picture with a photo of the author's is a photo of the author's to the next step.
         let photo = input.is_some_and(|input| input.look.is_none()) && action != Action::Edit;
         self.scene.look = look_after(action, &self.cues.borrowed(), input);
         let look = (!photo).then(|| self.scene.look.to_string());
         let mut picture = draw(&self.scene);
+        // Decoded pictures are large, and encoding takes a while.
+        (self.scene.input, self.scene.mask) = (None, None);
         if !self.format.has_alpha() && picture.is_transparent() {
             picture = Picture::Rgb(picture.flattened([0xff; 3]));
         }

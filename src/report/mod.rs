@@ -19,6 +19,7 @@ pub mod summary;
 pub mod text;
 pub mod tree;
 mod tree_state;
+mod tree_write;
 
 pub use plan_export::{plan_csv, plan_json, plan_markdown};
 pub use plan_table::{Change, PlanView, plan_table};

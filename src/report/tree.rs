@@ -8,19 +8,17 @@
 
 use std::collections::{BTreeMap, HashSet};
 use std::io::{self, Read, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
 use super::ReportFile;
 use super::tree_state::{Known, STATE_FILE, State, changed};
+use super::tree_write::{Folders, beside, write_all};
 use crate::ledger::History;
 use crate::plan::{JobIx, Plan};
 use crate::types::digest::FieldHasher;
 use crate::types::{BlobRef, Digest, Fields};
-
-/// Bytes copied at once, 256 KiB.
-const CHUNK: usize = 256 << 10;
 
 /// Written into every rehearsal's folder.
 const REHEARSAL_NOTE: &str = "This is a rehearsal. Every picture here was drawn by callsheet's simulator; none was bought, none cost anything.\n";
@@ -134,7 +132,7 @@ pub enum TreeError {
 }
 
 /// Opens a stored picture; `NotFound` for one that is gone.
-pub type OpenPicture<'a> = dyn Fn(&BlobRef) -> io::Result<Box<dyn Read>> + 'a;
+pub type OpenPicture<'a> = dyn Fn(&BlobRef) -> io::Result<Box<dyn Read>> + Sync + 'a;
 
 /// Returns whether the folder already shows exactly this: same stamp, and every file that was written is untouched.
 ///
@@ -168,8 +166,7 @@ pub fn materialise(
     }
     let known = before.map(|state| state.files).unwrap_or_default();
     let wanted = wanted(kind, placements, reports)?;
-    let (now, folders, done) = (BTreeMap::new(), HashSet::new(), Materialised::default());
-    let mut tree = Tree { root, known, now, folders, done, chunk: Vec::new() };
+    let mut tree = Tree { root, known, now: BTreeMap::new(), folders: Folders::below(root), done: Materialised::default() };
     let mut to_write = Vec::new();
     for (path, source) in wanted {
         match tree.look(&path, &source)? {
@@ -193,8 +190,14 @@ pub fn materialise(
         noted.extend(to_write.iter().map(|(path, source)| (path.clone(), Known { digest: source.digest(), len: source.len(), changed: 0 })));
         tree.save(&State { kind, stamp: String::new(), files: noted })?;
     }
-    for (path, source) in &to_write {
-        tree.write(path, source, open)?;
+    for (path, written) in write_all(root, to_write, open)? {
+        match written {
+            Some(known) => {
+                tree.done.written += 1;
+                tree.now.insert(path, known);
+            }
+            None => tree.done.missing.push(path),
+        }
     }
     for path in leftover {
         tree.remove(&path)?;
@@ -206,13 +209,13 @@ pub fn materialise(
 }
 
 /// Where the bytes of a file come from.
-enum Source<'a> {
+pub(super) enum Source<'a> {
     Picture(BlobRef),
     Report(&'a [u8], Digest),
 }
 
 impl Source<'_> {
-    fn digest(&self) -> Digest {
+    pub(super) fn digest(&self) -> Digest {
         match self {
             Self::Picture(blob) => blob.digest,
             Self::Report(_, digest) => *digest,
@@ -264,11 +267,8 @@ struct Tree<'a> {
     known: BTreeMap<String, Known>,
     /// What is right now.
     now: BTreeMap<String, Known>,
-    /// Folders that are known to be real ones.
-    folders: HashSet<PathBuf>,
+    folders: Folders<'a>,
     done: Materialised,
-    /// Bytes on their way from one file to another.
-    chunk: Vec<u8>,
 }
 
 impl Tree<'_> {
@@ -279,7 +279,7 @@ impl Tree<'_> {
             // Also "not a directory": what is in the way is found when the folder is made.
             Err(_) => return Ok(Found::ToWrite),
         };
-        if !self.is_inside(path) {
+        if !self.folders.lead_to(path) {
             return Ok(Found::Foreign);
         }
         let known = self.known.get(path);
@@ -295,82 +295,12 @@ impl Tree<'_> {
         Ok(if known.is_some() && !metadata.is_dir() { Found::ToWrite } else { Found::Foreign })
     }
 
-    /// Returns whether all folders on the way are real ones.
-    fn is_inside(&mut self, path: &str) -> bool {
-        let mut folder = self.root.to_owned();
-        let mut names = path.split('/').peekable();
-        while let Some(name) = names.next() {
-            if names.peek().is_none() {
-                return true;
-            }
-            folder.push(name);
-            if self.folders.contains(&folder) {
-                continue;
-            }
-            if !std::fs::symlink_metadata(&folder).is_ok_and(|metadata| metadata.is_dir()) {
-                return false;
-            }
-            self.folders.insert(folder.clone());
-        }
-        true
-    }
-
-    /// Makes the folders on the way, never through a link.
-    fn make_folders(&mut self, path: &str) -> Result<PathBuf, TreeError> {
-        let mut folder = self.root.to_owned();
-        let Some((names, _)) = path.rsplit_once('/') else { return Ok(folder) };
-        for name in names.split('/') {
-            folder.push(name);
-            if self.folders.contains(&folder) {
-                continue;
-            }
-            match std::fs::create_dir(&folder) {
-                Ok(()) => {}
-                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-                    let metadata = std::fs::symlink_metadata(&folder).map_err(io_error("cannot look at", path))?;
-                    if !metadata.is_dir() {
-                        let what = if metadata.is_symlink() { "a symbolic link" } else { "a file" };
-                        return Err(TreeError::NoFolder { path: folder.display().to_string(), what });
-                    }
-                }
-                Err(error) => return Err(io_error("cannot make the folder of", path)(error)),
-            }
-            self.folders.insert(folder.clone());
-        }
-        Ok(folder)
-    }
-
-    fn write(&mut self, path: &str, source: &Source<'_>, open: &OpenPicture<'_>) -> Result<(), TreeError> {
-        let mut bytes: Box<dyn Read + '_> = match source {
-            Source::Report(bytes, _) => Box::new(*bytes),
-            Source::Picture(blob) => match open(blob) {
-                Ok(bytes) => bytes,
-                Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                    self.done.missing.push(path.to_owned());
-                    return Ok(());
-                }
-                Err(error) => return Err(io_error("cannot read the picture for", path)(error)),
-            },
-        };
-        let folder = self.make_folders(path)?;
-        let mut file = beside(&folder).map_err(io_error("cannot write", path))?;
-        let digest = copy(&mut *bytes, file.as_file_mut(), &mut self.chunk).map_err(io_error("cannot write", path))?;
-        if digest != source.digest() {
-            return Err(TreeError::Damaged { path: path.to_owned(), digest: source.digest() });
-        }
-        let written = file.persist(self.root.join(path)).map_err(|error| io_error("cannot write", path)(error.error))?;
-        let metadata = written.metadata().map_err(io_error("cannot look at", path))?;
-        self.now.insert(path.to_owned(), Known { digest, len: metadata.len(), changed: changed(&metadata) });
-        self.done.written += 1;
-        Ok(())
-    }
-
     /// Removes a file of ours that no longer belongs, and the folders that it leaves empty; what somebody has changed stays.
     fn remove(&mut self, path: &str) -> Result<(), TreeError> {
         let file = self.root.join(path);
         let known = self.known.get(path).copied();
         let Ok(metadata) = std::fs::symlink_metadata(&file) else { return Ok(()) };
-        if !is_below(path) || !self.is_inside(path) || !metadata.is_file() {
+        if !is_below(path) || !self.folders.lead_to(path) || !metadata.is_file() {
             return Ok(());
         }
         let is_ours = known
@@ -382,7 +312,7 @@ impl Tree<'_> {
         self.done.removed += 1;
         let mut folder = file.parent();
         while let Some(empty) = folder.filter(|folder| *folder != self.root && std::fs::remove_dir(folder).is_ok()) {
-            self.folders.remove(empty);
+            self.folders.forget(empty);
             folder = empty.parent();
         }
         Ok(())
@@ -398,43 +328,13 @@ impl Tree<'_> {
     }
 }
 
-/// Makes a temporary file in the folder of its later name; it is removed unless it gets one.
-fn beside(folder: &Path) -> io::Result<tempfile::NamedTempFile> {
-    let mut builder = tempfile::Builder::new();
-    builder.prefix(".callsheet-").suffix(".part");
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt as _;
-        // As any program makes files: the user's umask decides who may read them.
-        builder.permissions(std::fs::Permissions::from_mode(0o666));
-    }
-    builder.tempfile_in(folder)
-}
-
-/// Copies and returns the digest of what was copied.
-fn copy(from: &mut dyn Read, to: &mut std::fs::File, chunk: &mut Vec<u8>) -> io::Result<Digest> {
-    let mut hasher = blake3::Hasher::new();
-    chunk.resize(CHUNK, 0);
-    loop {
-        let read = match from.read(chunk) {
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-            read => read?,
-        };
-        if read == 0 {
-            return Ok(Digest::from_bytes(*hasher.finalize().as_bytes()));
-        }
-        hasher.update(&chunk[..read]);
-        to.write_all(&chunk[..read])?;
-    }
-}
-
 fn hash(file: &Path) -> io::Result<Digest> {
     let mut hasher = blake3::Hasher::new();
     hasher.update_reader(std::fs::File::open(file)?)?;
     Ok(Digest::from_bytes(*hasher.finalize().as_bytes()))
 }
 
-fn io_error<'a>(what: &'static str, path: &'a str) -> impl FnOnce(io::Error) -> TreeError + use<'a> {
+pub(super) fn io_error<'a>(what: &'static str, path: &'a str) -> impl FnOnce(io::Error) -> TreeError + use<'a> {
     move |source| TreeError::Io { what, path: path.to_owned(), source }
 }
 
@@ -444,6 +344,7 @@ mod tests {
     use crate::pricing::sample as plans;
     use crate::report::sample;
     use std::fs;
+    use std::path::PathBuf;
 
     /// A folder, and the pictures of the sample as a store.
     struct Case {
@@ -645,11 +546,11 @@ mod tests {
     #[test]
     fn after_a_crash_half_way_the_rest_is_written_and_nothing_is_taken_for_a_stranger() {
         let case = Case::new();
-        let opened = std::cell::Cell::new(0);
+        let opened = std::sync::atomic::AtomicU32::new(0);
         let stamp = case.stamp(1);
         let crash = |blob: &BlobRef| {
-            opened.set(opened.get() + 1);
-            if opened.get() > 2 { Err(io::Error::other("power cut")) } else { case.open(blob) }
+            let before = opened.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+            if before >= 2 { Err(io::Error::other("power cut")) } else { case.open(blob) }
         };
         let placements = placements(&case.ran.plan, &case.ran.history);
         assert!(materialise(&case.root(), TreeKind::Real, &stamp, &placements, &[], &crash).is_err());

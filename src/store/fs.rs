@@ -183,7 +183,10 @@ impl Draft {
         if self.folder.durability == Durability::Synced {
             temp.file.sync_data().map_err(failed("cannot bring to the disk", &temp.path))?;
         }
-        self.folder.make_shelf(shelf)?;
+        // Looking is cheap; making one that is there waits for everybody else who makes one.
+        if !shelf.is_dir() {
+            self.folder.make_shelf(shelf)?;
+        }
         temp.publish(&path)?;
         self.folder.sync(shelf)?;
         Ok(blob)

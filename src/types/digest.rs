@@ -3,6 +3,7 @@
 //! Not over serde output: a serialiser's taste in key order or number format must never change what is bought again.
 
 use std::fmt;
+use std::sync::Arc;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
@@ -92,7 +93,8 @@ pub trait Fields {
 
 /// Hashes fields as `len(name) name len(value) value`.
 pub struct FieldHasher {
-    hasher: blake3::Hasher,
+    /// What is hashed already: nothing, for most. Shared with branches, because it is 2 KiB to copy.
+    begun: Option<Arc<blake3::Hasher>>,
     /// Fields not yet hashed: many short updates cost more than the hashing itself.
     pending: Vec<u8>,
 }
@@ -103,15 +105,30 @@ const PENDING: usize = 16 * 1024;
 impl FieldHasher {
     /// Starts a hash in the domain `domain`, so that two kinds of things never collide.
     pub fn new(domain: &str) -> Self {
-        let mut hasher = Self { hasher: blake3::Hasher::new(), pending: Vec::with_capacity(1024) };
+        let mut hasher = Self { begun: None, pending: Vec::with_capacity(1024) };
         hasher.field("domain", domain.as_bytes());
         hasher
     }
 
+    /// Hashes what was gathered so far, so that no [`branch`](Self::branch) has to.
+    pub fn settle(&mut self) {
+        Arc::make_mut(self.begun.get_or_insert_default()).update(&self.pending);
+        self.pending.clear();
+    }
+
+    /// Returns a hash that goes on from here on its own: what many begin with is hashed once.
+    pub fn branch(&self) -> Self {
+        let mut pending = Vec::with_capacity(self.pending.len() + 256);
+        pending.extend_from_slice(&self.pending);
+        Self { begun: self.begun.clone(), pending }
+    }
+
     /// Returns the digest of all fields.
-    pub fn finish(mut self) -> Digest {
-        self.hasher.update(&self.pending);
-        Digest(*self.hasher.finalize().as_bytes())
+    pub fn finish(self) -> Digest {
+        match self.begun {
+            None => Digest::of(&self.pending),
+            Some(begun) => Digest(*Arc::unwrap_or_clone(begun).update(&self.pending).finalize().as_bytes()),
+        }
     }
 }
 
@@ -122,8 +139,7 @@ impl Fields for FieldHasher {
         self.pending.extend_from_slice(&(value.len() as u64).to_le_bytes());
         self.pending.extend_from_slice(value);
         if self.pending.len() >= PENDING {
-            self.hasher.update(&self.pending);
-            self.pending.clear();
+            self.settle();
         }
     }
 }
@@ -144,6 +160,28 @@ mod tests {
         assert_ne!(digest(&[("a", "bc")]), digest(&[("ab", "c")]));
         assert_ne!(digest(&[("a", ""), ("b", "")]), digest(&[("a", "b")]));
         assert_eq!(digest(&[("a", "1")]), digest(&[("a", "1")]));
+    }
+
+    #[test]
+    fn a_branch_says_what_the_whole_says_and_leaves_its_stem_alone() {
+        let whole = |last: &str| {
+            let mut hasher = FieldHasher::new("test");
+            hasher.field("a", b"1");
+            hasher.field("b", last.as_bytes());
+            hasher.finish()
+        };
+        let mut stem = FieldHasher::new("test");
+        stem.field("a", b"1");
+        for settled in [false, true] {
+            if settled {
+                stem.settle();
+            }
+            for last in ["2", "3"] {
+                let mut branch = stem.branch();
+                branch.field("b", last.as_bytes());
+                assert_eq!(branch.finish(), whole(last));
+            }
+        }
     }
 
     #[test]

@@ -1,0 +1,159 @@
+//! Writes the files of a tree, on all cores: each beside its later name, then renamed into place.
+//!
+//! In: what belongs where. Out: what was written, in the same order.
+//! Never: through a symbolic link; a file under its name before all of it is there.
+
+use std::collections::HashSet;
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+
+use super::tree::{OpenPicture, Source, TreeError, io_error};
+use super::tree_state::{Known, changed};
+use crate::types::Digest;
+
+/// Bytes copied at once, 256 KiB.
+const CHUNK: usize = 256 << 10;
+
+/// Fewest files that are worth a thread of their own.
+const SHARE: usize = 64;
+
+/// Writes files and returns what is known of each now; `None` for one whose picture is no longer in the store.
+///
+/// # Errors
+/// What went wrong first; each thread stops at its own first trouble, and what was written before stays.
+pub(super) fn write_all(root: &Path, files: Vec<(String, Source<'_>)>, open: &OpenPicture<'_>) -> Result<Vec<(String, Option<Known>)>, TreeError> {
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    // Neighbours in one hand: each folder is then made by one of them only, but for those where shares meet.
+    let share = files.len().div_ceil(cores).max(SHARE);
+    let written: Result<Vec<Vec<_>>, TreeError> = std::thread::scope(|scope| {
+        let hands: Vec<_> = files.chunks(share).map(|files| scope.spawn(|| write_share(root, files, open))).collect();
+        hands.into_iter().map(|hand| hand.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))).collect()
+    });
+    Ok(files.into_iter().map(|(path, _)| path).zip(written?.into_iter().flatten()).collect())
+}
+
+fn write_share(root: &Path, files: &[(String, Source<'_>)], open: &OpenPicture<'_>) -> Result<Vec<Option<Known>>, TreeError> {
+    let mut hand = Hand { folders: Folders::below(root), chunk: vec![0; CHUNK] };
+    files.iter().map(|(path, source)| hand.write(path, source, open)).collect()
+}
+
+/// What one thread writes with.
+struct Hand<'a> {
+    folders: Folders<'a>,
+    /// Bytes on their way from one file to another.
+    chunk: Vec<u8>,
+}
+
+impl Hand<'_> {
+    fn write(&mut self, path: &str, source: &Source<'_>, open: &OpenPicture<'_>) -> Result<Option<Known>, TreeError> {
+        let mut bytes: Box<dyn Read + '_> = match source {
+            Source::Report(bytes, _) => Box::new(*bytes),
+            Source::Picture(blob) => match open(blob) {
+                Ok(bytes) => bytes,
+                Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+                Err(error) => return Err(io_error("cannot read the picture for", path)(error)),
+            },
+        };
+        let folder = self.folders.make(path)?;
+        let mut file = beside(&folder).map_err(io_error("cannot write", path))?;
+        let digest = copy(&mut *bytes, file.as_file_mut(), &mut self.chunk).map_err(io_error("cannot write", path))?;
+        if digest != source.digest() {
+            return Err(TreeError::Damaged { path: path.to_owned(), digest: source.digest() });
+        }
+        let written = file.persist(self.folders.root.join(path)).map_err(|error| io_error("cannot write", path)(error.error))?;
+        let metadata = written.metadata().map_err(io_error("cannot look at", path))?;
+        Ok(Some(Known { digest, len: metadata.len(), changed: changed(&metadata) }))
+    }
+}
+
+/// The folders below the root that are known to be real ones.
+pub(super) struct Folders<'a> {
+    root: &'a Path,
+    real: HashSet<PathBuf>,
+}
+
+impl<'a> Folders<'a> {
+    /// Knows none yet.
+    pub(super) fn below(root: &'a Path) -> Self {
+        Self { root, real: HashSet::new() }
+    }
+
+    /// Forgets a folder that was removed.
+    pub(super) fn forget(&mut self, folder: &Path) {
+        self.real.remove(folder);
+    }
+
+    /// Returns whether all folders on the way to a file are real ones.
+    pub(super) fn lead_to(&mut self, path: &str) -> bool {
+        let mut folder = self.root.to_owned();
+        let mut names = path.split('/').peekable();
+        while let Some(name) = names.next() {
+            if names.peek().is_none() {
+                return true;
+            }
+            folder.push(name);
+            if self.real.contains(&folder) {
+                continue;
+            }
+            if !std::fs::symlink_metadata(&folder).is_ok_and(|metadata| metadata.is_dir()) {
+                return false;
+            }
+            self.real.insert(folder.clone());
+        }
+        true
+    }
+
+    /// Makes the folders on the way, never through a link.
+    fn make(&mut self, path: &str) -> Result<PathBuf, TreeError> {
+        let mut folder = self.root.to_owned();
+        let Some((names, _)) = path.rsplit_once('/') else { return Ok(folder) };
+        for name in names.split('/') {
+            folder.push(name);
+            if self.real.contains(&folder) {
+                continue;
+            }
+            match std::fs::create_dir(&folder) {
+                Ok(()) => {}
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                    let metadata = std::fs::symlink_metadata(&folder).map_err(io_error("cannot look at", path))?;
+                    if !metadata.is_dir() {
+                        let what = if metadata.is_symlink() { "a symbolic link" } else { "a file" };
+                        return Err(TreeError::NoFolder { path: folder.display().to_string(), what });
+                    }
+                }
+                Err(error) => return Err(io_error("cannot make the folder of", path)(error)),
+            }
+            self.real.insert(folder.clone());
+        }
+        Ok(folder)
+    }
+}
+
+/// Makes a temporary file in the folder of its later name; it is removed unless it gets one.
+pub(super) fn beside(folder: &Path) -> io::Result<tempfile::NamedTempFile> {
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(".callsheet-").suffix(".part");
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        // As any program makes files: the user's umask decides who may read them.
+        builder.permissions(std::fs::Permissions::from_mode(0o666));
+    }
+    builder.tempfile_in(folder)
+}
+
+/// Copies and returns the digest of what was copied.
+fn copy(from: &mut dyn Read, to: &mut std::fs::File, chunk: &mut [u8]) -> io::Result<Digest> {
+    let mut hasher = blake3::Hasher::new();
+    loop {
+        let read = match from.read(chunk) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            read => read?,
+        };
+        if read == 0 {
+            return Ok(Digest::from_bytes(*hasher.finalize().as_bytes()));
+        }
+        hasher.update(&chunk[..read]);
+        to.write_all(&chunk[..read])?;
+    }
+}
