@@ -164,8 +164,8 @@ fn rehearse_then_idle(setup: &Setup) -> Vec<Row> {
     let places: Vec<PathBuf> = (0..setup.rounds(3)).map(|_| setup.folder()).collect();
     let mut first = Vec::new();
     for place in &places {
-        matrix.write(&place, 100_000);
-        first.push(setup.run(&place, &run));
+        matrix.write(place, 100_000);
+        first.push(setup.run(place, &run));
     }
     let a_second = median(first.iter().map(|cost| jobs as f64 / cost.wall.as_secs_f64()));
     let each = median(first.iter().map(|cost| cost.cpu.as_secs_f64())) * 1e3 / jobs as f64;
@@ -182,7 +182,7 @@ fn rehearse_then_idle(setup: &Setup) -> Vec<Row> {
     ninja::write(matrix, &peer);
     measure(&peer, 0, ninja::PROGRAM, &[] as &[&str]);
     let pairs: Vec<(Cost, Cost)> =
-        (0..setup.rounds(15)).map(|_| (setup.run(&place, &run), measure(&peer, 0, ninja::PROGRAM, &[] as &[&str]))).collect();
+        (0..setup.rounds(15)).map(|_| (setup.run(place, &run), measure(&peer, 0, ninja::PROGRAM, &[] as &[&str]))).collect();
     rows.push(against(what, &pairs, Wanted::AtMost(2.0, Some(0.7))));
     rows
 }

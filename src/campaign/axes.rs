@@ -243,14 +243,23 @@ fn filter(
         }
     };
     let mut sound = true;
-    for root in condition.roots().iter().filter(|root| *root != "row" && !columns.iter().any(|column| **column == **root)) {
+    for lookup in condition.lookups() {
+        let name = match lookup.names.as_slice() {
+            [row, column, ..] if row == "row" => column,
+            [column, ..] => column,
+            [] => continue,
+        };
+        if name == "row" || columns.iter().any(|column| **column == **name) {
+            continue;
+        }
         sound = false;
-        let place = condition.range_of(root).map_or_else(|| at.clone(), |range| at.clone().inside(range));
-        let help = match did_you_mean(root, columns.iter().map(|column| &**column)) {
+        let help = match did_you_mean(name, columns.iter().map(|column| &**column)) {
             Some(near) => format!("did you mean `{near}`?"),
             None => format!("columns are {}; `row[\"Column Name\"]` reaches any of them", listed(columns.iter(), 10)),
         };
-        found.push(Diagnostic::error("unknown-column", place, format!("the table has no column `{root}`")).help(help));
+        found.push(
+            Diagnostic::error("unknown-column", at.clone().inside(lookup.range.clone()), format!("the table has no column `{name}`")).help(help),
+        );
     }
     let texts_only = file.csv.is_some() || file.tsv.is_some();
     if let Some(range) = number_comparison(source).filter(|_| texts_only) {

@@ -6,6 +6,7 @@
 mod axes;
 mod baselines;
 mod limits;
+pub mod lookups;
 mod models;
 mod resolve;
 mod steps;

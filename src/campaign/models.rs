@@ -55,30 +55,37 @@ fn clear(settings: &mut Settings, setting: &str) {
     }
 }
 
+/// A paid step as it is asked of a model.
+pub struct Asked<'a> {
+    /// What is asked.
+    pub action: Action,
+    /// What the author wrote.
+    pub spec: &'a StepSpec,
+    /// Where the author wrote it.
+    pub at: &'a FieldPath,
+    /// Where its settings come from.
+    pub layers: Layers<'a>,
+    /// Pictures that go along besides the main one.
+    pub references: usize,
+}
+
 /// Returns what a paid step asks of its model, or `None` after noting why it cannot be asked.
-pub fn paid(
-    action: Action,
-    spec: &StepSpec,
-    at: &FieldPath,
-    layers: &Layers<'_>,
-    references: usize,
-    catalog: &Catalog,
-    today: Date,
-    found: &mut Diagnostics,
-) -> Option<Arc<Paid>> {
+pub fn paid(asked: &Asked<'_>, catalog: &Catalog, today: Date, found: &mut Diagnostics) -> Option<Arc<Paid>> {
+    let Asked { action, at, layers, .. } = asked;
+    let action = *action;
     let merged = layers.merged();
     let Some(model) = &merged.model else {
-        let finding = Diagnostic::error("no-model", at.clone().at_key(), format!("this step has no model for `{action}`"));
+        let finding = Diagnostic::error("no-model", (*at).clone().at_key(), format!("this step has no model for `{action}`"));
         found.push(finding.help(format!("set `model` here or under `defaults`; {}", models_for(catalog, action))));
         return None;
     };
-    let (model_at, _) = layers.origin("model").unwrap_or_else(|| (at.clone(), true));
+    let (model_at, _) = layers.origin("model").unwrap_or_else(|| ((*at).clone(), true));
     let card = find_card(model, &model_at, action, catalog, found)?;
     check_life(card, &model_at, today, found);
     let Some(operation) = card.operation(action) else {
         let can = listed(card.operations.keys().map(|action| action.as_str()), 8);
         let finding = Diagnostic::error("unsupported-operation", model_at, format!("`{model}` cannot `{action}`"));
-        found.push(finding.help(format!("it can {can}; {}", models_for(catalog, action))).related(at.clone().at_key(), "asked for by this step"));
+        found.push(finding.help(format!("it can {can}; {}", models_for(catalog, action))).related((*at).clone().at_key(), "asked for by this step"));
         return None;
     };
     let settings = Settings {
@@ -86,12 +93,12 @@ pub fn paid(
         resolution: merged.resolution.as_deref().map(Arc::from),
         quality: merged.quality.as_deref().map(Arc::from),
         speed: merged.speed.as_deref().map(Arc::from),
-        scale: if let StepSpec::Upscale(upscale) = spec { upscale.scale } else { None },
+        scale: if let StepSpec::Upscale(upscale) = asked.spec { upscale.scale } else { None },
         background: merged.background.as_deref().map(Arc::from),
         format: merged.format,
         seed: merged.seed,
     };
-    let settings = fitting(operation, settings, at, layers, references, model, action, found)?;
+    let settings = fitting(asked, operation, settings, model, found)?;
     Some(Arc::new(Paid { provider: Arc::clone(&catalog.provider), model: Arc::clone(&card.id), action, settings }))
 }
 
@@ -125,18 +132,10 @@ fn check_life(card: &ModelCard, at: &FieldPath, today: Date, found: &mut Diagnos
 }
 
 /// Settles the settings with the model's own, and drops inherited ones that this operation does not take.
-fn fitting(
-    operation: &OperationCard,
-    mut settings: Settings,
-    at: &FieldPath,
-    layers: &Layers<'_>,
-    references: usize,
-    model: &str,
-    action: Action,
-    found: &mut Diagnostics,
-) -> Option<Settings> {
+fn fitting(asked: &Asked<'_>, operation: &OperationCard, mut settings: Settings, model: &str, found: &mut Diagnostics) -> Option<Settings> {
+    let Asked { action, at, layers, references, .. } = asked;
     let inherited: Vec<&'static str> = operation
-        .fit(&settings, 0, references)
+        .fit(&settings, 0, *references)
         .iter()
         .filter(|unfit| matches!(unfit, Unfit::NotTaken { .. }))
         .filter_map(Unfit::setting)
@@ -147,12 +146,12 @@ fn fitting(
     }
     let settled = operation.settle(&settings);
     let mut sound = true;
-    for unfit in operation.fit(&settled, 0, references) {
+    for unfit in operation.fit(&settled, 0, *references) {
         sound = false;
         let setting = unfit.setting();
         let place = match setting {
             Some("scale") => at.key("scale"),
-            Some(setting) => layers.origin(setting).map_or_else(|| at.clone().at_key(), |(at, _)| at),
+            Some(setting) => layers.origin(setting).map_or_else(|| (*at).clone().at_key(), |(at, _)| at),
             None => at.key("images"),
         };
         let mut finding = Diagnostic::error(unfit.code(), place, format!("`{model}` cannot `{action}` so: {unfit}"));
@@ -160,7 +159,7 @@ fn fitting(
             finding = finding.help(help);
         }
         if setting.is_some_and(|setting| layers.origin(setting).is_some_and(|(_, own)| !own)) {
-            finding = finding.related(at.clone().at_key(), "for this step");
+            finding = finding.related((*at).clone().at_key(), "for this step");
         }
         found.push(finding);
     }

@@ -8,9 +8,10 @@ use jiff::civil::Date;
 
 use super::axes::{assignment_help, number_comparison, takes, template_diagnostic};
 use super::baselines::{Baseline, prompt, rung_prompt};
-use super::models::{Layers, paid};
+use super::lookups::Lookup;
+use super::models::{Asked, Layers, paid};
 use super::resolve::{Used, unknown};
-use super::template::{Condition, Lookup, Template};
+use super::template::{Condition, Template};
 use super::variables::{Available, Known};
 use super::{Axis, AxisSource, PartText, Prompt, Step, StepSource};
 use crate::catalog::Catalog;
@@ -94,7 +95,8 @@ impl<'a> Steps<'a> {
                 (self.table.profile.0, self.table.profile.1.clone()),
                 (&self.table.spec.defaults, FieldPath::campaign().key("defaults")),
             ];
-            paid(action, spec, &at, &Layers { layers }, references, self.table.catalog, self.table.today, found)
+            let asked = Asked { action, spec, at: &at, layers: Layers { layers }, references };
+            paid(&asked, self.table.catalog, self.table.today, found)
         });
         let baseline = baseline_name;
         self.steps.push(Step { name, spec: spec.clone(), at, axes, across, sources, paid, prompt, baseline, texts, path, when, exclude });
@@ -404,11 +406,8 @@ impl<'a> Steps<'a> {
             }
         };
         let available = self.available(axes, false);
-        for root in condition.roots() {
-            let range = condition.range_of(root).unwrap_or(0..source.len());
-            if let Some((problem, help)) = available.check_lookup(&Lookup { names: vec![root.clone()], range }) {
-                found.push(template_diagnostic(&problem, &at, help));
-            }
+        for (problem, help) in available.check_condition(&condition) {
+            found.push(template_diagnostic(&problem, &at, help));
         }
         if let Some(range) = number_comparison(source).filter(|range| !source[range.clone()].starts_with("take")) {
             let finding = Diagnostic::error(

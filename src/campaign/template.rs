@@ -14,6 +14,7 @@ use minijinja::syntax::SyntaxConfig;
 use minijinja::value::Value;
 use minijinja::{Environment, ErrorKind, UndefinedBehavior};
 
+use super::lookups::{self, Lookup};
 use crate::types::FieldPath;
 
 /// Longest template, in bytes: ten times the longest prompt that any model takes.
@@ -37,15 +38,6 @@ pub struct TemplateProblem {
     pub message: String,
     /// Where in the source.
     pub range: Option<Range<usize>>,
-}
-
-/// A variable that a template looks up: `sku.title` is `["sku", "title"]`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Lookup {
-    /// Its names, outermost first.
-    pub names: Vec<String>,
-    /// Where it stands in the source.
-    pub range: Range<usize>,
 }
 
 /// A compiled template and where the author wrote it.
@@ -104,7 +96,7 @@ impl Template {
         allowed_tags(&source)?;
         let environment = environment();
         let compiled = environment.template_from_str(&source).map_err(|error| problem(&error))?;
-        let lookups = engine_lookups(&source, compiled.undeclared_variables(true).into_iter().collect());
+        let lookups = lookups::of_template(&source, &compiled.undeclared_variables(false).into_iter().collect());
         Ok(Self { source: Arc::clone(&source), at, body: Body::Engine, lookups })
     }
 
@@ -149,8 +141,7 @@ impl Template {
         let environment = environment();
         let compiled = environment.template_from_str(&self.source).map_err(|error| problem(&error))?;
         let mut output = Limited(Vec::new());
-        let plain = used_whole(compiled.undeclared_variables(true)).into_iter().filter(|name| !subscripted(&self.source, name)).collect();
-        let context = Value::from_object(Context { roots: Arc::clone(roots), plain });
+        let context = Value::from_object(Context { roots: Arc::clone(roots), plain: lookups::used_whole(&self.lookups) });
         compiled.render_captured_to(context, &mut output).map_err(|error| problem(&error))?;
         String::from_utf8(output.0).map(Arc::from).map_err(|_| TemplateProblem {
             code: "template-limit",
@@ -197,22 +188,12 @@ impl minijinja::value::Object for Context {
     }
 }
 
-/// Returns the names that are only ever used as a whole: an axis among them is its text there, so that `angle == 'front'` is true.
-fn used_whole(nested: impl IntoIterator<Item = String>) -> BTreeSet<String> {
-    let nested: Vec<String> = nested.into_iter().collect();
-    let fields: BTreeSet<String> = nested.iter().filter_map(|name| name.split_once('.').map(|(root, _)| root.to_owned())).collect();
-    nested.into_iter().filter(|name| !name.contains('.') && !fields.contains(name) && !KEPT_AS_OBJECTS.contains(&name.as_str())).collect()
-}
-
-/// Roots whose fields are reached by `["name"]`, which the engine does not list as fields.
-const KEPT_AS_OBJECTS: [&str; 2] = ["row", "vars"];
-
 /// A condition such as `when:` or `where:`.
 #[derive(Debug, Clone)]
 pub struct Condition {
     source: Arc<str>,
     at: FieldPath,
-    roots: BTreeSet<String>,
+    lookups: Vec<Lookup>,
 }
 
 impl Condition {
@@ -223,8 +204,8 @@ impl Condition {
     pub fn compile(source: &str, at: FieldPath) -> Result<Self, TemplateProblem> {
         let environment = environment();
         let expression = environment.compile_expression(source).map_err(|error| problem(&error))?;
-        let roots = expression.undeclared_variables(false).into_iter().collect();
-        Ok(Self { source: Arc::from(source), at, roots })
+        let lookups = lookups::of_expression(source, &expression.undeclared_variables(false).into_iter().collect());
+        Ok(Self { source: Arc::from(source), at, lookups })
     }
 
     /// Returns where the author wrote it.
@@ -232,14 +213,9 @@ impl Condition {
         &self.at
     }
 
-    /// Returns the root variables that it needs.
-    pub fn roots(&self) -> &BTreeSet<String> {
-        &self.roots
-    }
-
-    /// Returns where a root variable stands in the source.
-    pub fn range_of(&self, root: &str) -> Option<Range<usize>> {
-        word_at(&self.source, root)
+    /// Returns the variables that it looks up.
+    pub fn lookups(&self) -> &[Lookup] {
+        &self.lookups
     }
 
     /// Prepares the condition for many evaluations; `judge` is called with a function from roots to truth.
@@ -249,8 +225,7 @@ impl Condition {
     pub fn with<T>(&self, judge: impl FnOnce(&dyn Fn(Arc<dyn Roots>) -> Result<bool, TemplateProblem>) -> T) -> Result<T, TemplateProblem> {
         let environment = environment();
         let expression = environment.compile_expression(&self.source).map_err(|error| problem(&error))?;
-        let plain: BTreeSet<String> =
-            used_whole(expression.undeclared_variables(true)).into_iter().filter(|name| !subscripted(&self.source, name)).collect();
+        let plain = lookups::used_whole(&self.lookups);
         let evaluate = |roots: Arc<dyn Roots>| {
             let context = Context { roots, plain: plain.clone() };
             let value = expression.eval(Value::from_object(context)).map_err(|error| problem(&error))?;
@@ -333,7 +308,7 @@ fn pieces(source: &str) -> Option<Vec<Piece>> {
     let mut position = 0;
     while let Some(open) = source[position..].find("{{").map(|found| position + found) {
         let close = open + source[open..].find("}}")?;
-        let lookup = lookup(source, open + 2..close)?;
+        let lookup = lookups::alone(source, open + 2..close)?;
         if open > position {
             pieces.push(Piece::Text(Arc::from(&source[position..open])));
         }
@@ -346,46 +321,6 @@ fn pieces(source: &str) -> Option<Vec<Piece>> {
         pieces.push(Piece::Text(Arc::from(rest)));
     }
     Some(pieces)
-}
-
-/// Reads `name(.name | ["name"])*` in `range` of the source.
-fn lookup(source: &str, range: Range<usize>) -> Option<Lookup> {
-    let text = &source[range.clone()];
-    let trimmed = text.trim();
-    let start = range.start + (text.len() - text.trim_start().len());
-    let mut names = Vec::new();
-    let mut rest = trimmed;
-    let word = |text: &str| text.find(|letter: char| !letter.is_ascii_alphanumeric() && letter != '_').unwrap_or(text.len());
-    let first = word(rest);
-    if first == 0
-        || rest.starts_with(|letter: char| letter.is_ascii_digit())
-        || ["true", "false", "none", "not", "self", "loop"].contains(&&rest[..first])
-    {
-        return None;
-    }
-    names.push(rest[..first].to_owned());
-    rest = &rest[first..];
-    while !rest.is_empty() {
-        if let Some(after) = rest.strip_prefix('.') {
-            let end = word(after);
-            if end == 0 || after.starts_with(|letter: char| letter.is_ascii_digit()) {
-                return None;
-            }
-            names.push(after[..end].to_owned());
-            rest = &after[end..];
-        } else {
-            let after = rest.strip_prefix('[')?;
-            let quote = after.chars().next().filter(|quote| matches!(quote, '"' | '\''))?;
-            let end = after[1..].find(quote)? + 1;
-            let name = &after[1..end];
-            if name.contains('\\') {
-                return None;
-            }
-            names.push(name.to_owned());
-            rest = after[end + 1..].strip_prefix(']')?;
-        }
-    }
-    Some(Lookup { names, range: start..start + trimmed.len() })
 }
 
 fn render_pieces(pieces: &[Piece], roots: &dyn Roots) -> Result<Arc<str>, TemplateProblem> {
@@ -423,37 +358,6 @@ fn undefined(lookup: &Lookup, depth: usize) -> TemplateProblem {
     TemplateProblem { code: "undefined-variable", message, range: Some(lookup.range.clone()) }
 }
 
-/// Functions that a template may call; they are not variables.
-const FUNCTIONS: [&str; 3] = ["range", "cycler", "joiner"];
-
-/// Returns the lookups of an engine template, placed by searching for their text.
-fn engine_lookups(source: &str, mut names: Vec<String>) -> Vec<Lookup> {
-    names.sort();
-    names
-        .into_iter()
-        .filter(|name| !FUNCTIONS.contains(&name.as_str()))
-        .map(|name| {
-            let range = word_at(source, &name).unwrap_or(0..source.len());
-            Lookup { names: name.split('.').map(str::to_owned).collect(), range }
-        })
-        .collect()
-}
-
-/// Returns whether `name[` stands in the source.
-fn subscripted(source: &str, name: &str) -> bool {
-    word_at(source, name).is_some() && source.contains(&format!("{name}["))
-}
-
-/// Finds `word` in `source` where it is not part of a longer name.
-fn word_at(source: &str, word: &str) -> Option<Range<usize>> {
-    let part_of_name = |letter: Option<char>| letter.is_some_and(|letter| letter.is_alphanumeric() || letter == '_' || letter == '.');
-    source.match_indices(word).map(|(start, _)| start..start + word.len()).find(|range| {
-        let before = source[..range.start].chars().next_back();
-        let after = source[range.end..].chars().next().filter(|letter| *letter != '.');
-        !part_of_name(before) && !part_of_name(after)
-    })
-}
-
 fn allowed_tags(source: &str) -> Result<(), TemplateProblem> {
     for (open, _) in source.match_indices("{%") {
         let rest = source[open + 2..].trim_start_matches(['-', '+']).trim_start();
@@ -489,7 +393,7 @@ mod tests {
     impl Roots for Product {
         fn root(&self, name: &str) -> Option<Value> {
             match name {
-                "sku" => Some(Value::from_iter([
+                "sku" => Some(Value::from_pairs([
                     ("title", Value::from("Teapot")),
                     ("Body (HTML)", Value::from("<p>Blown <b>clay</b></p>")),
                     ("price", Value::from(12)),

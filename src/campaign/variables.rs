@@ -7,7 +7,8 @@ use std::sync::Arc;
 use indexmap::IndexMap;
 use minijinja::value::{Object, ObjectRepr, Value};
 
-use super::template::{Lookup, Roots, Template, TemplateProblem};
+use super::lookups::Lookup;
+use super::template::{Condition, Roots, Template, TemplateProblem};
 use crate::types::diagnostic::{did_you_mean, listed};
 
 /// The value of an axis in a template: printing it gives its text or its key, `.field` its fields.
@@ -119,15 +120,22 @@ impl Available {
     /// Checks every lookup of a template; all that are wrong are returned.
     pub fn check(&self, template: &Template) -> Vec<(TemplateProblem, Option<String>)> {
         let mut wrong: Vec<_> = template.lookups().iter().filter_map(|lookup| self.check_lookup(lookup)).collect();
-        // The pieces of a simple template print an axis; the engine compares it too, and a text never equals an object.
+        // A template that only prints can do both; one that compares cannot: a text never equals an object.
         if !template.is_simple() {
-            wrong.extend(self.mixed(template));
+            wrong.extend(self.mixed(template.lookups()));
         }
         wrong
     }
 
+    /// Checks every lookup of a condition; all that are wrong are returned.
+    pub fn check_condition(&self, condition: &Condition) -> Vec<(TemplateProblem, Option<String>)> {
+        let mut wrong: Vec<_> = condition.lookups().iter().filter_map(|lookup| self.check_lookup(lookup)).collect();
+        wrong.extend(self.mixed(condition.lookups()));
+        wrong
+    }
+
     /// Checks one lookup.
-    pub fn check_lookup(&self, lookup: &Lookup) -> Option<(TemplateProblem, Option<String>)> {
+    fn check_lookup(&self, lookup: &Lookup) -> Option<(TemplateProblem, Option<String>)> {
         let root = lookup.names[0].as_str();
         let undefined = |message: String, help: Option<String>| {
             Some((TemplateProblem { code: "undefined-variable", message, range: Some(lookup.range.clone()) }, help))
@@ -157,14 +165,13 @@ impl Available {
         }
     }
 
-    fn mixed(&self, template: &Template) -> Vec<(TemplateProblem, Option<String>)> {
-        let lookups = template.lookups();
+    fn mixed(&self, lookups: &[Lookup]) -> Vec<(TemplateProblem, Option<String>)> {
         let bare =
             lookups.iter().filter(|lookup| lookup.names.len() == 1 && matches!(self.names.get(lookup.names[0].as_str()), Some(Known::Fields(_))));
         bare.filter(|lookup| lookups.iter().any(|other| other.names.len() > 1 && other.names[0] == lookup.names[0]))
             .map(|lookup| {
                 let root = &lookup.names[0];
-                let message = format!("`{root}` is used as a whole and by its fields in one template with conditions");
+                let message = format!("`{root}` is used as a whole and by its fields in one place");
                 let help = format!("write `{root}.key` for its name");
                 (TemplateProblem { code: "mixed-variable", message, range: Some(lookup.range.clone()) }, Some(help))
             })

@@ -48,10 +48,12 @@ pub struct Opened {
 /// # Errors
 /// [`CliError::Mistakes`] with all that is wrong; [`CliError::Usage`] for names on the command line that do not exist.
 pub fn open(asked: &CampaignArgs, cap: Option<&MoneySpec>) -> Outcome<Opened> {
-    let spec::Loading { mut sources, result, mut warnings } = spec::load(&asked.campaign, &DiskFiles);
-    let Loaded { mut spec, tables, base } = match result {
-        Ok(loaded) => loaded,
-        Err(found) => return Err(mistakes(found, sources)),
+    let spec::Loading { mut sources, result, partial, mut warnings } = spec::load(&asked.campaign, &DiskFiles);
+    // Mistakes that leave the rest readable do not hide those further on.
+    let (Loaded { mut spec, tables, base }, found_so_far) = match (result, partial) {
+        (Ok(loaded), _) => (loaded, Diagnostics::new()),
+        (Err(found), Some(loaded)) => (loaded, found),
+        (Err(found), None) => return Err(mistakes(found, sources)),
     };
     if let Some(profile) = &asked.profile {
         know_profile(&spec, profile)?;
@@ -66,8 +68,13 @@ pub fn open(asked: &CampaignArgs, cap: Option<&MoneySpec>) -> Outcome<Opened> {
 
     let today = jiff::Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC).date();
     let resolved = match resolve(&spec, &tables, &catalog, asked.profile.as_deref(), today) {
-        Ok(resolved) => resolved,
-        Err(found) => return Err(mistakes(found, sources)),
+        Ok(resolved) if found_so_far.is_empty() => resolved,
+        Ok(_) => return Err(mistakes(found_so_far, sources)),
+        Err(found) => {
+            let mut all = found_so_far;
+            all.extend(found);
+            return Err(mistakes(all, sources));
+        }
     };
     warnings.extend(resolved.warnings);
     let campaign = resolved.campaign;

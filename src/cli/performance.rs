@@ -124,7 +124,8 @@ fn request(performance: &Performance<'_>, run: &RunId) -> RunRequest {
         step_caps: step_caps(opened),
         concurrency: performance.concurrency.max(1),
         stop_after_failures: if performance.fail_fast { Some(1) } else { stop_after(opened, standing) },
-        rules: RunRules { attempts: campaign.run.attempts, on_doubt: performance.on_doubt, seed: random(), ..RunRules::default() },
+        // The caller holds the workspace's lock: nobody else can be sending.
+        rules: RunRules { attempts: campaign.run.attempts, on_doubt: performance.on_doubt, alone: true, seed: random(), ..RunRules::default() },
     }
 }
 
@@ -206,10 +207,8 @@ impl Originals for CampaignFolder {
 
 fn reporters(loudness: Loudness) -> Fanout {
     let detail = if loudness.quiet { Detail::Quiet } else { Detail::Normal };
-    let surface = match console::width() {
-        Some(columns) if io::IsTerminal::is_terminal(&io::stderr()) => Surface::Terminal { columns },
-        _ => Surface::Log,
-    };
+    let surface =
+        if io::IsTerminal::is_terminal(&io::stderr()) { Surface::Terminal { columns: console::width().unwrap_or(80) } } else { Surface::Log };
     let fanout = Fanout::default().with("the progress on stderr", Box::new(Plain::new(anstream::stderr(), detail, surface)));
     if loudness.json { fanout.with("the events on stdout", Box::new(JsonLines::new(io::LineWriter::new(Quietly(io::stdout()))))) } else { fanout }
 }

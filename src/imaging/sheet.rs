@@ -10,7 +10,7 @@ use tiny_skia::{Color, Paint, Pixmap, Rect, Transform};
 
 use super::picture::mix;
 use super::{ImagingError, Limits, Picture, decode, encode, text};
-use crate::types::shape::resized;
+use crate::types::shape::{SheetGrid, resized};
 use crate::types::{ImageFormat, ImageInfo, PixelSize};
 
 /// Behind the cells.
@@ -27,7 +27,7 @@ const CARD: [u8; 3] = [0xff, 0xff, 0xff];
 /// [`ImagingError`] if a picture cannot be read or the sheet would be past [`Limits::default`].
 pub fn sheet(cells: &[Vec<u8>], labels: &[Arc<str>], columns: u32, cell: PixelSize) -> Result<(Vec<u8>, ImageInfo), ImagingError> {
     let limits = Limits::default();
-    let plan = Grid::new(cells.len(), labels, columns, cell);
+    let plan = SheetGrid::new(cells.len(), labels.iter().any(|label| !label.is_empty()), columns, cell);
     limits.admit(plan.size)?;
     let mut pixels = RgbImage::from_pixel(plan.size.width, plan.size.height, image::Rgb(GROUND));
     for (index, bytes) in cells.iter().enumerate() {
@@ -47,34 +47,6 @@ pub fn sheet(cells: &[Vec<u8>], labels: &[Arc<str>], columns: u32, cell: PixelSi
     Ok((bytes, picture.info(ImageFormat::Png)))
 }
 
-/// Where everything is on a sheet, in pixels.
-struct Grid {
-    columns: u32,
-    cell: PixelSize,
-    gap: u32,
-    /// Height kept below each cell; 0 without captions.
-    caption: u32,
-    size: PixelSize,
-}
-
-impl Grid {
-    fn new(count: usize, labels: &[Arc<str>], columns: u32, cell: PixelSize) -> Self {
-        let count = u32::try_from(count).unwrap_or(u32::MAX);
-        let columns = columns.clamp(1, count.max(1));
-        let gap = (cell.width.min(cell.height) / 16).max(4);
-        let caption = if labels.iter().any(|label| !label.is_empty()) { (cell.width / 9).clamp(14, 64) } else { 0 };
-        let rows = count.div_ceil(columns).max(1);
-        let span = |cells: u32, side: u32| cells.saturating_mul(side.saturating_add(gap)).saturating_add(gap);
-        let size = PixelSize { width: span(columns, cell.width), height: span(rows, cell.height.saturating_add(caption)) };
-        Self { columns, cell, gap, caption, size }
-    }
-
-    fn corner(&self, index: usize) -> (u32, u32) {
-        let (column, row) = (index as u32 % self.columns, index as u32 / self.columns);
-        (self.gap + column * (self.cell.width + self.gap), self.gap + row * (self.cell.height + self.caption + self.gap))
-    }
-}
-
 /// Returns the largest size of the shape of `size` that fits into `room`.
 fn fitted(size: PixelSize, room: PixelSize) -> PixelSize {
     let by_width = resized(size, Some(room.width), None);
@@ -92,7 +64,7 @@ fn fill(pixels: &mut RgbImage, left: u32, top: u32, size: PixelSize, color: [u8;
     }
 }
 
-fn caption(pixels: &mut RgbImage, plan: &Grid, label: &str, left: u32, top: u32) {
+fn caption(pixels: &mut RgbImage, plan: &SheetGrid, label: &str, left: u32, top: u32) {
     let size = plan.caption as f32 * 0.46;
     let line = text::fit(label, size, plan.cell.width as f32);
     let Some(mut canvas) = Pixmap::new(plan.cell.width, plan.caption.max(1)) else { return };

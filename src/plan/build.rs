@@ -6,9 +6,9 @@ use std::sync::Arc;
 use petgraph::graph::{DiGraph, NodeIndex};
 
 use super::cells::{Cells, Projection};
-use super::jobs::{Assets, StepJobs};
+use super::jobs::{Assets, StepJobs, Taken};
 use super::mistakes::Mistakes;
-use super::paths::{Taken, sentence};
+use super::paths::{Paths, sentence};
 use super::texts::{Scene, Source, Text};
 use super::{Input, Job, JobIx, Plan, PlannedAxis, PlannedStep};
 use crate::campaign::{AxisSource, Campaign, Step};
@@ -72,7 +72,7 @@ struct Builder<'a> {
     graph: DiGraph<(), InputRole, u32>,
     /// Whether each job's picture may be see-through.
     see_through: Vec<bool>,
-    taken: Taken,
+    paths: Paths,
     mistakes: Mistakes,
 }
 
@@ -89,7 +89,7 @@ impl<'a> Builder<'a> {
             jobs: Vec::with_capacity(count),
             graph: DiGraph::with_capacity(count, if edges { count } else { 0 }),
             see_through: Vec::with_capacity(count),
-            taken: Taken::with_room(count),
+            paths: Paths::with_room(count),
             mistakes: Mistakes::default(),
         }
     }
@@ -177,9 +177,9 @@ impl<'a> Builder<'a> {
 
     fn job(&mut self, making: &mut StepJobs<'a>, scene: &Scene<'a>, coordinates: &[u32], step: u32, ix: JobIx, inputs: Vec<Input>) -> bool {
         let main = inputs.iter().find(|input| input.role == InputRole::Image).map(|input| input.from);
-        let Some(made) =
-            making.make(scene, coordinates, &inputs, &self.jobs, main.is_some_and(|from| self.see_through[from.index()]), &mut self.mistakes)
-        else {
+        let see_through = main.is_some_and(|from| self.see_through[from.index()]);
+        let taken = Taken { inputs: &inputs, jobs: &self.jobs, see_through };
+        let Some(made) = making.make(scene, coordinates, &taken, &mut self.mistakes) else {
             return false;
         };
         let mut job = Job {
@@ -192,7 +192,7 @@ impl<'a> Builder<'a> {
             size: made.size,
             path: made.path.into_boxed_str(),
         };
-        if let Some(other) = self.taken.take(&job.path, ix) {
+        if let Some(other) = self.paths.take(&job.path, ix) {
             self.collision(scene, coordinates, &job.path, other);
         }
         let keyed = inputs.iter().map(|input| (*input, self.jobs[input.from.index()].key));
@@ -247,7 +247,7 @@ impl<'a> Builder<'a> {
     }
 
     fn finish(mut self) -> Result<Plan, Diagnostics> {
-        if let Some((file, other)) = self.taken.file_as_folder() {
+        if let Some((file, other)) = self.paths.file_as_folder() {
             let (path, below) = (self.jobs[file.index()].path.clone(), self.jobs[other.index()].path.clone());
             let step = &self.campaign.steps[self.jobs[file.index()].step as usize];
             let at = step.path.as_ref().map_or_else(|| step.at.clone().at_key(), |template| template.at().clone());

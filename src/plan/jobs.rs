@@ -13,7 +13,7 @@ use crate::campaign::{AxisSource, Campaign, Step};
 use crate::catalog::{Catalog, OperationCard, Unfit};
 use crate::spec::{Asset, AssetProblem};
 use crate::steps::StepSpec;
-use crate::types::shape::{default_format, see_through, transformed};
+use crate::types::shape::{SheetGrid, default_format, see_through, transformed};
 use crate::types::{Action, Diagnostic, FieldPath, ImageFormat, InputRole, JobKey, LocalAction, Operation, Paid, PixelSize, Segment};
 
 /// Files by path, as [`crate::spec::read_assets`] found them.
@@ -24,6 +24,22 @@ const SUBJECT: usize = 80;
 
 /// Side of a picture when nothing tells its size.
 const UNKNOWN_SIZE: PixelSize = PixelSize::new(1024, 1024);
+
+/// The pictures that a cell takes.
+pub(super) struct Taken<'j> {
+    pub(super) inputs: &'j [Input],
+    /// All jobs so far: makers stand before takers.
+    pub(super) jobs: &'j [Job],
+    /// Whether the main picture may be see-through.
+    pub(super) see_through: bool,
+}
+
+impl<'j> Taken<'j> {
+    /// Returns the job whose picture is edited, enlarged or transformed.
+    fn main(&self) -> Option<&'j Job> {
+        self.inputs.iter().find(|input| input.role == InputRole::Image).map(|input| &self.jobs[input.from.index()])
+    }
+}
 
 /// What a cell becomes.
 pub(super) struct Made {
@@ -99,21 +115,13 @@ impl<'a> StepJobs<'a> {
     }
 
     /// Makes the job at these coordinates; `None` after noting why it cannot be made.
-    pub(super) fn make(
-        &mut self,
-        scene: &Scene<'a>,
-        coordinates: &[u32],
-        inputs: &[Input],
-        jobs: &[Job],
-        input_see_through: bool,
-        mistakes: &mut Mistakes,
-    ) -> Option<Made> {
-        let main = inputs.iter().find(|input| input.role == InputRole::Image).map(|input| &jobs[input.from.index()]);
+    pub(super) fn make(&mut self, scene: &Scene<'a>, coordinates: &[u32], taken: &Taken<'_>, mistakes: &mut Mistakes) -> Option<Made> {
+        let main = taken.main();
         let (prompt, own_subject) = self.prompt(scene, coordinates, mistakes)?;
         let subject = if own_subject.is_empty() { main.map_or(own_subject, |job| Arc::clone(&job.subject)) } else { own_subject };
         let (operation, size, clear, extension) = match &self.step.paid {
-            Some(paid) => self.paid(paid, main, input_see_through),
-            None => self.local(scene, coordinates, inputs, jobs, main, input_see_through, mistakes)?,
+            Some(paid) => self.paid(paid, main, taken.see_through),
+            None => self.local(scene, coordinates, taken, mistakes)?,
         };
         let path = match self.layout.path(scene, coordinates, extension) {
             Ok(path) => path,
@@ -221,17 +229,15 @@ impl<'a> StepJobs<'a> {
         (Operation::Paid(Arc::clone(paid)), size, clear, format.extension())
     }
 
-    #[allow(clippy::too_many_arguments)]
     fn local(
         &mut self,
         scene: &Scene<'a>,
         coordinates: &[u32],
-        inputs: &[Input],
-        jobs: &[Job],
-        main: Option<&Job>,
-        input_see_through: bool,
+        taken: &Taken<'_>,
         mistakes: &mut Mistakes,
     ) -> Option<(Operation, PixelSize, bool, &'static str)> {
+        let Taken { inputs, jobs, see_through: input_see_through } = *taken;
+        let main = taken.main();
         match &self.step.spec {
             StepSpec::Load(_) => self.load(scene, coordinates, mistakes),
             StepSpec::Transform(transform) => {
@@ -258,9 +264,9 @@ impl<'a> StepJobs<'a> {
             StepSpec::Sheet(sheet) => {
                 let labels = self.labels(scene, inputs, jobs, mistakes)?;
                 let action = lower::sheet(sheet, inputs.len(), labels);
-                let LocalAction::Sheet { columns, cell, .. } = &action else { return None };
-                let rows = u32::try_from(inputs.len()).unwrap_or(u32::MAX).div_ceil((*columns).max(1));
-                let size = PixelSize::new(columns.saturating_mul(cell.width), rows.saturating_mul(cell.height));
+                let LocalAction::Sheet { columns, cell, labels } = &action else { return None };
+                let captioned = labels.iter().any(|label| !label.is_empty());
+                let size = SheetGrid::new(inputs.len(), captioned, *columns, *cell).size;
                 Some((Operation::Local(action), size, false, ImageFormat::Png.extension()))
             }
             _ => None,

@@ -25,6 +25,8 @@ pub struct RunView<'a> {
     pub estimate: &'a Estimate,
     /// Shots whose local work failed in this run, and why.
     pub local_failures: &'a [(JobIx, String)],
+    /// Whether the run ended before it had tried all that it was asked for.
+    pub is_cut_short: bool,
     /// The output folder, as the user would type it.
     pub out: &'a str,
     /// What follows `callsheet run` on the command line: the campaign's file and what changes its plan.
@@ -168,7 +170,7 @@ fn next(view: &RunView<'_>) -> String {
     let failed = !view.local_failures.is_empty() || has(|shot| *shot == Shot::Failed);
     if has(|shot| *shot == Shot::InDoubt) {
         format!("callsheet run {file} --on-doubt resend (counts what is in doubt as spent and makes it again; without it, it stays held)")
-    } else if failed || !view.report.is_rehearsal && has(|shot| *shot != Shot::Done) {
+    } else if failed || view.is_cut_short || !view.report.is_rehearsal && has(|shot| *shot != Shot::Done) {
         format!("callsheet run {file} (takes up where this run stopped; what is paid is not paid again)")
     } else {
         format!("open {}/index.html", view.out.trim_end_matches('/'))
@@ -241,6 +243,7 @@ mod tests {
             report: &report,
             estimate: &estimate,
             local_failures: local,
+            is_cut_short: false,
             out: "out/spring-drop",
             campaign_file: "campaigns/spring-drop.yaml",
         };

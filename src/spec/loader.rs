@@ -10,7 +10,7 @@ use indexmap::IndexMap;
 
 use super::files::{Files, input_path};
 use super::model::{AxisSpec, CampaignSpec, FileAxisSpec};
-use super::reading::{decode, read_value, read_yaml};
+use super::reading::{decode, read_as_meant, read_value};
 use super::source::Sources;
 use super::table::{self, Table};
 use super::yaml::Positions;
@@ -30,6 +30,8 @@ pub struct Loading {
     pub sources: Sources,
     /// The campaign, or everything that is wrong with it so far.
     pub result: Result<Loaded, Diagnostics>,
+    /// The campaign as far as it can be read, when `result` holds mistakes: good for finding more of them, never for going on.
+    pub partial: Option<Loaded>,
     /// What should be said but forbids nothing.
     pub warnings: Diagnostics,
 }
@@ -49,11 +51,11 @@ pub struct Loaded {
 pub fn load(path: &Path, files: &dyn Files) -> Loading {
     let mut sources = Sources::new();
     let result = load_into(&mut sources, path, files);
-    let (result, warnings) = match result {
-        Ok((loaded, found)) if !found.has_errors() => (Ok(loaded), found),
-        Ok((_, found)) | Err(found) => (Err(once(found, &sources)), Diagnostics::new()),
-    };
-    Loading { sources, result, warnings }
+    match result {
+        Ok((loaded, found)) if !found.has_errors() => Loading { sources, result: Ok(loaded), partial: None, warnings: found },
+        Ok((loaded, found)) => Loading { result: Err(once(found, &sources)), sources, partial: Some(loaded), warnings: Diagnostics::new() },
+        Err(found) => Loading { result: Err(once(found, &sources)), sources, partial: None, warnings: Diagnostics::new() },
+    }
 }
 
 /// Drops repetitions: a mistake in a block that is shared by alias is found wherever the block is used.
@@ -77,9 +79,8 @@ fn load_into(sources: &mut Sources, path: &Path, files: &dyn Files) -> Result<(L
             return Err(unreadable(FieldPath::root(doc), &shown, path, &error, files).into());
         }
     };
-    let (_, spec) = read_yaml::<CampaignSpec>(sources, shown, &bytes, Positions::Campaign)?;
+    let (_, spec, mut found) = read_as_meant::<CampaignSpec>(sources, shown, &bytes, Positions::Campaign)?;
     let base = path.parent().map(Path::to_path_buf).unwrap_or_default();
-    let mut found = Diagnostics::new();
     let mut tables = IndexMap::new();
     let mut read: HashMap<(PathBuf, &'static str), Option<Table>> = HashMap::new();
     for (name, axis) in &spec.axes {

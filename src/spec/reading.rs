@@ -51,23 +51,41 @@ pub fn read_yaml<T: DeserializeOwned + JsonSchema>(
     bytes: &[u8],
     data: Positions,
 ) -> Result<(DocId, T), Diagnostics> {
+    let (doc, read, found) = read_as_meant(sources, shown, bytes, data)?;
+    if found.has_errors() { Err(found) } else { Ok((doc, read)) }
+}
+
+/// Like [`read_yaml`], but reads past mistakes that leave no doubt about the rest: misspelt keys and words that need quotes.
+///
+/// The last part are those mistakes; the value is good for finding more, not for going on.
+///
+/// # Errors
+/// All that is wrong with it, if it cannot be read at all.
+pub(super) fn read_as_meant<T: DeserializeOwned + JsonSchema>(
+    sources: &mut Sources,
+    shown: impl Into<String>,
+    bytes: &[u8],
+    data: Positions,
+) -> Result<(DocId, T, Diagnostics), Diagnostics> {
     let (doc, mut value, traps) = read_value(sources, shown, bytes, data)?;
     let schema = schemars::schema_for!(T).to_value();
     let misfits = shape::check(&mut value, &schema, doc);
-    if traps.has_errors() || misfits.has_errors() {
-        let mut all = traps;
-        all.extend(misfits);
+    let readable = misfits.iter().all(|misfit| misfit.code == shape::UNKNOWN_KEY);
+    let mut all = traps;
+    all.extend(misfits);
+    if !readable {
         return Err(all);
     }
     match serde_path_to_error::deserialize(value) {
-        Ok(read) => Ok((doc, read)),
+        Ok(read) => Ok((doc, read, all)),
         Err(error) => {
             let path = error.path().iter().fold(FieldPath::root(doc), |path, segment| match segment {
                 Segment::Seq { index } => path.index(*index),
                 Segment::Map { key } | Segment::Enum { variant: key } => path.key(key),
                 Segment::Unknown => path,
             });
-            Err(Diagnostic::error("wrong-value", path, error.inner().to_string()).into())
+            all.push(Diagnostic::error("wrong-value", path, error.inner().to_string()));
+            Err(all)
         }
     }
 }

@@ -9,10 +9,13 @@ use serde_yaml::Value;
 
 use super::wording::{self, article, describe, shown};
 use crate::types::diagnostic::{did_you_mean, listed};
-use crate::types::{Diagnostic, Diagnostics, DocId, FieldPath, Segment};
+use crate::types::{Code, Diagnostic, Diagnostics, DocId, FieldPath, Segment};
 
 /// Most keys or values that a message lists.
 const MAX_LISTED: usize = 16;
+
+/// The misfit that leaves no doubt about the rest of the file.
+pub(super) const UNKNOWN_KEY: Code = Code("unknown-key");
 
 /// Checks `value`, the root of `doc`, and takes out optional sections that are empty (`axes:` with nothing behind it).
 pub(super) fn check(value: &mut Value, schema: &Schema, doc: DocId) -> Diagnostics {
@@ -144,6 +147,7 @@ impl<'s> Checker<'s> {
         }
         let keys: Vec<String> = entries.keys().filter_map(|key| key.as_str().map(str::to_owned)).collect();
         let mut empty_sections = Vec::new();
+        let mut unknown_keys = Vec::new();
         for (key, value) in entries.iter_mut() {
             let Some(key) = key.as_str() else { continue };
             let path = at.key(key);
@@ -151,7 +155,7 @@ impl<'s> Checker<'s> {
             let site = match (known, others) {
                 (Some(site), _) => site,
                 (None, Some(Schema::Bool(false))) => {
-                    self.unknown_key(key, &keys, properties, at);
+                    unknown_keys.push((key.to_owned(), self.unknown_key(key, &keys, properties, at)));
                     continue;
                 }
                 (None, Some(site)) => site,
@@ -173,20 +177,33 @@ impl<'s> Checker<'s> {
             entries.remove(section.as_str());
         }
         for name in required.iter().filter(|name| !keys.iter().any(|key| key == *name)) {
-            self.missing_key(name, schema, at);
+            let misspelt = unknown_keys.iter().any(|(_, meant)| meant.as_deref() == Some(*name));
+            if !misspelt {
+                self.missing_key(name, schema, at);
+            }
+        }
+        // The rest is read as it was probably meant, so that one slip does not hide, or bring along, other mistakes.
+        for (key, meant) in unknown_keys {
+            let value = entries.remove(key.as_str());
+            if let (Some(meant), Some(value)) = (meant, value) {
+                entries.insert(meant.into(), value);
+            }
         }
     }
 
-    fn unknown_key(&mut self, key: &str, present: &[String], known: &serde_json::Map<String, Schema>, at: &FieldPath) {
+    /// Notes a key that is not there, and returns the one that was probably meant.
+    fn unknown_key(&mut self, key: &str, present: &[String], known: &serde_json::Map<String, Schema>, at: &FieldPath) -> Option<String> {
         let free = known.keys().map(String::as_str).filter(|name| !present.iter().any(|key| key == name));
         let message = match at.segments.last() {
             Some(_) => format!("{} has no key `{}`", wording::named(at), shown(key)),
             None => format!("the file has no key `{}`", shown(key)),
         };
         let mut finding =
-            Diagnostic::error("unknown-key", at.key(key).at_key(), message).label(format!("keys here are {}", listed(known.keys(), MAX_LISTED)));
-        finding.help = did_you_mean(key, free).map(|meant| format!("did you mean `{meant}`?"));
+            Diagnostic::error(UNKNOWN_KEY.0, at.key(key).at_key(), message).label(format!("keys here are {}", listed(known.keys(), MAX_LISTED)));
+        let meant = did_you_mean(key, free).map(str::to_owned);
+        finding.help = meant.as_ref().map(|meant| format!("did you mean `{meant}`?"));
         self.found.push(finding);
+        meant
     }
 
     fn missing_key(&mut self, name: &str, schema: &'s Schema, at: &FieldPath) {

@@ -72,3 +72,38 @@ pub fn see_through(before: bool, ops: &[TransformOp]) -> bool {
         _ => clear,
     })
 }
+
+/// Where everything is on a contact sheet, in pixels.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SheetGrid {
+    /// Cells across.
+    pub columns: u32,
+    /// Size of one cell.
+    pub cell: PixelSize,
+    /// Space between cells and around them.
+    pub gap: u32,
+    /// Height kept below each cell; 0 without captions.
+    pub caption: u32,
+    /// Size of the whole sheet.
+    pub size: PixelSize,
+}
+
+impl SheetGrid {
+    /// Lays out `count` cells.
+    pub fn new(count: usize, captioned: bool, columns: u32, cell: PixelSize) -> Self {
+        let count = u32::try_from(count).unwrap_or(u32::MAX);
+        let columns = columns.clamp(1, count.max(1));
+        let gap = (cell.width.min(cell.height) / 16).max(4);
+        let caption = if captioned { (cell.width / 9).clamp(14, 64) } else { 0 };
+        let rows = count.div_ceil(columns).max(1);
+        let span = |cells: u32, side: u32| cells.saturating_mul(side.saturating_add(gap)).saturating_add(gap);
+        let size = PixelSize { width: span(columns, cell.width), height: span(rows, cell.height.saturating_add(caption)) };
+        Self { columns, cell, gap, caption, size }
+    }
+
+    /// Returns the left and upper edge of a cell.
+    pub fn corner(&self, index: usize) -> (u32, u32) {
+        let (column, row) = (index as u32 % self.columns, index as u32 / self.columns);
+        (self.gap + column * (self.cell.width + self.gap), self.gap + row * (self.cell.height + self.caption + self.gap))
+    }
+}

@@ -9,6 +9,7 @@ use callsheet::imaging::{Limits, probe};
 use callsheet::plan::{Plan, asset_paths, build};
 use callsheet::provider::manifest;
 use callsheet::spec::{DiskFiles, load, read_assets};
+use callsheet::types::Diagnostics;
 
 /// A campaign with all that was made of it.
 pub struct Planned {
@@ -29,13 +30,22 @@ pub const TODAY: jiff::civil::Date = jiff::civil::date(2026, 11, 22);
 /// All mistakes, as a person reads them.
 pub fn planned(path: &Path, book: Option<&str>) -> Result<Planned, String> {
     let loading = load(path, &DiskFiles);
-    let shown = |found: &callsheet::types::Diagnostics| render(found, &loading.sources, false, Some(140));
-    let loaded = match loading.result {
-        Ok(ref loaded) => loaded,
-        Err(ref found) => return Err(shown(found)),
+    let shown = |found: &Diagnostics| render(found, &loading.sources, false, Some(140));
+    let (loaded, so_far) = match (&loading.result, &loading.partial) {
+        (Ok(loaded), _) => (loaded, Diagnostics::new()),
+        (Err(found), Some(loaded)) => (loaded, found.clone()),
+        (Err(found), None) => return Err(shown(found)),
     };
     let catalog = catalog(loaded.spec.provider.as_deref(), book.or(loaded.spec.prices.as_deref()));
-    let resolved = resolve(&loaded.spec, &loaded.tables, &catalog, None, TODAY).map_err(|found| shown(&found))?;
+    let resolved = match resolve(&loaded.spec, &loaded.tables, &catalog, None, TODAY) {
+        Ok(resolved) if so_far.is_empty() => resolved,
+        Ok(_) => return Err(shown(&so_far)),
+        Err(found) => {
+            let mut all = so_far;
+            all.extend(found);
+            return Err(shown(&all));
+        }
+    };
     let paths = asset_paths(&resolved.campaign).map_err(|found| shown(&found))?;
     let read = |bytes: &[u8]| probe(bytes, &Limits::default()).map_err(|error| error.to_string());
     let assets = read_assets(&loaded.base, &paths, &DiskFiles, &read);

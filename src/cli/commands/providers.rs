@@ -186,8 +186,10 @@ fn facts(operation: &OperationCard) -> Vec<(&'static str, String)> {
     if let Some(limit) = operation.prompt_limit {
         facts.push(("prompt", format!("at most {}", counted(limit, "character"))));
     }
-    if let Some(most) = operation.max_references {
-        facts.push(("references", format!("at most {most} besides the picture itself")));
+    match operation.max_references {
+        Some(0) => facts.push(("references", "none".to_owned())),
+        Some(most) => facts.push(("references", format!("at most {most} besides the picture itself"))),
+        None => {}
     }
     for hole in &operation.holes {
         let aspects: Vec<String> = hole.aspects.iter().map(ToString::to_string).collect();

@@ -219,7 +219,14 @@ fn close(
     let local_failures = local_failures(outcome);
     let file = words_for_next(args);
     let out = shelf.shown();
-    let view = RunView { report: &report, estimate: &standing.estimate, local_failures: &local_failures, out: &out, campaign_file: &file };
+    let view = RunView {
+        report: &report,
+        estimate: &standing.estimate,
+        local_failures: &local_failures,
+        is_cut_short: outcome.stopped.is_some(),
+        out: &out,
+        campaign_file: &file,
+    };
     if !args.quiet {
         console::talk("");
     }

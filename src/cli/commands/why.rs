@@ -46,7 +46,8 @@ pub fn why(args: &WhyArgs) -> Outcome<Exit> {
 
     let mut said = Said(format!("{STRONG}{}{STRONG:#}\n", visible(opened.plan.id(ix).as_str())));
     said.say("state", &state(&opened.plan, ix, &standing));
-    reason(&mut said, &opened, &memory, ix, standing.work.work(ix))?;
+    let rehearse = if args.stage.rehearse { " --rehearse" } else { "" };
+    reason(&mut said, &opened, &memory, (ix, standing.work.work(ix)), rehearse)?;
     picture(&mut said, &opened, &workspace, &standing, ix);
     made_of(&mut said, &opened.plan, ix, &standing);
     for attempt in &attempts {
@@ -82,14 +83,14 @@ fn state(plan: &Plan, ix: JobIx, standing: &Standing) -> String {
     }
 }
 
-fn reason(said: &mut Said, opened: &Opened, memory: &Memory, ix: JobIx, work: Work) -> Outcome<()> {
+fn reason(said: &mut Said, opened: &Opened, memory: &Memory, (ix, work): (JobIx, Work), rehearse: &str) -> Outcome<()> {
     let Work::Changed { was } = work else { return Ok(()) };
     match plan::why(&opened.plan, ix, work, memory.recipe(was)?) {
         Reason::Changed(differences) => {
             for (place, difference) in differences.iter().enumerate() {
                 said.say(if place == 0 { "because" } else { "and" }, &words::difference(&opened.plan, difference));
                 if let Some(input) = difference.input {
-                    said.say("", &format!("ask why that one: callsheet why {} '{}'", opened.path.display(), opened.plan.id(input)));
+                    said.say("", &format!("ask why that one: callsheet why{rehearse} {} '{}'", opened.path.display(), opened.plan.id(input)));
                 }
             }
         }

@@ -91,12 +91,14 @@ struct Setting {
     alone: bool,
 }
 
-const PLAIN: Setting = Setting { paid: true, lost: false, closed: false, attempts: 1, fetches: 3, on_doubt: OnDoubt::Hold, idempotent: false, alone: false };
+const PLAIN: Setting =
+    Setting { paid: true, lost: false, closed: false, attempts: 1, fetches: 3, on_doubt: OnDoubt::Hold, idempotent: false, alone: false };
 
 fn decide(state: &JobState, event: JobEvent, setting: Setting, effort: Effort) -> Turn {
     let price = JobPrice { quoted: credits(10), reserved: credits(12) };
     let terms = crate::engine::ProviderTerms { idempotent: setting.idempotent, ..terms() };
-    let rules = RunRules { attempts: setting.attempts, fetches: setting.fetches, on_doubt: setting.on_doubt, alone: setting.alone, ..RunRules::default() };
+    let rules =
+        RunRules { attempts: setting.attempts, fetches: setting.fetches, on_doubt: setting.on_doubt, alone: setting.alone, ..RunRules::default() };
     let brief = JobBrief {
         job: &JobId::new("hero"),
         key: &JobKey(Digest::of(b"hero")),
