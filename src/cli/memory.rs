@@ -7,9 +7,8 @@ use super::error::Outcome;
 use super::workspace::Workspace;
 use crate::ledger::{AttemptRow, History, Recipe, Scope, ScopeTotals, SqliteReader};
 use crate::plan::Plan;
-use crate::store::BlobStore;
-use crate::store::fs::FsStore;
-use crate::types::{BlobRef, JobKey};
+use crate::store::fs::{Census, FsStore};
+use crate::types::JobKey;
 
 /// A workspace's ledger and pictures, for reading.
 pub struct Memory {
@@ -71,9 +70,9 @@ impl Memory {
         }
     }
 
-    /// Returns whether a picture is in the store.
-    pub fn has(&self, blob: &BlobRef) -> bool {
-        self.store.contains(blob.digest)
+    /// Answers about `count` pictures whether they are in the store.
+    pub fn census(&self, count: usize) -> Census {
+        self.store.census(count)
     }
 }
 

@@ -43,7 +43,8 @@ pub fn standing(opened: &Opened, memory: &Memory, selected: &SelectionArgs) -> O
     let seq = memory.last_seq()?;
     let history = memory.history(plan)?;
     let selection = Selection::new(plan, &selected.only, &until(campaign, selected))?;
-    let work = worklist(plan, &history, &selection, &|blob| memory.has(blob));
+    let census = memory.census(history.jobs.len());
+    let work = worklist(plan, &history, &selection, &|blob| census.has(blob.digest));
     let quotes = quotes(plan, catalog);
     let estimate = estimate(plan, &work, &quotes, &campaign.budget, campaign.run.attempts, &committed(campaign, memory)?)?;
     let verdict = gate(&estimate, Gate { balance: None, allow_unpriced: false, warn_at: campaign.budget.warn_at });

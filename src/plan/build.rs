@@ -1,6 +1,6 @@
 //! From a campaign to its plan: cells counted, texts rendered, inputs joined, keys taken.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use petgraph::graph::{DiGraph, NodeIndex};
@@ -89,7 +89,7 @@ impl<'a> Builder<'a> {
             jobs: Vec::with_capacity(count),
             graph: DiGraph::with_capacity(count, if edges { count } else { 0 }),
             see_through: Vec::with_capacity(count),
-            paths: Paths::default(),
+            paths: Paths::with_room(count),
             mistakes: Mistakes::default(),
         }
     }
@@ -293,16 +293,16 @@ fn digest(jobs: &[Job]) -> crate::types::Digest {
     hasher.finish()
 }
 
+/// Finds jobs with one key. Sorted, not hashed: a table of a million keys is a million misses of the cache.
 fn twins(jobs: &[Job]) -> BTreeMap<JobIx, JobIx> {
-    let mut first: HashMap<JobKey, JobIx> = HashMap::with_capacity(jobs.len());
+    let mut sorted: Vec<(u64, JobIx)> = (0u32..).map(JobIx).zip(jobs).map(|(ix, job)| (job.key.0.seed(), ix)).collect();
+    sorted.sort_unstable();
     let mut twins = BTreeMap::new();
-    for (ix, job) in (0u32..).map(JobIx).zip(jobs) {
-        match first.entry(job.key) {
-            std::collections::hash_map::Entry::Occupied(earlier) => {
-                twins.insert(ix, *earlier.get());
-            }
-            std::collections::hash_map::Entry::Vacant(free) => {
-                free.insert(ix);
+    for alike in sorted.chunk_by(|one, next| one.0 == next.0).filter(|alike| alike.len() > 1) {
+        for (position, (_, later)) in alike.iter().enumerate() {
+            let has_its_key = |(_, earlier): &&(u64, JobIx)| jobs[earlier.index()].key == jobs[later.index()].key;
+            if let Some((_, first)) = alike[..position].iter().find(has_its_key) {
+                twins.insert(*later, *first);
             }
         }
     }

@@ -23,7 +23,13 @@ const KEPT: usize = 1024;
 #[derive(Default)]
 pub(super) struct Keys {
     /// By the prompt's address and the take; the prompt is held, so that its address stays its own.
-    begun: HashMap<(*const u8, Option<u32>), (Arc<str>, FieldHasher)>,
+    begun: HashMap<(*const u8, Option<u32>), Begun>,
+}
+
+/// A hash of all but the inputs, with the prompt in it.
+struct Begun {
+    hasher: FieldHasher,
+    _prompt: Arc<str>,
 }
 
 impl Keys {
@@ -36,8 +42,8 @@ impl Keys {
 
     fn begun(&mut self, job: &Job, take: Option<u32>) -> FieldHasher {
         let place = (job.prompt.as_ptr(), take);
-        if let Some((_, hasher)) = self.begun.get(&place) {
-            return hasher.branch();
+        if let Some(begun) = self.begun.get(&place) {
+            return begun.hasher.branch();
         }
         let mut hasher = FieldHasher::new(DOMAIN);
         describe_own(job, take, &mut hasher);
@@ -45,7 +51,7 @@ impl Keys {
         let is_shared = matches!(job.operation, Operation::Paid(_)) && Arc::strong_count(&job.prompt) > 1;
         if is_shared && self.begun.len() < KEPT {
             hasher.settle();
-            self.begun.insert(place, (Arc::clone(&job.prompt), hasher.branch()));
+            self.begun.insert(place, Begun { hasher: hasher.branch(), _prompt: Arc::clone(&job.prompt) });
         }
         hasher
     }

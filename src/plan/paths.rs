@@ -248,7 +248,6 @@ fn is_digit(text: &str) -> bool {
 }
 
 /// Paths that are taken, by their lower-case form: some file systems know no case.
-#[derive(Default)]
 pub(super) struct Paths {
     files: HashMap<Box<[u8]>, JobIx>,
     /// Whether a file has no extension, so that it could stand where another needs a folder.
@@ -256,6 +255,11 @@ pub(super) struct Paths {
 }
 
 impl Paths {
+    /// Makes room for this many paths.
+    pub(super) fn with_room(paths: usize) -> Self {
+        Self { files: HashMap::with_capacity(paths), bare: false }
+    }
+
     /// Takes a path; returns the job that has it already.
     pub(super) fn take(&mut self, path: &str, job: JobIx) -> Option<JobIx> {
         self.bare |= !path.rsplit('/').next().unwrap_or(path).contains('.');
@@ -326,14 +330,14 @@ mod tests {
 
     #[test]
     fn paths_that_differ_by_case_only_collide() {
-        let mut taken = Paths::default();
+        let mut taken = Paths::with_room(2);
         assert_eq!(taken.take("A/front.png", JobIx(0)), None);
         assert_eq!(taken.take("a/Front.png", JobIx(1)), Some(JobIx(0)));
     }
 
     #[test]
     fn a_file_where_a_folder_must_stand_is_found() {
-        let mut taken = Paths::default();
+        let mut taken = Paths::with_room(2);
         taken.take("teapot", JobIx(0));
         taken.take("teapot/front.png", JobIx(1));
         assert_eq!(taken.file_as_folder(), Some((JobIx(0), JobIx(1))));

@@ -3,6 +3,8 @@
 //! In: bytes, in chunks. Out: files that are whole or not there; they are safe to link, copy and serve.
 //! Never: a half-written blob under its name, a file system call on an async thread.
 
+use std::cell::RefCell;
+use std::collections::HashSet;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -69,10 +71,55 @@ impl FsStore {
         Self { folder: Arc::new(Folder { root: root.clone(), tmp: tmp.clone(), durability }) }
     }
 
+    /// Answers about `count` blobs whether they are there: looks at each, or lists the folders where that is less work.
+    pub fn census(&self, count: usize) -> Census {
+        // Digests are spread evenly: one shelf tells how full the others are.
+        let first = list(&self.folder.root, 0);
+        let all = first.len() * SHELVES;
+        let lists = count > SHELVES && all < count.saturating_mul(NAMES_PER_LOOK);
+        let shelves = if lists { std::iter::once(Some(first)).chain((1..SHELVES).map(|_| None)).collect() } else { Vec::new() };
+        Census { store: self.clone(), shelves: RefCell::new(shelves) }
+    }
+
     /// Returns where the blob is, or would be.
     pub fn path(&self, digest: Digest) -> PathBuf {
         self.folder.path(digest)
     }
+}
+
+/// Folders that blobs are spread over, by the first byte of their digest.
+const SHELVES: usize = 256;
+
+/// Names that are listed in the time of one look at a file.
+const NAMES_PER_LOOK: usize = 10;
+
+/// Which blobs are in the store, as of the first question about each folder.
+pub struct Census {
+    store: FsStore,
+    /// The blobs of each folder, once it was asked about; empty when each blob is looked at.
+    shelves: RefCell<Vec<Option<HashSet<Digest>>>>,
+}
+
+impl Census {
+    /// Returns whether the blob is there.
+    pub fn has(&self, digest: Digest) -> bool {
+        let number = digest.as_bytes()[0];
+        let mut shelves = self.shelves.borrow_mut();
+        let listed = shelves.get_mut(usize::from(number)).is_some_and(|shelf| {
+            let shelf = shelf.get_or_insert_with(|| list(&self.store.folder.root, number));
+            shelf.contains(&digest)
+        });
+        // What no list shows is looked for all the same: nothing is bought again because of a list.
+        listed || self.store.contains(digest)
+    }
+}
+
+/// Lists the files of a shelf that are named as blobs are.
+fn list(root: &Path, number: u8) -> HashSet<Digest> {
+    let shelf = format!("{number:02x}");
+    let Ok(entries) = fs::read_dir(root.join(&shelf)) else { return HashSet::new() };
+    let files = entries.flatten().filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_file()));
+    files.filter_map(|entry| Digest::from_hex(&format!("{shelf}{}", entry.file_name().to_str()?))).collect()
 }
 
 impl BlobStore for FsStore {
@@ -363,6 +410,25 @@ mod tests {
         assert!(store.read(blob.digest).await.is_err());
         assert_eq!(put(&store, b"a red teapot").await, blob);
         assert_eq!(store.read(blob.digest).await.expect("whole again"), b"a red teapot");
+    }
+
+    #[tokio::test]
+    async fn a_census_says_what_single_looks_say() {
+        let root = tempfile::tempdir().expect("a folder");
+        let store = FsStore::open(root.path()).expect("a store");
+        let mut there = Vec::new();
+        for number in 0..600_u32 {
+            there.push(put(&store, &number.to_le_bytes()).await.digest);
+        }
+        let gone = there[0];
+        fs::remove_file(store.path(gone)).expect("it was there");
+        for count in [1, 100_000] {
+            let census = store.census(count);
+            assert!(there[1..].iter().all(|digest| census.has(*digest)));
+            assert!(!census.has(gone) && !census.has(Digest::of(b"never")));
+            let late = put(&store, &[count as u8; 9]).await.digest;
+            assert!(census.has(late), "what came after the list is found by looking");
+        }
     }
 
     #[tokio::test]
