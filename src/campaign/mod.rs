@@ -8,6 +8,7 @@ mod baselines;
 mod limits;
 pub mod lookups;
 mod models;
+mod names;
 mod resolve;
 mod steps;
 pub mod template;

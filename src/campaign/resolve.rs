@@ -12,6 +12,7 @@ use petgraph::graph::{DiGraph, NodeIndex};
 use super::axes::axes;
 use super::baselines::baselines;
 use super::limits;
+use super::names::{Used, unknown};
 use super::steps::{StepTable, Steps};
 use super::{Campaign, Step};
 use crate::catalog::Catalog;
@@ -76,21 +77,6 @@ pub fn resolve(
     if found.has_errors() { Err(found) } else { Ok(Resolved { campaign, warnings: found }) }
 }
 
-/// What the steps used of what is declared.
-#[derive(Debug, Default)]
-pub struct Used {
-    /// Baselines, by name.
-    pub baselines: BTreeSet<String>,
-    /// Ladders, by name.
-    pub ladders: BTreeSet<String>,
-    /// Axes, by name.
-    pub axes: BTreeSet<String>,
-    /// Names under `vars`.
-    pub vars: BTreeSet<String>,
-    /// Whether a mistake hid part of the steps: nothing is called unused then.
-    pub incomplete: bool,
-}
-
 fn check_profiles(spec: &CampaignSpec, found: &mut Diagnostics) {
     for (name, profile) in &spec.profiles {
         let at = FieldPath::campaign().key("profiles").key(name);
@@ -106,16 +92,6 @@ fn check_profiles(spec: &CampaignSpec, found: &mut Diagnostics) {
         if let Some(until) = profile.until.as_ref().filter(|until| !spec.steps.contains_key(*until)) {
             found.push(unknown("unknown-step", at.key("until"), "step", until, spec.steps.keys().map(String::as_str)));
         }
-    }
-}
-
-/// Says that `name` is not among `known`, and what was probably meant.
-pub fn unknown<'a>(code: &'static str, at: FieldPath, what: &str, name: &str, known: impl Iterator<Item = &'a str> + Clone) -> Diagnostic {
-    let finding = Diagnostic::error(code, at, format!("there is no {what} `{name}`"));
-    match did_you_mean(name, known.clone()) {
-        Some(near) => finding.help(format!("did you mean `{near}`?")),
-        None if known.clone().next().is_none() => finding.help("there is none at all"),
-        None => finding.help(format!("there is {}", listed(known, 12))),
     }
 }
 

@@ -10,7 +10,7 @@ use super::axes::{assignment_help, number_comparison, takes, template_diagnostic
 use super::baselines::{Baseline, prompt, rung_prompt};
 use super::lookups::Lookup;
 use super::models::{Asked, Layers, paid};
-use super::resolve::{Used, unknown};
+use super::names::{Used, unknown};
 use super::template::{Condition, Template};
 use super::variables::{Available, Known};
 use super::{Axis, AxisSource, PartText, Prompt, Step, StepSource};

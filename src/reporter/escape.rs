@@ -1,13 +1,15 @@
-//! The one place where text of strangers becomes text for a terminal.
+//! Text of strangers as one line of a report.
 //!
-//! In: prompts, providers' messages, names from a CSV. Out: one line that cannot move the cursor, colour the screen or hide itself.
+//! In: prompts, providers' messages, names from a CSV. Out: one line that cannot move the cursor, colour the screen, hide itself or fill it.
 
 use std::fmt;
+
+use crate::types::visible;
 
 /// Longest message shown on one line, in characters.
 const LONGEST: usize = 400;
 
-/// Returns `text` as one harmless line: control characters and those that reorder or hide text are spelled out, as `\u{1b}`.
+/// Returns `text` as one harmless line, cut after 400 characters.
 pub fn escaped(text: &str) -> String {
     Line(text).to_string()
 }
@@ -18,26 +20,11 @@ pub struct Line<'a>(pub &'a str);
 
 impl fmt::Display for Line<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (position, letter) in self.0.chars().enumerate() {
-            if position == LONGEST {
-                return f.write_str("…");
-            }
-            match letter {
-                '\n' => f.write_str("\\n")?,
-                '\r' => f.write_str("\\r")?,
-                '\t' => f.write_str("\\t")?,
-                letter if is_harmful(letter) => write!(f, "\\u{{{:x}}}", letter as u32)?,
-                letter => write!(f, "{letter}")?,
-            }
+        match self.0.char_indices().nth(LONGEST) {
+            Some((end, _)) => write!(f, "{}…", visible(&self.0[..end])),
+            None => f.write_str(&visible(self.0)),
         }
-        Ok(())
     }
-}
-
-/// Returns whether a character controls the terminal, or changes the order or visibility of the others.
-pub(super) fn is_harmful(letter: char) -> bool {
-    letter.is_control()
-        || matches!(letter, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
 }
 
 #[cfg(test)]

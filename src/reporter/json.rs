@@ -2,10 +2,10 @@
 
 use std::io::Write;
 
-use super::escape::is_harmful;
 use super::{ReportError, Reporter};
 use crate::event::Event;
 use crate::event::wire::WireEvent;
+use crate::types::escape::is_harmful;
 
 /// Writes one JSON object a line and flushes each, so that whoever reads is never behind.
 pub struct JsonLines<W>(W);

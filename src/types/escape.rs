@@ -18,20 +18,21 @@ pub fn visible(text: &str) -> Cow<'_, str> {
     }
     let mut visible = String::with_capacity(text.len() + 16);
     for char in text.chars() {
-        if char == '\t' {
-            visible.push_str("    ");
-        } else if is_harmful(char) {
-            visible.extend(char.escape_unicode());
-        } else {
-            visible.push(char);
+        match char {
+            '\t' => visible.push_str("    "),
+            '\n' => visible.push_str("\\n"),
+            '\r' => visible.push_str("\\r"),
+            harmful if is_harmful(harmful) => visible.extend(harmful.escape_unicode()),
+            plain => visible.push(plain),
         }
     }
     Cow::Owned(visible)
 }
 
-fn is_harmful(char: char) -> bool {
+/// Returns whether a character drives a terminal, or hides or reorders the others.
+pub fn is_harmful(char: char) -> bool {
     char.is_control()
-        || matches!(char, '\u{ad}' | '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
+        || matches!(char, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
 }
 
 #[cfg(test)]
@@ -40,7 +41,7 @@ mod tests {
 
     #[test]
     fn what_a_terminal_would_obey_is_written_out() {
-        assert_eq!(visible("a\u{1b}]0;b\u{7}\r\n\u{9b}c\u{202e}d\u{200b}"), r"a\u{1b}]0;b\u{7}\u{d}\u{a}\u{9b}c\u{202e}d\u{200b}");
+        assert_eq!(visible("a\u{1b}]0;b\u{7}\r\n\u{9b}c\u{202e}d\u{200b}"), r"a\u{1b}]0;b\u{7}\r\n\u{9b}c\u{202e}d\u{200b}");
         assert_eq!(visible("\ttea"), "    tea");
         assert!(matches!(visible("Küche, 台, “mug”"), Cow::Borrowed(_)));
     }
