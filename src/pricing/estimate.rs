@@ -68,16 +68,24 @@ impl CapLine {
 
 /// How many jobs have which work.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-#[allow(missing_docs)]
 pub struct Counts {
+    /// Never tried.
     pub new: usize,
+    /// Determined by something that has changed.
     pub changed: usize,
+    /// Done, but the picture is gone from the store.
     pub lost: usize,
+    /// Failed before.
     pub again: usize,
+    /// Under way already.
     pub resumed: usize,
+    /// Done.
     pub reused: usize,
+    /// The same picture as another shot's.
     pub twin: usize,
+    /// Of unknown outcome.
     pub in_doubt: usize,
+    /// Not selected.
     pub excluded: usize,
 }
 

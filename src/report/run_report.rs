@@ -105,15 +105,22 @@ pub enum Shot {
 
 /// The shots of one step by where they stand.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-#[allow(missing_docs)]
 pub struct StepStatus {
+    /// The step.
     pub name: Arc<str>,
+    /// All its shots.
     pub jobs: usize,
+    /// With a picture.
     pub done: usize,
+    /// Whose last try failed.
     pub failed: usize,
+    /// Of unknown outcome.
     pub in_doubt: usize,
+    /// Accepted, without a picture yet.
     pub under_way: usize,
+    /// Waiting for one that failed or is in doubt.
     pub blocked: usize,
+    /// Left to make.
     pub to_do: usize,
 }
 

@@ -201,17 +201,25 @@ pub enum TransformOp {
 /// One of nine places in a picture.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case")]
-#[allow(missing_docs)]
 pub enum Anchor {
+    /// The middle.
     #[default]
     Center,
+    /// The middle of the upper edge.
     Top,
+    /// The middle of the lower edge.
     Bottom,
+    /// The middle of the left edge.
     Left,
+    /// The middle of the right edge.
     Right,
+    /// The upper left corner.
     TopLeft,
+    /// The upper right corner.
     TopRight,
+    /// The lower left corner.
     BottomLeft,
+    /// The lower right corner.
     BottomRight,
 }
 

@@ -3,6 +3,5 @@
 mod crashes;
 mod money;
 mod runs;
-mod speed;
 mod stage;
 mod table;

@@ -173,6 +173,4 @@ impl Ledger for SqliteLedger {
 }
 
 #[cfg(test)]
-mod speed;
-#[cfg(test)]
 mod tests;
