@@ -18,6 +18,7 @@ mod outcome;
 mod pictures;
 mod ready;
 pub mod terms;
+pub mod turn;
 
 #[cfg(test)]
 mod tests;

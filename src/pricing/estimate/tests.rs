@@ -1,0 +1,118 @@
+use super::*;
+use crate::ledger::{History, JobState};
+use crate::pricing::{quotes, sample};
+use crate::types::{Amount, AttemptNo, Currency, Failure, FailureClass, Timestamp};
+use proptest::prelude::*;
+
+fn of(plan: &Plan, history: &History, budget: &Budget, attempts: u32, committed: &Committed) -> Estimate {
+    let quotes = quotes(plan, &sample::catalog("kie"));
+    estimate(plan, &sample::all_work(plan, history), &quotes, budget, attempts, committed).expect("small sums")
+}
+
+fn factor(text: &str) -> Option<(String, Micros)> {
+    Some((text.to_owned(), text.parse().expect("a number")))
+}
+
+#[test]
+fn floor_is_one_try_each_and_ceiling_all_of_them() {
+    let plan = sample::plan(2);
+    let estimate = of(&plan, &History::default(), &Budget::default(), 2, &Committed::default());
+    assert_eq!(estimate.totals.floor, Sum::exact(Micros::units(8 * 6)));
+    assert_eq!(estimate.totals.expected, estimate.totals.floor, "no factor, no forecast");
+    assert_eq!(estimate.totals.ceiling, Sum::exact(Micros::units(8 * 6 * 2)));
+    assert_eq!(estimate.ceiling_by, CeilingBy::Attempts(2));
+    assert_eq!(estimate.finals.count, 6);
+    assert_eq!(estimate.finals.floor_each, Some(Sum::exact(Micros::units(8))));
+    assert_eq!(estimate.lines[2].unit, Unit::Free);
+    assert_eq!(estimate.usd(estimate.totals.floor), Some(Sum::exact("0.24".parse().expect("a number"))));
+}
+
+#[test]
+fn expected_is_the_floor_times_the_factor_and_rounded_up_once() {
+    let plan = sample::plan(2);
+    let budget = Budget { iteration: factor("1.000001"), ..Budget::default() };
+    let estimate = of(&plan, &History::default(), &budget, 1, &Committed::default());
+    assert_eq!(estimate.totals.expected.micros.to_string(), "48.000048");
+    let lines: i64 = estimate.lines.iter().map(|line| line.expected.micros.get()).sum();
+    assert_eq!(lines, estimate.totals.expected.micros.get());
+}
+
+#[test]
+fn the_lower_of_tries_and_caps_bounds_the_ceiling() {
+    let plan = sample::plan(2);
+    let committed = Committed { campaign: Micros::units(40), ..Committed::default() };
+    let estimate = of(&plan, &History::default(), &sample::capped(100), 3, &committed);
+    assert_eq!((estimate.totals.ceiling, estimate.ceiling_by.clone()), (Sum::exact(Micros::units(60)), CeilingBy::Cap(CapOf::Campaign)));
+    let steps = Budget { steps: vec![("surface".into(), Micros::units(50))], ..Budget::default() };
+    let estimate = of(&plan, &History::default(), &steps, 3, &Committed::default());
+    assert_eq!((estimate.totals.ceiling, estimate.ceiling_by), (Sum::exact(Micros::units(36 + 50)), CeilingBy::StepCaps(3)));
+}
+
+#[test]
+fn what_is_done_is_reused_and_what_is_in_doubt_is_held_by_name() {
+    let plan = sample::plan(2);
+    let mut history = History::default();
+    sample::done(&mut history, &plan, JobIx(0));
+    let failure = Failure::new(FailureClass::Ambiguous, "timeout", "no answer");
+    let reserved = Amount::new(Currency::credits("kie"), Micros::units(6));
+    sample::knows(&mut history, &plan, JobIx(1), JobState::InDoubt { attempt: AttemptNo(1), reserved: reserved.clone(), failure });
+    sample::knows(&mut history, &plan, JobIx(2), JobState::Submitting { attempt: AttemptNo(1), reserved, deadline: Timestamp::from_millis(9) });
+    let estimate = of(&plan, &history, &Budget::default(), 1, &Committed::default());
+    assert_eq!(estimate.totals.saved, Sum::exact(Micros::units(6)));
+    assert_eq!(estimate.totals.floor, Sum::exact(Micros::units(5 * 6)), "neither reused, nor in doubt, nor under way is bought again");
+    assert_eq!(estimate.in_doubt.listed(), "`hero[sku=mug]`");
+    assert_eq!((estimate.lines[0].counts.reused, estimate.lines[0].counts.in_doubt, estimate.lines[1].counts.resumed), (1, 1, 1));
+}
+
+#[test]
+fn an_unpriced_job_is_named_and_makes_every_total_unsure() {
+    let mut plan = sample::plan(3);
+    sample::set(&mut plan, 1, |paid| paid.model = "nano-banana-2-lite".into());
+    let estimate = of(&plan, &History::default(), &Budget::default(), 1, &Committed::default());
+    assert_eq!(estimate.totals.floor, Sum { micros: Micros::units(18), certainty: Certainty::Unknown });
+    assert_eq!(estimate.lines[1].unit, Unit::Unpriced);
+    let [group] = estimate.unpriced.as_slice() else { panic!("one reason: {:?}", estimate.unpriced) };
+    assert_eq!((group.jobs.count, group.jobs.first.len()), (9, MOST_NAMED));
+    assert!(group.jobs.listed().ends_with(" and 4 more"));
+}
+
+#[test]
+fn a_lower_bound_travels_to_the_totals_and_not_into_other_lines() {
+    let book = "book: b\ncurrency: credits\nmodels: { gpt-image-2: { price: { flat: 5 }, prices: { edit: { flat: 7, certainty: lower-bound } } } }";
+    let plan = sample::plan(1);
+    let quotes = quotes(&plan, &sample::priced(book));
+    let estimate =
+        estimate(&plan, &sample::all_work(&plan, &History::default()), &quotes, &Budget::default(), 1, &Committed::default()).expect("small");
+    assert_eq!(estimate.lines[0].floor, Sum::exact(Micros::units(5)));
+    assert_eq!(estimate.totals.floor, Sum { micros: Micros::units(26), certainty: Certainty::LowerBound });
+}
+
+proptest! {
+    #[test]
+    fn lines_and_groups_sum_to_the_totals(heroes in 1_u32..6, states in prop::collection::vec(0_u8..4, 42), factor in 1_000_000_i64..3_000_000, attempts in 1_u32..4) {
+        let plan = sample::plan(heroes);
+        let mut history = History::default();
+        for (ix, state) in plan.indices().zip(states) {
+            let reserved = Amount::new(Currency::credits("kie"), Micros::units(6));
+            match state {
+                0 => sample::done(&mut history, &plan, ix),
+                1 => sample::knows(&mut history, &plan, ix, JobState::InDoubt { attempt: AttemptNo(1), reserved, failure: Failure::new(FailureClass::Ambiguous, "t", "") }),
+                _ => {}
+            }
+        }
+        let budget = Budget { iteration: Some(("x".to_owned(), Micros::new(factor))), ..Budget::default() };
+        let estimate = of(&plan, &history, &budget, attempts, &Committed::default());
+        let sum = |part: fn(&StepLine) -> Sum| estimate.lines.iter().map(|line| part(line).micros.get()).sum::<i64>();
+        prop_assert_eq!(sum(|line| line.floor), estimate.totals.floor.micros.get());
+        prop_assert_eq!(sum(|line| line.expected), estimate.totals.expected.micros.get());
+        prop_assert_eq!(sum(|line| line.ceiling), estimate.totals.ceiling.micros.get());
+        prop_assert_eq!(sum(|line| line.saved), estimate.totals.saved.micros.get());
+        prop_assert_eq!(estimate.totals.expected.micros, estimate.totals.floor.micros.mul_ratio_ceil(factor, 1_000_000).expect("small"));
+        prop_assert_eq!(estimate.by_model.iter().map(|line| line.floor.micros.get()).sum::<i64>(), estimate.totals.floor.micros.get());
+        for axis in &estimate.by_axis {
+            let all = axis.values.iter().chain([&axis.without]).map(|line| line.floor.micros.get()).sum::<i64>();
+            prop_assert_eq!(all, estimate.totals.floor.micros.get());
+        }
+        prop_assert_eq!(estimate.totals.counts.jobs() + estimate.totals.counts.excluded, plan.jobs.len());
+    }
+}
