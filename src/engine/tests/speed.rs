@@ -32,7 +32,7 @@ async fn a_rehearsal_makes_two_thousand_jobs_a_second() {
         prices: vec![price; plan.jobs.len()],
         plan: Arc::new(plan),
         work,
-        terms: terms().rehearsed(Duration::ZERO),
+        terms: terms().rehearsed(Duration::ZERO, true),
         caps: vec![Cap { scope: Scope("campaign:spring".to_owned()), limit: Some(Micros::units(1_000_000)) }],
         step_caps: Vec::new(),
         concurrency: 64,
