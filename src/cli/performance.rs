@@ -142,7 +142,7 @@ fn terms(performance: &Performance<'_>) -> ProviderTerms {
             idempotent: false,
         },
     };
-    if rehearses { terms.rehearsed(performance.sim.latency) } else { terms }
+    if rehearses { terms.rehearsed(performance.sim.latency, performance.sim.refund) } else { terms }
 }
 
 fn caps(campaign: &Campaign) -> Vec<Cap> {

@@ -11,6 +11,7 @@ use super::error::Outcome;
 use super::memory::Memory;
 use super::words;
 use crate::campaign::Campaign;
+use crate::engine::OnDoubt;
 use crate::ledger::{History, Scope};
 use crate::plan::{Reason, Selection, Work, Worklist, why, worklist};
 use crate::pricing::{Committed, Estimate, Gate, Quotes, Verdict, estimate, gate, quotes};
@@ -34,17 +35,18 @@ pub struct Standing {
     pub seq: u64,
 }
 
-/// Compares a campaign with what its workspace remembers.
+/// Compares a campaign with what its workspace remembers; `on_doubt` says whether doubts are to be bought again, and priced.
 ///
 /// # Errors
 /// A selection that does not fit the plan, a ledger that cannot be read, sums that do not fit.
-pub fn standing(opened: &Opened, memory: &Memory, selected: &SelectionArgs) -> Outcome<Standing> {
+pub fn standing(opened: &Opened, memory: &Memory, selected: &SelectionArgs, on_doubt: OnDoubt) -> Outcome<Standing> {
     let Opened { campaign, plan, catalog, .. } = opened;
     let seq = memory.last_seq()?;
     let history = memory.history(plan)?;
     let selection = Selection::new(plan, &selected.only, &until(campaign, selected))?;
     let census = memory.census(history.jobs.len());
     let work = worklist(plan, &history, &selection, &|blob| census.has(blob.digest));
+    let work = if on_doubt == OnDoubt::Resend { work.resending(plan) } else { work };
     let quotes = quotes(plan, catalog);
     let estimate = estimate(plan, &work, &quotes, &campaign.budget, campaign.run.attempts, &committed(campaign, memory)?)?;
     let verdict = gate(&estimate, Gate { balance: None, allow_unpriced: false, warn_at: campaign.budget.warn_at });

@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use crate::ledger::{AccountLimits, RateWindow};
-use crate::provider::manifest::{ChargePolicy, Manifest, PollCurve, PollStep, Span};
+use crate::provider::manifest::{ChargePolicy, ChargedOn, Known, Manifest, PollCurve, PollStep, Span};
 use crate::types::Amount;
 
 /// What one paid try of a job costs.
@@ -51,10 +51,14 @@ impl ProviderTerms {
 
     /// Returns the same terms for a rehearsal whose tasks take about `latency`.
     ///
-    /// Charges and patience stay. Tasks are asked after at the pace of the rehearsal; one without latency is not held up by the
+    /// Charges and patience stay, unless `refunds` says that what fails is not given back. Tasks are asked after at the pace of the rehearsal; one without latency is not held up by the
     /// rates and places of an account that it does not use.
     #[must_use]
-    pub fn rehearsed(mut self, latency: Duration) -> Self {
+    pub fn rehearsed(mut self, latency: Duration, refunds: bool) -> Self {
+        if !refunds {
+            self.charge.on = ChargedOn::Submit;
+            self.charge.refund_on_failure = Known::No;
+        }
         if latency.is_zero() {
             self.limits.windows.clear();
             self.limits.places = None;

@@ -90,6 +90,25 @@ impl Worklist {
         self.work.iter().filter(|work| wanted(**work)).count()
     }
 
+    /// Returns the same for a run that buys again what is in doubt: such shots are outstanding like failed ones.
+    #[must_use]
+    pub fn resending(mut self, plan: &Plan) -> Self {
+        for work in self.work.iter_mut().filter(|work| **work == Work::InDoubt) {
+            *work = Work::Again;
+        }
+        self.pair_twins(plan);
+        self
+    }
+
+    /// Marks later shots whose key an earlier one is going to make.
+    fn pair_twins(&mut self, plan: &Plan) {
+        for (later, first) in &plan.twins {
+            if self.work[later.index()].is_to_do() && self.work[first.index()].is_to_do() {
+                self.work[later.index()] = Work::Twin;
+            }
+        }
+    }
+
     /// Returns whether a run would do nothing.
     pub fn is_done(&self) -> bool {
         !self.work.iter().any(|work| work.is_to_do())
@@ -100,7 +119,7 @@ impl Worklist {
 ///
 /// `present` says whether a picture is in the store; it is asked only about finished jobs.
 pub fn worklist(plan: &Plan, history: &History, selection: &Selection, present: &dyn Fn(&BlobRef) -> bool) -> Worklist {
-    let mut work: Vec<Work> = plan
+    let work: Vec<Work> = plan
         .indices()
         .map(|ix| {
             if !selection.includes(ix) {
@@ -122,10 +141,7 @@ pub fn worklist(plan: &Plan, history: &History, selection: &Selection, present: 
             }
         })
         .collect();
-    for (later, first) in &plan.twins {
-        if work[later.index()].is_to_do() && work[first.index()].is_to_do() {
-            work[later.index()] = Work::Twin;
-        }
-    }
-    Worklist { work }
+    let mut worklist = Worklist { work };
+    worklist.pair_twins(plan);
+    worklist
 }

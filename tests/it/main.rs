@@ -3,8 +3,13 @@
 mod architecture;
 mod campaigns;
 mod catalog;
+mod changes;
 mod cli;
+mod desk;
 mod diagnostics;
+mod failures;
+mod kills;
 mod price_vectors;
+mod rehearsals;
 mod schemas;
 mod support;

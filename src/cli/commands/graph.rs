@@ -9,6 +9,7 @@ use crate::cli::memory::Memory;
 use crate::cli::standing::standing;
 use crate::cli::workspace::{Stage, Workspace};
 use crate::cli::{console, context};
+use crate::engine::OnDoubt;
 use crate::report::graph::{dot, mermaid, svg};
 
 /// Draw the steps of a campaign with their shots and prices
@@ -39,7 +40,7 @@ pub fn graph(args: &GraphArgs) -> Outcome<Exit> {
     let opened = context::open(&args.asked, None)?;
     let memory = Memory::of(&Workspace::find(Stage::Real)?)?;
     let everything = SelectionArgs { only: Vec::new(), until: Vec::new() };
-    let standing = standing(&opened, &memory, &everything)?;
+    let standing = standing(&opened, &memory, &everything, OnDoubt::Hold)?;
     let estimate = Some(&standing.estimate);
     console::data(&match args.format {
         Format::Mermaid => mermaid(&opened.plan, estimate),

@@ -10,6 +10,7 @@ use crate::cli::memory::Memory;
 use crate::cli::standing::{self, Standing};
 use crate::cli::workspace::{Stage, Workspace};
 use crate::cli::{console, diagnostics};
+use crate::engine::OnDoubt;
 use crate::report::{Change, PlanView, plan_csv, plan_json, plan_markdown, plan_table};
 
 /// Say what a campaign makes and what it will cost, before anything is spent
@@ -54,7 +55,7 @@ pub fn plan(args: &PlanArgs) -> Outcome<Exit> {
     let opened = context::open(&args.asked, None)?;
     let workspace = Workspace::find(Stage::of(args.stage.rehearse))?;
     let memory = Memory::of(&workspace)?;
-    let standing = standing::standing(&opened, &memory, &args.selected)?;
+    let standing = standing::standing(&opened, &memory, &args.selected, OnDoubt::Hold)?;
     let changes = standing::changes(&opened, &memory, &standing.work)?;
     tell_warnings(&opened);
     let notes = notes(&opened, workspace.stage());

@@ -93,7 +93,11 @@ pub fn run(args: &RunArgs) -> Outcome<Exit> {
     let stage = Stage::of(args.rehearse);
     let workspace = Workspace::find(stage)?;
     let mut memory = Memory::of(&workspace)?;
-    let mut standing = standing::standing(&opened, &memory, &args.selected)?;
+    let on_doubt = match args.on_doubt {
+        Doubt::Hold => OnDoubt::Hold,
+        Doubt::Resend => OnDoubt::Resend,
+    };
+    let mut standing = standing::standing(&opened, &memory, &args.selected, on_doubt)?;
     let shelf = Shelf::of(&workspace, &opened.campaign.name, args.out.as_deref());
     if !args.quiet {
         tell_warnings(&opened);
@@ -121,7 +125,7 @@ pub fn run(args: &RunArgs) -> Outcome<Exit> {
     if memory.last_seq()? != standing.seq {
         // Another run was faster: what was shown is no longer what is to do.
         console::talk("another run has worked here meanwhile; planned again");
-        standing = standing::standing(&opened, &memory, &args.selected)?;
+        standing = standing::standing(&opened, &memory, &args.selected, on_doubt)?;
         gates(&standing, stage)?;
     }
     let performance = Performance {
@@ -131,10 +135,7 @@ pub fn run(args: &RunArgs) -> Outcome<Exit> {
         workspace_name: &name,
         sim: args.sim.clone().unwrap_or_default(),
         concurrency: args.concurrency.map_or(opened.campaign.run.concurrency, |number| number as usize),
-        on_doubt: match args.on_doubt {
-            Doubt::Hold => OnDoubt::Hold,
-            Doubt::Resend => OnDoubt::Resend,
-        },
+        on_doubt,
         fail_fast: args.fail_fast,
         loudness: Loudness { json: args.json, quiet: args.quiet },
     };

@@ -11,6 +11,7 @@ use crate::cli::memory::Memory;
 use crate::cli::standing::{self, Standing};
 use crate::cli::words;
 use crate::cli::workspace::{Stage, Workspace, shown};
+use crate::engine::OnDoubt;
 use crate::ledger::{AttemptRow, JobState};
 use crate::plan::{self, JobIx, Plan, Reason, Work};
 use crate::pricing::JobQuote;
@@ -40,7 +41,7 @@ pub fn why(args: &WhyArgs) -> Outcome<Exit> {
     let workspace = Workspace::find(Stage::of(args.stage.rehearse))?;
     let memory = Memory::of(&workspace)?;
     let everything = SelectionArgs { only: Vec::new(), until: Vec::new() };
-    let standing = standing::standing(&opened, &memory, &everything)?;
+    let standing = standing::standing(&opened, &memory, &everything, OnDoubt::Hold)?;
     let key = opened.plan.job(ix).key;
     let attempts: Vec<AttemptRow> = memory.attempts(&opened.plan)?.into_iter().filter(|attempt| attempt.key == key).collect();
 
