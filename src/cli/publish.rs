@@ -12,7 +12,7 @@ use super::{console, workspace};
 use crate::ledger::AttemptRow;
 use crate::pricing::Quotes;
 use crate::report::tree::{Stamp, TreeKind, is_current};
-use crate::report::{Materialised, RunReport, materialise, placements, render_all};
+use crate::report::{Materialised, RunReport, files, materialise, placements};
 use crate::types::RunId;
 use crate::types::diagnostic::{counted, listed};
 
@@ -85,12 +85,11 @@ impl Shelf {
     /// # Errors
     /// What the disk or the reports say.
     pub fn write(&self, opened: &Opened, material: &Material, report: &RunReport<'_>) -> Outcome<Materialised> {
-        let files = render_all(report)?;
         let store = crate::store::fs::FsStore::at(&self.blobs);
         let open =
             |blob: &crate::types::BlobRef| -> std::io::Result<Box<dyn std::io::Read>> { Ok(Box::new(std::fs::File::open(store.path(blob.digest))?)) };
         let stamp = Stamp::new(&opened.plan, material.seq);
-        let done = materialise(&self.root, self.kind, &stamp, &placements(&opened.plan, &material.history), &files, &open)?;
+        let done = materialise(&self.root, self.kind, &stamp, &placements(&opened.plan, &material.history), &files(report), &open)?;
         tell(&done);
         Ok(done)
     }

@@ -192,7 +192,7 @@ impl<'a> Builder<'a> {
             size: made.size,
             path: made.path.into_boxed_str(),
         };
-        if let Some(other) = self.paths.take(&job.path, ix) {
+        if let Some(other) = self.paths.take(&job.path, ix, |other| &self.jobs[other.index()].path) {
             self.collision(scene, coordinates, &job.path, other);
         }
         let keyed = inputs.iter().map(|input| (*input, self.jobs[input.from.index()].key));
@@ -247,7 +247,8 @@ impl<'a> Builder<'a> {
     }
 
     fn finish(mut self) -> Result<Plan, Diagnostics> {
-        if let Some((file, other)) = self.paths.file_as_folder() {
+        let paths = self.jobs.iter().map(|job| &*job.path);
+        if let Some((file, other)) = self.paths.file_as_folder(paths, |job| &self.jobs[job.index()].path) {
             let (path, below) = (self.jobs[file.index()].path.clone(), self.jobs[other.index()].path.clone());
             let step = &self.campaign.steps[self.jobs[file.index()].step as usize];
             let at = step.path.as_ref().map_or_else(|| step.at.clone().at_key(), |template| template.at().clone());

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::fmt::Write as _;
+use std::hash::{BuildHasher, BuildHasherDefault, Hasher, RandomState};
 use std::sync::Arc;
 
 use minijinja::value::Value;
@@ -247,9 +248,16 @@ fn is_digit(text: &str) -> bool {
     matches!(text.as_bytes(), [byte] if byte.is_ascii_digit())
 }
 
-/// Paths that are taken, by their lower-case form: some file systems know no case.
+/// Paths that are taken, without the differences that some file systems do not see. The paths themselves are with their jobs; only
+/// their hashes are kept here.
 pub(super) struct Paths {
-    files: HashMap<Box<[u8]>, JobIx>,
+    files: HashMap<u64, JobIx, BuildHasherDefault<Hashed>>,
+    /// Jobs whose hash another path has already: one in billions.
+    rest: Vec<JobIx>,
+    /// Keyed anew for each plan, so that no file of names can be made to collide.
+    keys: RandomState,
+    /// The path at hand, folded.
+    folded: Vec<u8>,
     /// Whether a file has no extension, so that it could stand where another needs a folder.
     bare: bool,
 }
@@ -257,38 +265,82 @@ pub(super) struct Paths {
 impl Paths {
     /// Makes room for this many paths.
     pub(super) fn with_room(paths: usize) -> Self {
-        Self { files: HashMap::with_capacity(paths), bare: false }
+        let files = HashMap::with_capacity_and_hasher(paths, BuildHasherDefault::default());
+        Self { files, rest: Vec::new(), keys: RandomState::new(), folded: Vec::new(), bare: false }
     }
 
-    /// Takes a path; returns the job that has it already.
-    pub(super) fn take(&mut self, path: &str, job: JobIx) -> Option<JobIx> {
+    /// Takes the path of `job`; returns the job that has it already. `path_of` is asked for jobs that were taken before.
+    pub(super) fn take<'p>(&mut self, path: &str, job: JobIx, path_of: impl Fn(JobIx) -> &'p str) -> Option<JobIx> {
         self.bare |= !path.rsplit('/').next().unwrap_or(path).contains('.');
-        match self.files.entry(folded(path)) {
-            std::collections::hash_map::Entry::Occupied(taken) => Some(*taken.get()),
-            std::collections::hash_map::Entry::Vacant(free) => {
-                free.insert(job);
-                None
-            }
+        fold(path, &mut self.folded);
+        let hash = self.keys.hash_one(&self.folded);
+        let Some(other) = self.files.get(&hash).copied() else {
+            self.files.insert(hash, job);
+            return None;
+        };
+        let found = self.at_hash(other, path_of);
+        if found.is_none() {
+            self.rest.push(job);
         }
+        found
     }
 
-    /// Returns a file that stands where another needs a folder, with the job behind it.
-    pub(super) fn file_as_folder(&self) -> Option<(JobIx, JobIx)> {
+    /// Returns the job whose path is the one at hand, given the one that has its hash.
+    fn at_hash<'p>(&self, holder: JobIx, path_of: impl Fn(JobIx) -> &'p str) -> Option<JobIx> {
+        let mut other = Vec::new();
+        let mut is_same = |job: JobIx| {
+            fold(path_of(job), &mut other);
+            other == self.folded
+        };
+        if is_same(holder) { Some(holder) } else { self.rest.iter().copied().find(|job| is_same(*job)) }
+    }
+
+    /// Returns a file that stands where another needs a folder, with the job behind it; `paths` are those of all jobs, in order.
+    pub(super) fn file_as_folder<'p>(&mut self, paths: impl Iterator<Item = &'p str>, path_of: impl Fn(JobIx) -> &'p str) -> Option<(JobIx, JobIx)> {
         if !self.bare {
             return None;
         }
         let mut found: Vec<(JobIx, JobIx)> = Vec::new();
-        for (path, job) in &self.files {
-            let folders = path.iter().enumerate().filter(|(_, byte)| **byte == b'/').map(|(end, _)| &path[..end]);
-            found.extend(folders.filter_map(|folder| self.files.get(folder)).map(|file| (*file, *job)));
+        for (path, job) in paths.zip((0u32..).map(JobIx)) {
+            for (end, _) in path.match_indices('/') {
+                fold(&path[..end], &mut self.folded);
+                let holder = self.files.get(&self.keys.hash_one(&self.folded));
+                found.extend(holder.and_then(|holder| self.at_hash(*holder, &path_of)).map(|file| (file, job)));
+            }
         }
         found.into_iter().min()
     }
 }
 
-/// Returns a path without the differences that some file systems do not see.
-fn folded(path: &str) -> Box<[u8]> {
-    if path.is_ascii() { path.as_bytes().to_ascii_lowercase().into_boxed_slice() } else { path.to_lowercase().into_bytes().into_boxed_slice() }
+/// Takes a hash for what it is.
+#[derive(Default)]
+struct Hashed(u64);
+
+impl Hasher for Hashed {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.0 = self.0.rotate_left(8) ^ u64::from(*byte);
+        }
+    }
+
+    fn write_u64(&mut self, hash: u64) {
+        self.0 = hash;
+    }
+}
+
+/// Puts a path without the differences that some file systems do not see into `folded`.
+fn fold(path: &str, folded: &mut Vec<u8>) {
+    folded.clear();
+    if path.is_ascii() {
+        folded.extend_from_slice(path.as_bytes());
+        folded.make_ascii_lowercase();
+    } else {
+        folded.extend_from_slice(path.to_lowercase().as_bytes());
+    }
 }
 
 /// Says the path and the reason, for a diagnostic.
@@ -330,16 +382,32 @@ mod tests {
 
     #[test]
     fn paths_that_differ_by_case_only_collide() {
-        let mut taken = Paths::with_room(2);
-        assert_eq!(taken.take("A/front.png", JobIx(0)), None);
-        assert_eq!(taken.take("a/Front.png", JobIx(1)), Some(JobIx(0)));
+        let paths = ["A/front.png", "a/Front.png", "É/x.png", "é/x.png"];
+        assert_eq!(taken_by(&paths), [None, Some(JobIx(0)), None, Some(JobIx(2))]);
+    }
+
+    fn taken_by(paths: &[&str]) -> Vec<Option<JobIx>> {
+        let mut taken = Paths::with_room(paths.len());
+        paths.iter().zip((0u32..).map(JobIx)).map(|(path, job)| taken.take(path, job, |other| paths[other.index()])).collect()
+    }
+
+    #[test]
+    fn paths_that_only_share_a_hash_do_not_collide() {
+        let paths = ["teapot.png", "mug.png", "mug.png"];
+        let mut taken = Paths::with_room(paths.len());
+        let hash = taken.keys.hash_one(b"mug.png".to_vec());
+        taken.files.insert(hash, JobIx(0));
+        assert_eq!(taken.take(paths[1], JobIx(1), |job| paths[job.index()]), None);
+        assert_eq!(taken.take(paths[2], JobIx(2), |job| paths[job.index()]), Some(JobIx(1)));
     }
 
     #[test]
     fn a_file_where_a_folder_must_stand_is_found() {
+        let paths = ["teapot", "teapot/front.png"];
         let mut taken = Paths::with_room(2);
-        taken.take("teapot", JobIx(0));
-        taken.take("teapot/front.png", JobIx(1));
-        assert_eq!(taken.file_as_folder(), Some((JobIx(0), JobIx(1))));
+        for (path, job) in paths.iter().zip([JobIx(0), JobIx(1)]) {
+            assert_eq!(taken.take(path, job, |job| paths[job.index()]), None);
+        }
+        assert_eq!(taken.file_as_folder(paths.into_iter(), |job| paths[job.index()]), Some((JobIx(0), JobIx(1))));
     }
 }

@@ -3,10 +3,11 @@
 //! In: [`RunReport`]. Out: CSV that is safe to open in a spreadsheet. Never: 0 for what is not known; that is an empty cell.
 
 use std::collections::HashMap;
+use std::io;
 
 use super::run_report::{ReportRow, RunReport};
 use super::spreadsheet::neutral;
-use super::{ReportError, ReportFile, ReportWriter};
+use super::{ReportError, ReportWriter};
 use crate::ledger::AttemptStatus;
 use crate::types::{Amount, Micros};
 
@@ -49,16 +50,19 @@ const AFTER: [&str; 24] = [
 pub struct CostsCsv;
 
 impl ReportWriter for CostsCsv {
-    fn render(&self, report: &RunReport<'_>) -> Result<Vec<ReportFile>, ReportError> {
+    fn path(&self) -> &'static str {
+        FILE
+    }
+
+    fn write(&self, report: &RunReport<'_>, to: &mut dyn io::Write) -> Result<(), ReportError> {
         let failed = |source| ReportError::Csv { file: FILE, source };
-        let mut writer = csv::Writer::from_writer(Vec::new());
+        let mut writer = csv::Writer::from_writer(to);
         let headings = BEFORE.iter().map(|name| (*name).to_owned()).chain(report.axes.iter().map(|axis| heading(axis)));
         writer.write_record(headings.chain(AFTER.iter().map(|name| (*name).to_owned()))).map_err(failed)?;
         for row in &report.rows {
             writer.write_record(cells(report, row)).map_err(failed)?;
         }
-        let bytes = writer.into_inner().map_err(|error| failed(error.into_error().into()))?;
-        Ok(vec![ReportFile::new(FILE, bytes)])
+        writer.flush().map_err(|source| ReportError::Io { file: FILE, source })
     }
 }
 
@@ -120,8 +124,7 @@ mod tests {
 
     fn render(ran: &sample::Ran) -> String {
         let report = RunReport::new(&ran.plan, &ran.history, &ran.attempts, &ran.quotes, Some(sample::run_id())).expect("small sums");
-        let files = CostsCsv.render(&report).expect("plain cells");
-        String::from_utf8(files[0].bytes.clone()).expect("CSV is text")
+        sample::text_of(&CostsCsv, &report)
     }
 
     #[test]

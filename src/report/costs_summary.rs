@@ -2,9 +2,11 @@
 //!
 //! In: [`RunReport`]. Out: CSV, one row a group and currency. Never: two currencies in one row.
 
+use std::io;
+
 use super::run_report::{RunReport, Spending};
 use super::spreadsheet::neutral;
-use super::{ReportError, ReportFile, ReportWriter};
+use super::{ReportError, ReportWriter};
 
 /// Name of the file.
 const FILE: &str = "costs-summary.csv";
@@ -17,9 +19,13 @@ const COLUMNS: [&str; 11] = ["by", "name", "value", "attempts", "pictures", "quo
 pub struct CostsSummary;
 
 impl ReportWriter for CostsSummary {
-    fn render(&self, report: &RunReport<'_>) -> Result<Vec<ReportFile>, ReportError> {
+    fn path(&self) -> &'static str {
+        FILE
+    }
+
+    fn write(&self, report: &RunReport<'_>, to: &mut dyn io::Write) -> Result<(), ReportError> {
         let failed = |source| ReportError::Csv { file: FILE, source };
-        let mut writer = csv::Writer::from_writer(Vec::new());
+        let mut writer = csv::Writer::from_writer(to);
         writer.write_record(COLUMNS).map_err(failed)?;
         for group in &report.groups {
             for spending in &group.spending {
@@ -29,8 +35,7 @@ impl ReportWriter for CostsSummary {
         for spending in report.spending.iter().filter(|spending| spending.attempts > 0) {
             writer.write_record(cells("total", "", "", spending)).map_err(failed)?;
         }
-        let bytes = writer.into_inner().map_err(|error| failed(error.into_error().into()))?;
-        Ok(vec![ReportFile::new(FILE, bytes)])
+        writer.flush().map_err(|source| ReportError::Io { file: FILE, source })
     }
 }
 
@@ -60,8 +65,7 @@ mod tests {
     fn money_is_told_by_step_model_and_axis_value() {
         let ran = sample::ran();
         let report = RunReport::new(&ran.plan, &ran.history, &ran.attempts, &ran.quotes, None).expect("small sums");
-        let files = CostsSummary.render(&report).expect("plain cells");
-        insta::assert_snapshot!(String::from_utf8_lossy(&files[0].bytes), @r"
+        insta::assert_snapshot!(sample::text_of(&CostsSummary, &report), @r"
         by,name,value,attempts,pictures,quoted,charged,refunded,in_doubt,reserved,currency
         step,hero,,3,1,18,6,12,0,0,credits:kie
         step,surface,,3,2,18,12,0,6,0,credits:kie

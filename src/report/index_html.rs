@@ -5,6 +5,7 @@
 
 use std::collections::HashMap;
 use std::fmt::Write as _;
+use std::io;
 
 use minijinja::value::{Serde, Value};
 use minijinja::{Environment, context};
@@ -12,7 +13,7 @@ use serde::Serialize;
 
 use super::run_report::{RunReport, Shot};
 use super::text::{money, number, sum_words};
-use super::{ReportError, ReportFile, ReportWriter};
+use super::{ReportError, ReportWriter};
 use crate::plan::{JobIx, Plan, PlannedStep};
 use crate::types::diagnostic::counted;
 use crate::types::{JobKey, Micros, Operation, visible};
@@ -20,8 +21,22 @@ use crate::types::{JobKey, Micros, Operation, visible};
 /// Name of the file.
 const FILE: &str = "index.html";
 
-/// The page.
-const TEMPLATE: &str = include_str!("index.html.jinja");
+/// The templates: the page up to its first step, the beginnings of a step and of a row, and a picture with all that is told of it.
+const TEMPLATES: [(&str, &str); 4] = [
+    (PAGE, include_str!("index_html/page.html.jinja")),
+    (STEP, include_str!("index_html/step.html.jinja")),
+    (ROW, include_str!("index_html/row.html.jinja")),
+    (CARD, include_str!("index_html/card.html.jinja")),
+];
+
+const PAGE: &str = "page.html";
+const STEP: &str = "step.html";
+const ROW: &str = "row.html";
+const CARD: &str = "card.html";
+
+const END_OF_ROW: &str = "</div>\n</div>\n";
+const END_OF_STEP: &str = "</div>\n</section>\n";
+const END_OF_PAGE: &str = "</main>\n<footer></footer>\n</body>\n</html>\n";
 
 /// Writes `index.html`.
 #[derive(Debug, Clone, Copy)]
@@ -42,13 +57,6 @@ struct Card {
     prompt: Option<String>,
 }
 
-/// The pictures that share the value of a step's first axis.
-#[derive(Serialize)]
-struct Row {
-    title: String,
-    cards: Vec<Card>,
-}
-
 /// One step.
 #[derive(Serialize)]
 struct Section {
@@ -57,25 +65,69 @@ struct Section {
     what: String,
     is_final: bool,
     done: usize,
-    jobs: usize,
-    rows: Vec<Row>,
 }
 
 impl ReportWriter for IndexHtml {
-    fn render(&self, report: &RunReport<'_>) -> Result<Vec<ReportFile>, ReportError> {
-        let failed = |source| ReportError::Page { file: FILE, source };
+    fn path(&self) -> &'static str {
+        FILE
+    }
+
+    fn write(&self, report: &RunReport<'_>, to: &mut dyn io::Write) -> Result<(), ReportError> {
         let mut environment = Environment::new();
-        environment.add_template(FILE, TEMPLATE).map_err(failed)?;
+        for (name, source) in TEMPLATES {
+            environment.add_template(name, source).map_err(|source| ReportError::Page { file: FILE, source })?;
+        }
+        let mut page = Page { environment, to };
         let costs = costs(report)?;
-        let sections: Vec<Section> = report.plan.steps.iter().enumerate().map(|(place, step)| section(report, place, step, &costs)).collect();
+        let sections: Vec<Section> = report.plan.steps.iter().enumerate().map(|(place, step)| section(report, place, step)).collect();
         let (done, all) = report.steps.iter().fold((0, 0), |(done, all), step| (done + step.done, all + step.jobs));
-        let page = environment
-            .get_template(FILE)
-            .and_then(|template| {
-                template.render(context! { campaign => visible(&report.plan.campaign), rehearsal => report.is_rehearsal, done, all, facts => facts(report), sections => Value::from(Serde(&sections)) })
-            })
-            .map_err(failed)?;
-        Ok(vec![ReportFile::new(FILE, page)])
+        page.part(
+            PAGE,
+            context! { campaign => visible(&report.plan.campaign), rehearsal => report.is_rehearsal, done, all, facts => facts(report), sections => Value::from(Serde(&sections)) },
+        )?;
+        for (step, section) in report.plan.steps.iter().zip(&sections) {
+            page.part(STEP, Value::from(Serde(section)))?;
+            page.cards(report, step, &costs)?;
+            page.text(END_OF_STEP)?;
+        }
+        page.text(END_OF_PAGE)
+    }
+}
+
+/// The page as far as it is written: only the picture at hand is in memory.
+struct Page<'a> {
+    environment: Environment<'static>,
+    to: &'a mut dyn io::Write,
+}
+
+impl Page<'_> {
+    fn part(&mut self, name: &str, values: Value) -> Result<(), ReportError> {
+        let written = self.environment.get_template(name).and_then(|template| template.render_captured_to(values, &mut *self.to).map(drop));
+        written.map_err(|source| ReportError::Page { file: FILE, source })
+    }
+
+    fn text(&mut self, text: &str) -> Result<(), ReportError> {
+        self.to.write_all(text.as_bytes()).map_err(|source| ReportError::Io { file: FILE, source })
+    }
+
+    /// Writes the pictures of a step; those that share the value of its first axis stand in one row.
+    fn cards(&mut self, report: &RunReport<'_>, step: &PlannedStep, costs: &HashMap<JobKey, String>) -> Result<(), ReportError> {
+        let mut open: Option<String> = None;
+        for ix in step.jobs.clone().map(JobIx).filter(|ix| report.shot(*ix) == Shot::Done) {
+            let Some(card) = card(report, ix, costs) else { continue };
+            // With one axis alone each row would hold one picture: then all stand together.
+            let title = if step.axes.len() > 1 { report.plan.axes_of(ix).first().map(|(_, key)| visible(key).into_owned()) } else { None };
+            let title = title.unwrap_or_default();
+            if open.as_ref() != Some(&title) {
+                if open.is_some() {
+                    self.text(END_OF_ROW)?;
+                }
+                self.part(ROW, context! { title => &title })?;
+                open = Some(title);
+            }
+            self.part(CARD, Value::from(Serde(&card)))?;
+        }
+        if open.is_some() { self.text(END_OF_ROW) } else { Ok(()) }
     }
 }
 
@@ -115,26 +167,13 @@ fn costs(report: &RunReport<'_>) -> Result<HashMap<JobKey, String>, ReportError>
     Ok(sums.into_iter().map(|(key, (currency, micros))| (key, money(&currency, micros))).collect())
 }
 
-fn section(report: &RunReport<'_>, place: usize, step: &PlannedStep, costs: &HashMap<JobKey, String>) -> Section {
-    let plan = report.plan;
-    let mut rows: Vec<Row> = Vec::new();
-    for ix in step.jobs.clone().map(JobIx).filter(|ix| report.shot(*ix) == Shot::Done) {
-        let Some(card) = card(report, ix, costs) else { continue };
-        // With one axis alone each row would hold one picture: then all stand together.
-        let title = if step.axes.len() > 1 { plan.axes_of(ix).first().map(|(_, key)| visible(key).into_owned()) } else { None };
-        let title = title.unwrap_or_default();
-        match rows.last_mut().filter(|row| row.title == title) {
-            Some(row) => row.cards.push(card),
-            None => rows.push(Row { title, cards: vec![card] }),
-        }
-    }
+fn section(report: &RunReport<'_>, place: usize, step: &PlannedStep) -> Section {
     let what = match &step.model {
         Some(model) => format!("{} with {model}", step.kind),
         None => step.kind.to_owned(),
     };
-    let done = rows.iter().map(|row| row.cards.len()).sum();
     let what = format!("{}, {}", visible(&what), counted(step.jobs.len(), "shot"));
-    Section { id: place, name: visible(&step.name).into_owned(), what, is_final: step.is_final, done, jobs: step.jobs.len(), rows }
+    Section { id: place, name: visible(&step.name).into_owned(), what, is_final: step.is_final, done: report.steps[place].done }
 }
 
 fn card(report: &RunReport<'_>, ix: JobIx, costs: &HashMap<JobKey, String>) -> Option<Card> {
@@ -189,7 +228,7 @@ mod tests {
 
     fn render(ran: &sample::Ran) -> String {
         let report = RunReport::new(&ran.plan, &ran.history, &ran.attempts, &ran.quotes, None).expect("small sums");
-        String::from_utf8(IndexHtml.render(&report).expect("a page")[0].bytes.clone()).expect("HTML is text")
+        sample::text_of(&IndexHtml, &report)
     }
 
     #[test]
@@ -205,7 +244,7 @@ mod tests {
     fn a_rehearsal_says_so_at_the_top() {
         let ran = sample::ran();
         let report = RunReport::new(&ran.plan, &ran.history, &ran.attempts, &ran.quotes, None).expect("small sums").rehearsed();
-        let page = String::from_utf8_lossy(&IndexHtml.render(&report).expect("a page")[0].bytes).into_owned();
+        let page = sample::text_of(&IndexHtml, &report);
         assert!(page.contains("Rehearsal: every picture is drawn, none was bought") && !page.contains("<dt>spent</dt>"));
         assert!(!render(&ran).contains("Rehearsal"));
     }

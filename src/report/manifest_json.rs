@@ -3,11 +3,12 @@
 //! In: [`RunReport`]. Out: JSON, format [`MANIFEST_FORMAT`]; amounts are decimal text. Never: a float, an absolute path.
 
 use std::collections::HashMap;
+use std::io;
 
 use serde::{Serialize, Serializer};
 
 use super::run_report::RunReport;
-use super::{ReportError, ReportFile, ReportWriter};
+use super::{ReportError, ReportWriter};
 use crate::ledger::Artifact;
 use crate::plan::{JobIx, Plan};
 use crate::types::{Currency, Digest, ImageFormat, JobId, JobKey, Micros, MoneyError, Operation};
@@ -30,7 +31,21 @@ struct Manifest<'a> {
     /// Whether the pictures were drawn by the simulator.
     rehearsal: bool,
     plan: Digest,
-    files: Vec<FileEntry<'a>>,
+    files: Files<'a>,
+}
+
+/// The files of the tree, each made when its turn comes.
+struct Files<'a> {
+    report: &'a RunReport<'a>,
+    costs: HashMap<JobKey, Cost>,
+}
+
+impl Serialize for Files<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Self { report, costs } = self;
+        let done = report.plan.indices().filter_map(|ix| Some((ix, report.history.artifact(&report.plan.job(ix).key)?)));
+        serializer.collect_seq(done.map(|(ix, artifact)| entry(report, ix, artifact, costs)))
+    }
 }
 
 /// One file of the tree.
@@ -81,16 +96,17 @@ impl Serialize for Axes<'_> {
 }
 
 impl ReportWriter for ManifestJson {
-    fn render(&self, report: &RunReport<'_>) -> Result<Vec<ReportFile>, ReportError> {
+    fn path(&self) -> &'static str {
+        FILE
+    }
+
+    fn write(&self, report: &RunReport<'_>, to: &mut dyn io::Write) -> Result<(), ReportError> {
         let plan = report.plan;
-        let costs = costs(report)?;
-        let done = plan.indices().filter_map(|ix| Some((ix, report.history.artifact(&plan.job(ix).key)?)));
-        let files = done.map(|(ix, artifact)| entry(report, ix, artifact, &costs)).collect();
+        let files = Files { report, costs: costs(report)? };
         let manifest =
             Manifest { callsheet_manifest: MANIFEST_FORMAT, campaign: &plan.campaign, rehearsal: report.is_rehearsal, plan: plan.digest, files };
-        let mut bytes = serde_json::to_vec_pretty(&manifest).map_err(|source| ReportError::Json { file: FILE, source })?;
-        bytes.push(b'\n');
-        Ok(vec![ReportFile::new(FILE, bytes)])
+        serde_json::to_writer_pretty(&mut *to, &manifest).map_err(|source| ReportError::Json { file: FILE, source })?;
+        to.write_all(b"\n").map_err(|source| ReportError::Io { file: FILE, source })
     }
 }
 
@@ -153,8 +169,7 @@ mod tests {
     fn the_manifest_tells_what_made_each_file() {
         let ran = sample::ran();
         let report = RunReport::new(&ran.plan, &ran.history, &ran.attempts, &ran.quotes, None).expect("small sums");
-        let files = ManifestJson.render(&report).expect("plain values");
-        let manifest: serde_json::Value = serde_json::from_slice(&files[0].bytes).expect("JSON");
+        let manifest: serde_json::Value = serde_json::from_str(&sample::text_of(&ManifestJson, &report)).expect("JSON");
         assert_eq!((&manifest["callsheet-manifest"], manifest["files"].as_array().map(Vec::len)), (&serde_json::json!(1), Some(5)));
         let mut settings = insta::Settings::clone_current();
         settings.add_filter("[0-9a-f]{64}", "[digest]");
@@ -206,7 +221,7 @@ mod tests {
     fn the_fields_stand_in_one_order() {
         let ran = sample::ran();
         let report = RunReport::new(&ran.plan, &ran.history, &ran.attempts, &ran.quotes, None).expect("small sums");
-        let text = String::from_utf8(ManifestJson.render(&report).expect("plain values")[0].bytes.clone()).expect("JSON is text");
+        let text = sample::text_of(&ManifestJson, &report);
         let places: Vec<usize> = ["\"path\"", "\"job\"", "\"axes\"", "\"key\"", "\"prompt\"", "\"cost\"", "\"parents\""]
             .iter()
             .filter_map(|name| text.find(name))

@@ -21,25 +21,36 @@ pub mod tree;
 mod tree_state;
 mod tree_write;
 
+use std::io;
+
 pub use plan_export::{plan_csv, plan_json, plan_markdown};
 pub use plan_table::{Change, PlanView, plan_table};
 pub use run_report::{Group, ReportRow, RunReport, Shot, Spending, StepStatus};
 pub use summary::{RunView, run_summary, status};
 pub use tree::{Materialised, OpenPicture, Placement, Stamp, TreeError, TreeKind, is_current, materialise, placements};
 
-/// One file of a report.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ReportFile {
+/// Writes the bytes of a report.
+type Write<'a> = dyn Fn(&mut dyn io::Write) -> Result<(), ReportError> + 'a;
+
+/// One file of a report: its place, and how it is written. Its bytes are never held as a whole.
+pub struct ReportFile<'a> {
     /// Where it stands below the output folder, with `/` between folders.
-    pub path: String,
-    /// What is in it.
-    pub bytes: Vec<u8>,
+    pub path: &'a str,
+    write: Box<Write<'a>>,
 }
 
-impl ReportFile {
-    /// Returns a file called `path`.
-    pub fn new(path: &str, bytes: impl Into<Vec<u8>>) -> Self {
-        Self { path: path.to_owned(), bytes: bytes.into() }
+impl<'a> ReportFile<'a> {
+    /// Returns a file at `path` that `write` writes.
+    pub fn new(path: &'a str, write: impl Fn(&mut dyn io::Write) -> Result<(), ReportError> + 'a) -> Self {
+        Self { path, write: Box::new(write) }
+    }
+
+    /// Writes the file's bytes.
+    ///
+    /// # Errors
+    /// A value that cannot be shown, or what the disk says.
+    pub fn write(&self, to: &mut dyn io::Write) -> Result<(), ReportError> {
+        (self.write)(to)
     }
 }
 
@@ -70,29 +81,36 @@ pub enum ReportError {
         /// What the template engine said.
         source: minijinja::Error,
     },
+    /// The bytes did not take.
+    #[error("`{file}` cannot be written: {source}")]
+    Io {
+        /// The report.
+        file: &'static str,
+        /// What the system said.
+        source: io::Error,
+    },
     /// A sum did not fit.
     #[error("a sum of the report does not fit: {0}")]
     Money(#[from] crate::types::MoneyError),
 }
 
-/// The report port: bytes from a run's report, and nothing else.
+/// The report port: the bytes of one file from a run's report, and nothing else.
 pub trait ReportWriter: Sync {
-    /// Returns the files of this report.
-    fn render(&self, report: &RunReport<'_>) -> Result<Vec<ReportFile>, ReportError>;
+    /// Returns where the file stands below the output folder.
+    fn path(&self) -> &'static str;
+
+    /// Writes the file, piece by piece: memory does not grow with the number of shots.
+    ///
+    /// # Errors
+    /// A value that cannot be shown, or what `to` says.
+    fn write(&self, report: &RunReport<'_>, to: &mut dyn io::Write) -> Result<(), ReportError>;
 }
 
 /// All reports that every run writes; a new one is one line here.
 pub static WRITERS: &[&dyn ReportWriter] =
     &[&costs_csv::CostsCsv, &costs_summary::CostsSummary, &manifest_json::ManifestJson, &prompts_jsonl::PromptsJsonl, &index_html::IndexHtml];
 
-/// Returns the files of all reports.
-///
-/// # Errors
-/// The first report that could not be made.
-pub fn render_all(report: &RunReport<'_>) -> Result<Vec<ReportFile>, ReportError> {
-    let mut files = Vec::new();
-    for writer in WRITERS {
-        files.extend(writer.render(report)?);
-    }
-    Ok(files)
+/// Returns the files of all reports; each is made when it is written.
+pub fn files<'a>(report: &'a RunReport<'_>) -> Vec<ReportFile<'a>> {
+    WRITERS.iter().map(|writer| ReportFile::new(writer.path(), |to| writer.write(report, to))).collect()
 }

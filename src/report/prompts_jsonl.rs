@@ -2,11 +2,13 @@
 //!
 //! In: [`RunReport`]. Out: JSON lines. Never: a line break inside of a line; JSON writes them out.
 
+use std::io;
+
 use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::run_report::RunReport;
-use super::{ReportError, ReportFile, ReportWriter};
+use super::{ReportError, ReportWriter};
 use crate::types::{Fields, JobId, JobKey, Operation, Settings};
 
 /// Name of the file.
@@ -29,8 +31,11 @@ struct Line<'a> {
 }
 
 impl ReportWriter for PromptsJsonl {
-    fn render(&self, report: &RunReport<'_>) -> Result<Vec<ReportFile>, ReportError> {
-        let mut bytes = Vec::new();
+    fn path(&self) -> &'static str {
+        FILE
+    }
+
+    fn write(&self, report: &RunReport<'_>, to: &mut dyn io::Write) -> Result<(), ReportError> {
         for ix in report.plan.indices() {
             let job = report.plan.job(ix);
             let Operation::Paid(paid) = &job.operation else { continue };
@@ -44,10 +49,10 @@ impl ReportWriter for PromptsJsonl {
                 settings: settings(&paid.settings),
                 key: job.key,
             };
-            serde_json::to_writer(&mut bytes, &line).map_err(|source| ReportError::Json { file: FILE, source })?;
-            bytes.push(b'\n');
+            serde_json::to_writer(&mut *to, &line).map_err(|source| ReportError::Json { file: FILE, source })?;
+            to.write_all(b"\n").map_err(|source| ReportError::Io { file: FILE, source })?;
         }
-        Ok(vec![ReportFile::new(FILE, bytes)])
+        Ok(())
     }
 }
 
@@ -76,7 +81,7 @@ mod tests {
         let mut ran = sample::ran();
         ran.plan.jobs[0].prompt = "line one\nline \"two\"\u{2028}{\"json\": true}".into();
         let report = RunReport::new(&ran.plan, &ran.history, &ran.attempts, &ran.quotes, None).expect("small sums");
-        let text = String::from_utf8(PromptsJsonl.render(&report).expect("plain values")[0].bytes.clone()).expect("JSON is text");
+        let text = sample::text_of(&PromptsJsonl, &report);
         let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
         assert_eq!(lines.len(), 8);
         assert_eq!(lines[0]["prompt"], serde_json::json!(&*ran.plan.jobs[0].prompt));

@@ -1,5 +1,6 @@
 //! A campaign after a run, for tests: one hero done at its second try, the other refused; one surface in doubt, the rest done or waiting.
 
+use super::{ReportWriter, RunReport};
 use crate::ledger::{AttemptCard, AttemptRow, AttemptStatus, History, JobState};
 use crate::plan::{JobIx, Plan};
 use crate::pricing::{Quotes, quotes, sample};
@@ -81,4 +82,11 @@ pub(crate) fn attempt(plan: &Plan, ix: JobIx, attempt: u32, status: AttemptStatu
         task: is_known.then(|| TaskId::new(format!("task-{}-{attempt}", ix.0))),
         artifact: (status == AttemptStatus::Done).then(|| sample::artifact(plan, ix)),
     }
+}
+
+/// Returns the text that a writer writes.
+pub(crate) fn text_of(writer: &dyn ReportWriter, report: &RunReport<'_>) -> String {
+    let mut bytes = Vec::new();
+    writer.write(report, &mut bytes).expect("plain values, and memory takes all");
+    String::from_utf8(bytes).expect("reports are text")
 }

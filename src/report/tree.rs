@@ -12,15 +12,18 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use super::ReportFile;
 use super::tree_state::{Known, STATE_FILE, State, changed};
-use super::tree_write::{Folders, beside, write_all};
+use super::tree_write::{Folders, Prepared, beside, prepare, write_all};
+use super::{ReportError, ReportFile};
 use crate::ledger::History;
 use crate::plan::{JobIx, Plan};
 use crate::types::digest::FieldHasher;
 use crate::types::{BlobRef, Digest, Fields};
 
-/// Written into every rehearsal's folder.
+/// Name of the note in every rehearsal's folder.
+const NOTE_FILE: &str = "REHEARSAL.txt";
+
+/// What it says.
 const REHEARSAL_NOTE: &str = "This is a rehearsal. Every picture here was drawn by callsheet's simulator; none was bought, none cost anything.\n";
 
 /// A picture and where it belongs.
@@ -119,6 +122,9 @@ pub enum TreeError {
         /// What it should be.
         digest: Digest,
     },
+    /// A report could not be made.
+    #[error(transparent)]
+    Report(#[from] ReportError),
     /// The disk said no.
     #[error("{what} `{path}`: {source}")]
     Io {
@@ -138,10 +144,7 @@ pub type OpenPicture<'a> = dyn Fn(&BlobRef) -> io::Result<Box<dyn Read>> + Sync 
 ///
 /// Looks at names, lengths and times only.
 pub fn is_current(root: &Path, kind: TreeKind, stamp: &Stamp) -> bool {
-    let Some(state) = State::read(root).filter(|state| state.kind == kind && state.stamp == stamp.0.to_string()) else {
-        return false;
-    };
-    state.files.iter().all(|(path, known)| std::fs::symlink_metadata(root.join(path)).is_ok_and(|metadata| known.fits(&metadata)))
+    State::is_untouched(root, kind, &stamp.0.to_string())
 }
 
 /// Makes the folder show the pictures and reports, and nothing of earlier runs that no longer belongs.
@@ -155,7 +158,7 @@ pub fn materialise(
     kind: TreeKind,
     stamp: &Stamp,
     placements: &[Placement],
-    reports: &[ReportFile],
+    reports: &[ReportFile<'_>],
     open: &OpenPicture<'_>,
 ) -> Result<Materialised, TreeError> {
     std::fs::create_dir_all(root).map_err(io_error("cannot make the folder", &root.display().to_string()))?;
@@ -165,7 +168,7 @@ pub fn materialise(
         return Err(TreeError::Kind { root: root.display().to_string(), holds });
     }
     let known = before.map(|state| state.files).unwrap_or_default();
-    let wanted = wanted(kind, placements, reports)?;
+    let wanted = wanted(root, kind, placements, reports)?;
     let mut tree = Tree { root, known, now: BTreeMap::new(), folders: Folders::below(root), done: Materialised::default() };
     let mut to_write = Vec::new();
     for (path, source) in wanted {
@@ -209,34 +212,35 @@ pub fn materialise(
 }
 
 /// Where the bytes of a file come from.
-pub(super) enum Source<'a> {
+pub(super) enum Source {
     Picture(BlobRef),
-    Report(&'a [u8], Digest),
+    Report(Prepared),
 }
 
-impl Source<'_> {
+impl Source {
     pub(super) fn digest(&self) -> Digest {
         match self {
             Self::Picture(blob) => blob.digest,
-            Self::Report(_, digest) => *digest,
+            Self::Report(report) => report.digest,
         }
     }
 
     fn len(&self) -> u64 {
         match self {
             Self::Picture(blob) => blob.len,
-            Self::Report(bytes, _) => bytes.len() as u64,
+            Self::Report(report) => report.len,
         }
     }
 }
 
-fn wanted<'a>(kind: TreeKind, placements: &[Placement], reports: &'a [ReportFile]) -> Result<BTreeMap<String, Source<'a>>, TreeError> {
-    let pictures = placements.iter().map(|placement| (placement.path.to_string(), Source::Picture(placement.blob)));
-    let report = |bytes: &'a [u8]| Source::Report(bytes, Digest::of(bytes));
-    let reports = reports.iter().map(|file| (file.path.clone(), report(&file.bytes)));
-    let note = (kind == TreeKind::Rehearsal).then(|| ("REHEARSAL.txt".to_owned(), report(REHEARSAL_NOTE.as_bytes())));
+/// Returns what belongs where. Reports are written beside their later names here: what is in them is not known before.
+fn wanted(root: &Path, kind: TreeKind, placements: &[Placement], reports: &[ReportFile<'_>]) -> Result<BTreeMap<String, Source>, TreeError> {
+    let pictures = placements.iter().map(|placement| Ok::<_, TreeError>((placement.path.to_string(), Source::Picture(placement.blob))));
+    let note = (kind == TreeKind::Rehearsal).then(|| ReportFile::new(NOTE_FILE, write_note));
+    let report = |file: &ReportFile<'_>| Ok((file.path.to_owned(), Source::Report(prepare(root, file)?)));
     let mut wanted = BTreeMap::new();
-    for (path, source) in pictures.chain(reports).chain(note) {
+    for entry in pictures.chain(reports.iter().chain(&note).map(report)) {
+        let (path, source) = entry?;
         if !is_below(&path) {
             return Err(TreeError::Path(path));
         }
@@ -248,9 +252,13 @@ fn wanted<'a>(kind: TreeKind, placements: &[Placement], reports: &'a [ReportFile
     Ok(wanted)
 }
 
-/// Returns whether a path names a file below the folder on every system: no `..`, no root, no drive, not our own state.
-fn is_below(path: &str) -> bool {
-    let is_name = |name: &str| !name.is_empty() && name != "." && name != ".." && !name.contains(['\\', ':', '\0']);
+fn write_note(to: &mut dyn Write) -> Result<(), ReportError> {
+    to.write_all(REHEARSAL_NOTE.as_bytes()).map_err(|source| ReportError::Io { file: NOTE_FILE, source })
+}
+
+/// Returns whether a path names a file below the folder on every system: no `..`, no root, no drive, no line break, not our own state.
+pub(super) fn is_below(path: &str) -> bool {
+    let is_name = |name: &str| !name.is_empty() && name != "." && name != ".." && !name.contains(['\\', ':', '\0', '\n', '\r']);
     path.split('/').all(is_name) && path != STATE_FILE
 }
 
@@ -272,7 +280,7 @@ struct Tree<'a> {
 }
 
 impl Tree<'_> {
-    fn look(&mut self, path: &str, source: &Source<'_>) -> Result<Found, TreeError> {
+    fn look(&mut self, path: &str, source: &Source) -> Result<Found, TreeError> {
         let file = self.root.join(path);
         let metadata = match std::fs::symlink_metadata(&file) {
             Ok(metadata) => metadata,
@@ -362,7 +370,8 @@ mod tests {
         }
 
         fn write(&self, seq: u64) -> Result<Materialised, TreeError> {
-            let reports = [ReportFile::new("costs.csv", *b"run_id\n")];
+            let reports =
+                [ReportFile::new("costs.csv", |to| to.write_all(b"run_id\n").map_err(|source| ReportError::Io { file: "costs.csv", source }))];
             let placements = placements(&self.ran.plan, &self.ran.history);
             materialise(&self.root(), TreeKind::Real, &self.stamp(seq), &placements, &reports, &|blob| self.open(blob))
         }
@@ -508,7 +517,7 @@ mod tests {
 
     #[test]
     fn paths_that_lead_elsewhere_are_refused() {
-        for path in ["../up.png", "/etc/passwd", "a//b.png", "a/./b.png", "c:/x.png", "a\\b.png", "", ".callsheet-tree"] {
+        for path in ["../up.png", "/etc/passwd", "a//b.png", "a/./b.png", "c:/x.png", "a\\b.png", "a\nb.png", "", ".callsheet-tree"] {
             let mut case = Case::new();
             case.ran.plan.jobs[0].path = path.into();
             assert!(matches!(case.write(1), Err(TreeError::Path(_))), "{path:?}");

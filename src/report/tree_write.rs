@@ -4,12 +4,13 @@
 //! Never: through a symbolic link; a file under its name before all of it is there.
 
 use std::collections::HashSet;
-use std::io::{self, Read, Write};
+use std::io::{self, BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
 
+use super::ReportFile;
 use super::tree::{OpenPicture, Source, TreeError, io_error};
 use super::tree_state::{Known, changed};
-use crate::types::Digest;
+use crate::types::{BlobRef, Digest};
 
 /// Bytes copied at once, 256 KiB.
 const CHUNK: usize = 256 << 10;
@@ -21,20 +22,65 @@ const SHARE: usize = 64;
 ///
 /// # Errors
 /// What went wrong first; each thread stops at its own first trouble, and what was written before stays.
-pub(super) fn write_all(root: &Path, files: Vec<(String, Source<'_>)>, open: &OpenPicture<'_>) -> Result<Vec<(String, Option<Known>)>, TreeError> {
+pub(super) fn write_all(root: &Path, files: Vec<(String, Source)>, open: &OpenPicture<'_>) -> Result<Vec<(String, Option<Known>)>, TreeError> {
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     // Neighbours in one hand: each folder is then made by one of them only, but for those where shares meet.
     let share = files.len().div_ceil(cores).max(SHARE);
+    let mut files = files.into_iter();
+    let shares = std::iter::from_fn(|| Some(files.by_ref().take(share).collect::<Vec<_>>()).filter(|share| !share.is_empty()));
     let written: Result<Vec<Vec<_>>, TreeError> = std::thread::scope(|scope| {
-        let hands: Vec<_> = files.chunks(share).map(|files| scope.spawn(|| write_share(root, files, open))).collect();
+        let hands: Vec<_> = shares.map(|files| scope.spawn(|| write_share(root, files, open))).collect();
         hands.into_iter().map(|hand| hand.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))).collect()
     });
-    Ok(files.into_iter().map(|(path, _)| path).zip(written?.into_iter().flatten()).collect())
+    Ok(written?.into_iter().flatten().collect())
 }
 
-fn write_share(root: &Path, files: &[(String, Source<'_>)], open: &OpenPicture<'_>) -> Result<Vec<Option<Known>>, TreeError> {
+fn write_share(root: &Path, files: Vec<(String, Source)>, open: &OpenPicture<'_>) -> Result<Vec<(String, Option<Known>)>, TreeError> {
     let mut hand = Hand { folders: Folders::below(root), chunk: vec![0; CHUNK] };
-    files.iter().map(|(path, source)| hand.write(path, source, open)).collect()
+    let mut written = Vec::with_capacity(files.len());
+    for (path, source) in files {
+        let known = hand.write(&path, source, open)?;
+        written.push((path, known));
+    }
+    Ok(written)
+}
+
+/// A report that is written as a whole, under a temporary name; it is removed unless it gets its own.
+pub(super) struct Prepared {
+    file: tempfile::TempPath,
+    pub digest: Digest,
+    pub len: u64,
+}
+
+/// Writes a report under a temporary name, without ever holding all of it.
+///
+/// # Errors
+/// What the report or the disk says.
+pub(super) fn prepare(root: &Path, report: &ReportFile<'_>) -> Result<Prepared, TreeError> {
+    let mut file = beside(root).map_err(io_error("cannot write", report.path))?;
+    let mut to = BufWriter::with_capacity(CHUNK, Counted { to: file.as_file_mut(), hasher: blake3::Hasher::new() });
+    report.write(&mut to)?;
+    let counted = to.into_inner().map_err(|error| io_error("cannot write", report.path)(error.into_error()))?;
+    let (digest, len) = (Digest::from_bytes(*counted.hasher.finalize().as_bytes()), counted.hasher.count());
+    Ok(Prepared { file: file.into_temp_path(), digest, len })
+}
+
+/// A file, with the digest of what was written to it.
+struct Counted<'a> {
+    to: &'a mut std::fs::File,
+    hasher: blake3::Hasher,
+}
+
+impl Write for Counted<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let written = self.to.write(bytes)?;
+        self.hasher.update(&bytes[..written]);
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.to.flush()
+    }
 }
 
 /// What one thread writes with.
@@ -45,20 +91,32 @@ struct Hand<'a> {
 }
 
 impl Hand<'_> {
-    fn write(&mut self, path: &str, source: &Source<'_>, open: &OpenPicture<'_>) -> Result<Option<Known>, TreeError> {
-        let mut bytes: Box<dyn Read + '_> = match source {
-            Source::Report(bytes, _) => Box::new(*bytes),
-            Source::Picture(blob) => match open(blob) {
-                Ok(bytes) => bytes,
-                Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-                Err(error) => return Err(io_error("cannot read the picture for", path)(error)),
-            },
+    fn write(&mut self, path: &str, source: Source, open: &OpenPicture<'_>) -> Result<Option<Known>, TreeError> {
+        match source {
+            Source::Report(report) => self.place(path, report).map(Some),
+            Source::Picture(blob) => self.copy(path, &blob, open),
+        }
+    }
+
+    fn place(&mut self, path: &str, report: Prepared) -> Result<Known, TreeError> {
+        self.folders.make(path)?;
+        let place = self.folders.root.join(path);
+        report.file.persist(&place).map_err(|error| io_error("cannot write", path)(error.error))?;
+        let metadata = std::fs::symlink_metadata(&place).map_err(io_error("cannot look at", path))?;
+        Ok(Known { digest: report.digest, len: report.len, changed: changed(&metadata) })
+    }
+
+    fn copy(&mut self, path: &str, blob: &BlobRef, open: &OpenPicture<'_>) -> Result<Option<Known>, TreeError> {
+        let mut bytes = match open(blob) {
+            Ok(bytes) => bytes,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(io_error("cannot read the picture for", path)(error)),
         };
         let folder = self.folders.make(path)?;
         let mut file = beside(&folder).map_err(io_error("cannot write", path))?;
         let digest = copy(&mut *bytes, file.as_file_mut(), &mut self.chunk).map_err(io_error("cannot write", path))?;
-        if digest != source.digest() {
-            return Err(TreeError::Damaged { path: path.to_owned(), digest: source.digest() });
+        if digest != blob.digest {
+            return Err(TreeError::Damaged { path: path.to_owned(), digest: blob.digest });
         }
         let written = file.persist(self.folders.root.join(path)).map_err(|error| io_error("cannot write", path)(error.error))?;
         let metadata = written.metadata().map_err(io_error("cannot look at", path))?;

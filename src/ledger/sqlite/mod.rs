@@ -100,12 +100,13 @@ impl SqliteReader {
         Ok((schema::format_of(&reader)? > 0).then(|| Self(Mutex::new(reader))))
     }
 
-    /// Returns what is known about `keys`, and the keys last used at the addresses of `campaign`.
+    /// Returns what is known about `keys`, and the keys last used at the addresses of `campaign` if one of `keys` was never tried:
+    /// only then can an address tell something.
     ///
     /// # Errors
     /// When the file cannot be read, like all of these.
     pub fn history(&self, campaign: &str, keys: &[JobKey]) -> Result<History, LedgerError> {
-        read::history(&self.reader(), campaign, keys)
+        read::history_for_plan(&self.reader(), campaign, keys)
     }
 
     /// Returns the ingredients of a key, if the ledger ever took it.

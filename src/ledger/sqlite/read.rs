@@ -42,12 +42,23 @@ pub(super) fn last_seq(connection: &Connection) -> Result<u64, LedgerError> {
 /// Returns what is known about `keys` and the addresses of `campaign`, as of one moment.
 pub(super) fn history(connection: &Connection, campaign: &str, keys: &[JobKey]) -> Result<History, LedgerError> {
     let snapshot = connection.unchecked_transaction()?;
-    let jobs = match few_rows(&snapshot, "jobs", keys)? {
-        Some(rows) => jobs_of_all(&snapshot, rows, keys)?,
-        None => jobs_by_key(&snapshot, keys)?,
-    };
-    let addresses = addresses(&snapshot, campaign)?;
+    Ok(History { jobs: jobs(&snapshot, keys)?, addresses: addresses(&snapshot, campaign)? })
+}
+
+/// Returns the same, but no addresses when all of `keys` are known.
+pub(super) fn history_for_plan(connection: &Connection, campaign: &str, keys: &[JobKey]) -> Result<History, LedgerError> {
+    let snapshot = connection.unchecked_transaction()?;
+    let jobs = jobs(&snapshot, keys)?;
+    let is_all = keys.iter().all(|key| jobs.contains_key(key));
+    let addresses = if is_all { HashMap::new() } else { addresses(&snapshot, campaign)? };
     Ok(History { jobs, addresses })
+}
+
+fn jobs(connection: &Connection, keys: &[JobKey]) -> Result<HashMap<JobKey, KnownJob>, LedgerError> {
+    match few_rows(connection, "jobs", keys)? {
+        Some(rows) => jobs_of_all(connection, rows, keys),
+        None => jobs_by_key(connection, keys),
+    }
 }
 
 /// Returns the number of rows if there are few for so many keys.
