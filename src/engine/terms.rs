@@ -105,3 +105,20 @@ impl Default for RunRules {
         Self { attempts: 1, on_doubt: OnDoubt::Hold, alone: false, outage_patience: Duration::from_secs(900), fetches: 5, seed: 0 }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::provider::manifest::builtin;
+
+    #[test]
+    fn a_rehearsal_without_refunds_keeps_what_was_accepted_whatever_the_provider_says() {
+        for name in ["kie", "openai"] {
+            let manifest = builtin(name).expect("a built-in manifest");
+            let terms = ProviderTerms::of(&manifest, name.to_owned());
+            let (kept, given_back) = (terms.clone().rehearsed(Duration::ZERO, false), terms.clone().rehearsed(Duration::ZERO, true));
+            assert_eq!((kept.charge.on, kept.charge.refund_on_failure), (ChargedOn::Submit, Known::No), "{name}");
+            assert_eq!(given_back.charge, terms.charge, "{name}: the provider's own terms stay");
+        }
+    }
+}

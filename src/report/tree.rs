@@ -13,7 +13,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use super::tree_state::{Known, STATE_FILE, State, changed};
-use super::tree_write::{Folders, Prepared, beside, prepare, write_all};
+use super::tree_write::{Folders, Prepared, beside, prepare, sweep, write_all};
 use super::{ReportError, ReportFile};
 use crate::ledger::History;
 use crate::plan::{JobIx, Plan};
@@ -166,6 +166,9 @@ pub fn materialise(
     if let Some(other) = before.as_ref().filter(|state| state.kind != kind) {
         let holds = if other.kind == TreeKind::Rehearsal { "a rehearsal" } else { "bought pictures" };
         return Err(TreeError::Kind { root: root.display().to_string(), holds });
+    }
+    if before.as_ref().is_some_and(|state| state.stamp.is_empty()) {
+        sweep(root, before.iter().flat_map(|state| state.files.keys()))?;
     }
     let known = before.map(|state| state.files).unwrap_or_default();
     let wanted = wanted(root, kind, placements, reports)?;
@@ -563,7 +566,12 @@ mod tests {
         };
         let placements = placements(&case.ran.plan, &case.ran.history);
         assert!(materialise(&case.root(), TreeKind::Real, &stamp, &placements, &[], &crash).is_err());
+        let half_written = [case.root().join(".callsheet-Ab3.part"), case.root().join("teapot/.callsheet-Cd4.part")];
+        for path in &half_written {
+            std::fs::write(path, b"half a pic").expect("a file can be written");
+        }
         let done = case.write(1).expect("a tree");
         assert_eq!((done.written, done.kept, done.foreign.len()), (4, 2, 0));
+        assert!(half_written.iter().all(|path| !path.exists()), "what a killed run left half-written is gone");
     }
 }

@@ -3,7 +3,7 @@
 //! In: what belongs where. Out: what was written, in the same order.
 //! Never: through a symbolic link; a file under its name before all of it is there.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::io::{self, BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
 
@@ -187,10 +187,33 @@ impl<'a> Folders<'a> {
     }
 }
 
+/// Begin and end of the names of temporary files.
+const PART: (&str, &str) = (".callsheet-", ".part");
+
+/// Removes what a run that was killed left half-written beside its files. The caller holds the workspace, so nobody is writing.
+pub(super) fn sweep<'a>(root: &Path, paths: impl Iterator<Item = &'a String>) -> Result<(), TreeError> {
+    let folders: BTreeSet<&str> = paths.filter_map(|path| Some(path.rsplit_once('/')?.0)).chain([""]).collect();
+    let mut real = Folders::below(root);
+    for folder in folders {
+        if !folder.is_empty() && !real.lead_to(&format!("{folder}/x")) {
+            continue;
+        }
+        let Ok(entries) = std::fs::read_dir(root.join(folder)) else { continue };
+        for entry in entries.flatten() {
+            let name = entry.file_name();
+            let is_part = name.to_str().is_some_and(|name| name.starts_with(PART.0) && name.ends_with(PART.1));
+            if is_part && entry.file_type().is_ok_and(|kind| kind.is_file()) {
+                std::fs::remove_file(entry.path()).map_err(io_error("cannot remove", &entry.path().display().to_string()))?;
+            }
+        }
+    }
+    Ok(())
+}
+
 /// Makes a temporary file in the folder of its later name; it is removed unless it gets one.
 pub(super) fn beside(folder: &Path) -> io::Result<tempfile::NamedTempFile> {
     let mut builder = tempfile::Builder::new();
-    builder.prefix(".callsheet-").suffix(".part");
+    builder.prefix(PART.0).suffix(PART.1);
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt as _;

@@ -145,6 +145,40 @@ steps:
     transform: { image: card, ops: [ { crop: "1:1" }, { pad: { to: "9:10", color: "#ffffff" } }, { resize: { height: 90 } }, { encode: { format: jpeg, quality: 80 } } ] }
 "##;
 
+/// A provider of one's own whose model makes further tries of a picture; none of the built-in ones has such a model.
+const MAKER: &str = r#"
+provider: maker
+title: Maker
+key-env: MAKER_KEY
+hosts: [example.com]
+charge: { on: submit, refund-on-failure: yes, moderation-charged: no, ambiguous-on-timeout: true }
+prices: maker.yaml
+models:
+  brush:
+    title: Brush
+    operations:
+      generate: { wire: brush, prompt-limit: 500, aspects: ["1:1"], resolutions: {}, max-references: 0 }
+      vary: { wire: brush/again, prompt-limit: 500, aspects: [], resolutions: {}, max-references: 0 }
+"#;
+
+#[test]
+fn a_provider_of_ones_own_is_rehearsed_with_a_step_that_no_built_in_one_has() {
+    let desk = Desk::new();
+    desk.write("campaigns/maker-provider.yaml", MAKER);
+    desk.write(
+        "campaigns/maker.yaml",
+        "book: maker\ncurrency: credits\nas-of: 2026-11-22\nsource: a page\nmodels:\n  brush: { price: { flat: 2.5 } }\n",
+    );
+    let campaign = "callsheet: 1\ncampaign: varied\nprovider: maker-provider.yaml\nprices: maker.yaml\ndefaults: { model: brush }\nsteps:\n  \
+                    draft: { generate: { prompt: a cup, aspect: \"1:1\" } }\n  other: { vary: { image: draft, takes: 3 } }\n";
+    desk.write("campaigns/varied.yaml", campaign);
+    desk.rehearse(&["campaigns/varied.yaml", "-q"], 0);
+    let rows = desk.costs("varied");
+    assert_eq!(counted_by(&rows, "operation"), [("generate".to_owned(), 1), ("vary".to_owned(), 3)].into());
+    assert_eq!(counted_by(&rows, "blake3").len(), 4, "every try is another picture");
+    assert_eq!(sum(&rows, "charged"), 10_000_000);
+}
+
 fn painted(width: u32, height: u32, paint: impl Fn(u32, u32) -> [u8; 4]) -> Vec<u8> {
     let picture = image::RgbaImage::from_fn(width, height, |x, y| image::Rgba(paint(x, y)));
     encode(&Picture::Rgba(picture), ImageFormat::Png, None, &[]).expect("a small picture can be encoded")
