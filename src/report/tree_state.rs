@@ -109,9 +109,6 @@ impl State {
     pub(super) fn is_untouched(root: &Path, kind: TreeKind, stamp: &str) -> bool {
         let Some(text) = read_text(root) else { return false };
         let Some((_, lines)) = heading(&text).filter(|(heading, _)| heading.kind == kind && heading.stamp == stamp) else { return false };
-        // From where we stand the way to each file is shorter for the system.
-        let near = std::env::current_dir().ok().and_then(|here| root.strip_prefix(here).ok()).filter(|near| !near.as_os_str().is_empty());
-        let root = near.unwrap_or(root);
         let mut file = PathBuf::new();
         lines.lines().all(|line| {
             let Some(line) = Line::parse(line) else { return false };
