@@ -1,7 +1,7 @@
 //! Runs AI image campaigns: plans them as a DAG, prices them before a credit is spent, buys each shot exactly once.
 //!
 //! Data flows one way: text -> spec -> campaign -> plan -> worklist -> estimate -> run -> ledger -> reports.
-//! Each folder may import only what stands left of it; `tests/architecture.rs` holds the table.
+//! Each folder may import only what stands left of it; `tests/it/architecture.rs` holds the table.
 
 pub mod campaign;
 pub mod catalog;
