@@ -48,6 +48,7 @@ pub enum When {
 
 /// What can be done.
 #[derive(Debug, Subcommand)]
+// Each command's own docs are its help; docs here would stand in their place.
 #[allow(missing_docs)]
 pub enum Command {
     Check(check::CheckArgs),
