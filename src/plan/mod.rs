@@ -11,6 +11,7 @@ mod lower;
 mod mistakes;
 mod paths;
 mod selection;
+mod side;
 mod texts;
 mod why;
 mod worklist;
@@ -27,6 +28,7 @@ pub use build::{asset_paths, build};
 pub use describe::recipe;
 pub use jobs::Assets;
 pub use selection::{Only, Selection, SelectionError};
+pub use side::{Side, SidePrice};
 pub use why::{Difference, Reason, why};
 pub use worklist::{Work, Worklist, worklist};
 
