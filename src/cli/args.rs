@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use clap::builder::styling::{AnsiColor, Styles};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use super::commands::{check, graph, plan, prices, providers, report, run, schema, status, why};
+use super::commands::{check, graph, plan, prices, providers, reconcile, report, run, schema, status, why};
 use crate::plan::Only;
 use crate::spec::MoneySpec;
 
@@ -56,6 +56,7 @@ pub enum Command {
     Run(Box<run::RunArgs>),
     Status(status::StatusArgs),
     Why(why::WhyArgs),
+    Reconcile(reconcile::ReconcileArgs),
     Report(report::ReportArgs),
     Graph(graph::GraphArgs),
     Prices(prices::PricesArgs),

@@ -54,6 +54,7 @@ fn execute(command: &Command) -> Outcome<Exit> {
         Command::Run(args) => commands::run::run(args),
         Command::Status(args) => commands::status::status(args),
         Command::Why(args) => commands::why::why(args),
+        Command::Reconcile(args) => commands::reconcile::reconcile(args),
         Command::Report(args) => commands::report::report(args),
         Command::Graph(args) => commands::graph::graph(args),
         Command::Prices(args) => commands::prices::prices(args),

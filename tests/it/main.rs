@@ -7,6 +7,7 @@ mod changes;
 mod cli;
 mod desk;
 mod diagnostics;
+mod doubts;
 mod failures;
 mod kills;
 mod price_vectors;

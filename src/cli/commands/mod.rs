@@ -5,6 +5,7 @@ pub mod graph;
 pub mod plan;
 pub mod prices;
 pub mod providers;
+pub mod reconcile;
 pub mod report;
 pub mod run;
 pub mod schema;

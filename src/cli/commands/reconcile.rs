@@ -1,0 +1,212 @@
+//! `callsheet reconcile`: ends doubt by the user's word, or by the task that the provider made of a lost answer.
+//!
+//! ```text
+//! doubts of the ledger ─▶ nothing said: list them, with what helps to find out
+//!                      └▶ a verdict: lock ─▶ records with the evidence ─▶ what the next run does about it
+//! ```
+//!
+//! In: the ledger, shots by address, a verdict. Out: records. Never: a guess, a request.
+
+use std::sync::Arc;
+
+use clap::{ArgGroup, Args};
+
+use super::report::known;
+use crate::cli::args::{CampaignArgs, StageArgs};
+use crate::cli::console::{self, STRONG};
+use crate::cli::context::{self, Opened};
+use crate::cli::error::{CliError, Outcome};
+use crate::cli::exit::Exit;
+use crate::cli::memory::Memory;
+use crate::cli::workspace::{Stage, Workspace};
+use crate::ledger::{AttemptRow, AttemptStatus, Durability, JobState, Ledger as _, Record, SqliteLedger, WorkspaceLock};
+use crate::types::diagnostic::{counted, did_you_mean, listed};
+use crate::types::{Billed, Failure, FailureClass, Micros, RunId, SystemClock, TaskId, visible};
+
+/// List the shots whose outcome nobody knows, or say what became of them
+///
+/// A shot is in doubt when its request was sent and no answer came back: it may have been charged, so it counts as spent and is never sent
+/// again by itself. Look it up where the provider lists your requests, and say here what you saw. The word is kept in the ledger with its
+/// reason.
+#[derive(Debug, Args)]
+#[command(group(ArgGroup::new("verdict").args(["charged", "not_charged", "task"])), after_help = "Examples:
+  callsheet reconcile campaigns/spring-drop.yaml
+  callsheet reconcile campaigns/spring-drop.yaml 'hero[sku=teapot,angle=front]' --not-charged --because 'not in the log of 22 November'
+  callsheet reconcile campaigns/spring-drop.yaml 'hero[sku=teapot,angle=front]' --task 281e5b0f39b9
+  callsheet reconcile campaigns/spring-drop.yaml --all --charged
+
+Exit codes: 0 nothing is in doubt (any more) · 2 usage · 7 something still is · 9 a run holds the workspace")]
+pub struct ReconcileArgs {
+    #[command(flatten)]
+    asked: CampaignArgs,
+    /// Shots in doubt, as `status` prints them
+    #[arg(value_name = "SHOT")]
+    shots: Vec<String>,
+    /// All shots in doubt
+    #[arg(long, conflicts_with_all = ["shots", "task"])]
+    all: bool,
+    /// They were charged, and their pictures are lost: what is held is spent; the next run buys them anew
+    #[arg(long)]
+    charged: bool,
+    /// They were not charged: what is held is given back; the next run buys them
+    #[arg(long)]
+    not_charged: bool,
+    /// The provider did take it, under this id: the next run fetches the picture for nothing
+    #[arg(long, value_name = "ID")]
+    task: Option<String>,
+    /// How you know; kept in the ledger
+    #[arg(long, value_name = "TEXT", requires = "verdict")]
+    because: Option<String>,
+    #[command(flatten)]
+    stage: StageArgs,
+}
+
+/// What is said about a doubt.
+enum Verdict {
+    Charged,
+    NotCharged,
+    Task(TaskId),
+}
+
+/// Lists doubts, or ends them.
+pub fn reconcile(args: &ReconcileArgs) -> Outcome<Exit> {
+    let opened = context::open(&args.asked, None)?;
+    let workspace = Workspace::find(Stage::of(args.stage.rehearse))?;
+    let memory = Memory::of(&workspace)?;
+    known(&memory, &workspace, &args.asked)?;
+    let Some(verdict) = verdict(args)? else {
+        let doubts = chosen(args, doubts(&opened, &memory)?)?;
+        console::data(&list(&opened, &doubts))?;
+        return Ok(if doubts.is_empty() { Exit::Done } else { Exit::InDoubt });
+    };
+    if args.shots.is_empty() && !args.all {
+        return Err(CliError::usage("no shot is named", "name the shots that this is about, or say `--all`".to_owned()));
+    }
+
+    // From here on nobody else sends: an intent without an answer is one that its sender did not live to see answered.
+    let lock = WorkspaceLock::acquire(workspace.home(), &format!("reconcile {}", opened.campaign.name), &SystemClock)?;
+    let all = doubts(&opened, &Memory::of(&workspace)?)?;
+    let chosen = chosen(args, all.clone())?;
+    if chosen.is_empty() {
+        console::talk("nothing is in doubt");
+        return Ok(Exit::Done);
+    }
+    if let (Verdict::Task(_), [_, _, ..]) = (&verdict, chosen.as_slice()) {
+        return Err(CliError::usage("one task belongs to one shot", format!("{} were named", counted(chosen.len(), "shot"))));
+    }
+    settle(&workspace, &chosen, &verdict, args.because.as_deref())?;
+    drop(lock);
+    console::talk(&consequence(&verdict, &chosen));
+    let left = all.len() - chosen.len();
+    if left > 0 {
+        console::talk(&format!("still in doubt: {}", counted(left, "shot")));
+    }
+    Ok(if left > 0 { Exit::InDoubt } else { Exit::Done })
+}
+
+fn verdict(args: &ReconcileArgs) -> Outcome<Option<Verdict>> {
+    Ok(match &args.task {
+        Some(id) if id.trim().is_empty() => return Err(CliError::usage("the task has no id", "give the id that the provider shows".to_owned())),
+        Some(id) => Some(Verdict::Task(TaskId::new(id.trim()))),
+        None if args.charged => Some(Verdict::Charged),
+        None if args.not_charged => Some(Verdict::NotCharged),
+        None => None,
+    })
+}
+
+/// Returns the tries of the campaign whose outcome nobody knows, in the order in which they were sent. Shots that have changed since are
+/// among them: their money is as much in doubt.
+fn doubts(opened: &Opened, memory: &Memory) -> Outcome<Vec<AttemptRow>> {
+    let mut rows = memory.attempts(&opened.plan)?;
+    rows.retain(|row| row.card.campaign == *opened.campaign.name && matches!(row.status, AttemptStatus::InDoubt | AttemptStatus::Submitting));
+    Ok(rows)
+}
+
+fn chosen(args: &ReconcileArgs, doubts: Vec<AttemptRow>) -> Outcome<Vec<AttemptRow>> {
+    if args.shots.is_empty() {
+        return Ok(doubts);
+    }
+    let mut chosen = Vec::new();
+    for shot in &args.shots {
+        let before = chosen.len();
+        chosen.extend(doubts.iter().filter(|row| row.card.job.as_str() == shot).cloned());
+        if chosen.len() == before {
+            let known = || doubts.iter().map(|row| row.card.job.as_str());
+            let help = match did_you_mean(shot, known()) {
+                Some(near) => format!("did you mean `{near}`?"),
+                None if doubts.is_empty() => "nothing of this campaign is in doubt".to_owned(),
+                None => format!("in doubt are {}", listed(known(), 5)),
+            };
+            return Err(CliError::usage(format!("`{shot}` is not in doubt"), help));
+        }
+    }
+    chosen.dedup();
+    Ok(chosen)
+}
+
+fn settle(workspace: &Workspace, chosen: &[AttemptRow], verdict: &Verdict, because: Option<&str>) -> Outcome<()> {
+    let ledger = SqliteLedger::open(&workspace.ledger(), Arc::new(SystemClock), Durability::Full)?;
+    let run = RunId::new("reconcile");
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().build().map_err(|error| CliError::Io("cannot start the workers".to_owned(), error))?;
+    for row in chosen {
+        let records = records(row, &ledger.load(row.key)?, verdict, because);
+        runtime.block_on(ledger.append(run.clone(), row.key, records, None))?;
+    }
+    Ok(())
+}
+
+/// Returns what the ledger is told about one doubt; nothing if the answer has come meanwhile.
+fn records(row: &AttemptRow, state: &JobState, verdict: &Verdict, because: Option<&str>) -> Vec<Record> {
+    let attempt = row.attempt;
+    let (JobState::InDoubt { reserved, .. } | JobState::Submitting { reserved, .. }) = state else { return Vec::new() };
+    let (charged, refunded, word) = match verdict {
+        Verdict::Task(task) => return vec![Record::Accepted { attempt, task: task.clone() }],
+        Verdict::Charged => (reserved.micros, Micros::ZERO, "charged"),
+        Verdict::NotCharged => (Micros::ZERO, reserved.micros, "not charged"),
+    };
+    let evidence = match because {
+        Some(because) => format!("{word}, by the user's word: {because}"),
+        None => format!("{word}, by the user's word"),
+    };
+    let settled = Record::Settled { attempt, charged, refunded, evidence };
+    if let JobState::InDoubt { .. } = state {
+        return vec![settled];
+    }
+    let seen = "the run ended before the answer came";
+    let failure = Failure { billed: Billed::Maybe, ..Failure::new(FailureClass::Ambiguous, "no-answer", seen) };
+    vec![Record::InDoubt { attempt, failure }, settled]
+}
+
+fn consequence(verdict: &Verdict, chosen: &[AttemptRow]) -> String {
+    let shots = counted(chosen.len(), "shot");
+    match verdict {
+        Verdict::Charged => format!("{shots} settled as charged; the next run buys the picture anew"),
+        Verdict::NotCharged => format!("{shots} settled as not charged, what was held is given back; the next run buys the picture"),
+        Verdict::Task(task) => format!("{shots} known as task {}; the next run fetches the picture for nothing", visible(task.as_str())),
+    }
+}
+
+fn list(opened: &Opened, doubts: &[AttemptRow]) -> String {
+    if doubts.is_empty() {
+        return "nothing is in doubt\n".to_owned();
+    }
+    let mut text = String::new();
+    for row in doubts {
+        text.push_str(&format!("{STRONG}{}{STRONG:#}\n", visible(row.card.job.as_str())));
+        let mut say = |what: &str, sentence: &str| text.push_str(&format!("  {what:<7}{}\n", visible(sentence)));
+        let seen = row.error_code.as_deref().unwrap_or("no answer: the run ended first");
+        say("sent", &format!("{} to {} for `{}`, attempt {}, run {}", row.started_at, row.card.provider, row.card.model, row.attempt, row.run));
+        say("seen", seen);
+        say("price", &row.quoted.to_string());
+    }
+    let file = opened.path.display();
+    text.push_str(&format!(
+        "\n{} counted as spent until you know better. Look for requests of these moments where the provider lists them, then\n  \
+         it is not there     callsheet reconcile {file} SHOT --not-charged\n  \
+         it is, with an id   callsheet reconcile {file} SHOT --task ID\n  \
+         it is, without one  callsheet reconcile {file} SHOT --charged\n",
+        if doubts.len() == 1 { "It is".to_owned() } else { format!("All {} are", doubts.len()) },
+    ));
+    text
+}
