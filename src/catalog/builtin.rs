@@ -11,7 +11,23 @@ macro_rules! books {
     };
 }
 
-books!["bestphoto-hd", "gptimage2-flat", "imagineart-studio", "kie", "openai", "qolaba-app"];
+books![
+    "bestphoto-hd",
+    "bfl",
+    "fal",
+    "gemini",
+    "gptimage2-flat",
+    "ideogram",
+    "imagineart-api",
+    "imagineart-studio",
+    "kie",
+    "openai",
+    "qolaba-api",
+    "qolaba-app",
+    "recraft",
+    "stability",
+    "xai",
+];
 
 /// How many pictures are made for one that is kept, by how one works; of a published guide of 2026-05-04.
 const ITERATION_FACTORS: &[(&str, Micros)] =

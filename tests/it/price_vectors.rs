@@ -104,7 +104,7 @@ fn the_workspace_is_linear_and_sure_up_to_2k() {
 fn recorded_token_counts_cost_what_was_recorded() {
     let book = book("openai");
     let usd = |text_in, image_in| {
-        let usage = TokenUsage { text_in, image_in, image_out: 1756 };
+        let usage = TokenUsage { text_in, image_in, image_out: 1756, ..TokenUsage::default() };
         book.charge_tokens("gpt-image-2", Action::Generate, &usage).map(|amount| amount.to_string())
     };
     assert_eq!(usd(41, 0).as_deref(), Some("$0.052885"));
