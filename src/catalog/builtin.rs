@@ -71,6 +71,8 @@ mod tests {
             let book = PriceBook::parse(DocId::CAMPAIGN, text).unwrap_or_else(|found| panic!("{name}: {found:?}"));
             assert_eq!(&*book.name, *name);
             assert_eq!(book.lint(DocId::CAMPAIGN), crate::types::Diagnostics::new(), "{name}");
+            assert_eq!(book.lint_cards(DocId::CAMPAIGN, &Default::default()), crate::types::Diagnostics::new(), "{name}");
+            assert!(book.as_of.is_some() && book.source.is_some(), "{name}");
             assert_eq!(super::book(name), Some(book), "both ways of reading agree");
         }
         assert_eq!(book("no-such-book"), None);

@@ -238,7 +238,8 @@ fn counterpart<'a>(old: &PriceBook, name: &str, model: &BookModel, new: &'a Pric
 fn spread(old: Option<(&PriceBook, &PriceEntry)>, new: Option<(&PriceBook, &PriceEntry)>) -> (Vec<PriceRow>, Vec<PriceRow>) {
     let rows = |of: Option<(&PriceBook, &PriceEntry)>| of.map(|(book, entry)| entry.rows(book.certainty)).unwrap_or_default();
     let is_one = |of: Option<(&PriceBook, &PriceEntry)>| of.is_some_and(|(_, entry)| matches!(entry.kind, PriceKind::Flat(_) | PriceKind::Unknown));
-    let is_table = |of: Option<(&PriceBook, &PriceEntry)>| of.is_some_and(|(_, entry)| !matches!(entry.kind, PriceKind::Flat(_) | PriceKind::Unknown));
+    let is_table =
+        |of: Option<(&PriceBook, &PriceEntry)>| of.is_some_and(|(_, entry)| !matches!(entry.kind, PriceKind::Flat(_) | PriceKind::Unknown));
     let against = |one: Vec<PriceRow>, table: &[PriceRow], by_picture: bool| -> Vec<PriceRow> {
         let Some(place) = one.iter().position(|row| row.name == EVERY_PICTURE).filter(|_| by_picture) else { return one };
         let every = one[place].clone();

@@ -109,7 +109,8 @@ impl PriceBook {
                 found.push(Diagnostic::warning("needless-alias", place, format!("`{alias}` finds `{name}` already")).help("leave it out"));
                 continue;
             }
-            let other = |(other, theirs): &(&std::sync::Arc<str>, &BookModel)| *other == alias || (***other != *name && theirs.aliases.contains(alias));
+            let other =
+                |(other, theirs): &(&std::sync::Arc<str>, &BookModel)| *other == alias || (***other != *name && theirs.aliases.contains(alias));
             if let Some((other, _)) = self.models.iter().find(other) {
                 let root = FieldPath::root(at.doc).key("models").key(other).at_key();
                 found.push(
@@ -252,7 +253,7 @@ fn lint_table(table: &PriceTable, at: &FieldPath, found: &mut Diagnostics) {
         let twin = table.rows.keys().take(index).find(|other| plain(other) == plain(row));
         if let Some(twin) = twin {
             found.push(
-                Diagnostic::error("overlapping-rows", place, format!("rows `{twin}` and `{row}` match the same request"))
+                Diagnostic::error("overlapping-rows", place, format!("rows `{twin}` and `{row}` are one in two spellings"))
                     .related(at.key("table").key(twin).at_key(), "the other one")
                     .help("keep the one that is spelt as the model's card spells it"),
             );

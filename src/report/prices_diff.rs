@@ -123,7 +123,11 @@ pub fn prices_diff_markdown(view: &PricesDiffView<'_>) -> String {
         let _ = writeln!(page, "- {}", plain(&line));
     }
     if let Some(campaign) = view.campaign {
-        let _ = write!(page, "\n#### {}\n\n| step | shots | old | new | change | % |\n|---|--:|--:|--:|--:|--:|\n", plain(&campaign_heading(view, campaign)));
+        let _ = write!(
+            page,
+            "\n#### {}\n\n| step | shots | old | new | change | % |\n|---|--:|--:|--:|--:|--:|\n",
+            plain(&campaign_heading(view, campaign))
+        );
         for step in &campaign.steps {
             let _ = writeln!(page, "| {} |", campaign_cells(view, step).iter().map(|cell| plain(cell)).collect::<Vec<_>>().join(" | "));
         }
@@ -149,9 +153,9 @@ pub fn prices_diff_json(view: &PricesDiffView<'_>) -> Value {
             "delta": campaign_delta(view, step), "percent": campaign_percent(view, step),
         })
     };
-    let campaign = view.campaign.map(|campaign| {
-        json!({ "campaign": campaign.name, "steps": campaign.steps.iter().map(step).collect::<Vec<_>>(), "total": step(&campaign.total) })
-    });
+    let campaign = view.campaign.map(
+        |campaign| json!({ "campaign": campaign.name, "steps": campaign.steps.iter().map(step).collect::<Vec<_>>(), "total": step(&campaign.total) }),
+    );
     json!({
         "callsheet-prices-diff": FORMAT,
         "old": book(view.old), "new": book(view.new),
@@ -235,7 +239,9 @@ fn counted_in(view: &PricesDiffView<'_>) -> String {
         CountedIn::Same(Currency::Credits(book)) => format!("in credits of {book}"),
         CountedIn::Usd => format!("in USD, by the rates that the books state: {old} and {new} are different currencies"),
         CountedIn::Apart => {
-            format!("{old} and {new} are different currencies, and not both books state a rate to USD: prices stand side by side, no difference is reckoned")
+            format!(
+                "{old} and {new} are different currencies, and not both books state a rate to USD: prices stand side by side, no difference is reckoned"
+            )
         }
     }
 }

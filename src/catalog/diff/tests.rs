@@ -69,7 +69,9 @@ fn every_turn_of_a_price_is_told() {
 
 #[test]
 fn two_currencies_are_compared_only_by_stated_rates() {
-    let credits = |name: &str, rate: &str, price: &str| book(&format!("book: {name}\ncurrency: credits{rate}"), &format!("  m: {{ price: {{ flat: {price} }} }}\n"));
+    let credits = |name: &str, rate: &str, price: &str| {
+        book(&format!("book: {name}\ncurrency: credits{rate}"), &format!("  m: {{ price: {{ flat: {price} }} }}\n"))
+    };
     let usd = book("book: dollars\ncurrency: USD", "  m: { price: { flat: 0.04 } }\n");
     let rated = credits("rated", "\nusd-per-credit: 0.005", "6");
     let silent = credits("silent", "", "6");

@@ -89,7 +89,9 @@ impl Judged<'_> {
             let asked = QuoteInput { model: self.name, action, settings: &settings, input, output, references: 0, prompt_chars: 0 };
             let (message, help) = match self.book.quote(&asked) {
                 Err(Unpriced::Row { key, asked, .. }) => {
-                    (format!("`{}` can be asked to `{action}` with {key} `{asked}`, and there is no such row", self.name), format!("add the row `{asked}`"))
+                    let is_class = key == PriceKey::OutputClass.to_string();
+                    let help = if is_class { "add a class that reaches as far".to_owned() } else { format!("add the row `{asked}`") };
+                    (format!("`{}` can be asked to `{action}` with {key} `{asked}`, and there is no such row", self.name), help)
                 }
                 Err(Unpriced::Unset { key, .. }) if !leaves_open(card, &key) => {
                     let message = format!("the price to `{action}` with `{}` depends on {key}, which cannot be chosen", self.name);

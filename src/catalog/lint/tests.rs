@@ -45,7 +45,8 @@ fn what_is_odd_about_a_book_is_all_said_at_once() {
 
 #[test]
 fn names_that_lead_to_two_models_are_refused_and_needless_ones_are_told() {
-    let text = "  a: { aliases: [a, x, x, b], price: { flat: 1 } }\n  b: { aliases: [y], price: { flat: 1 } }\n  c: { aliases: [y], price: { flat: 1 } }\n";
+    let text =
+        "  a: { aliases: [a, x, x, b], price: { flat: 1 } }\n  b: { aliases: [y], price: { flat: 1 } }\n  c: { aliases: [y], price: { flat: 1 } }\n";
     insta::assert_snapshot!(told(&with_models(text).lint(DOC)), @"
     needless-alias models.a.aliases[0]: `a` finds `a` already; leave it out
     needless-alias models.a.aliases[2]: `x` finds `a` already; leave it out
@@ -70,7 +71,7 @@ fn prices_of_0_low_ceilings_and_rows_that_overlap_are_told() {
     insta::assert_snapshot!(told(&with_models(text).lint(DOC)), @"
     zero-price models.a.price.flat: a price of 0 that is not said to be free; say so, `note: free of charge`; or write `certainty: unknown` where no price is known
     zero-price models.c.price.table.1K: a price of 0 that is not said to be free; say so, `note: free of charge`; or write `certainty: unknown` where no price is known
-    overlapping-rows models.c.price.table.1k: rows `1K` and `1k` match the same request; keep the one that is spelt as the model's card spells it
+    overlapping-rows models.c.price.table.1k: rows `1K` and `1k` are one in two spellings; keep the one that is spelt as the model's card spells it
     low-highest models.c.price.highest: `highest: 3` is below the price of 4; it is the most that one attempt can cost
     bad-value models.d.price.batch: a batch takes at most the whole price, 1; 0.5 is half the price
     bad-value models.e.price.per-call.pictures: a call brings at least 1 picture
@@ -118,7 +119,7 @@ fn what_a_card_offers_without_a_price_and_what_no_card_offers_is_told() {
     unpriced-action models.half.prices: `half` can be asked to `edit`, and only `generate` is priced; add a price of `edit`, with `certainty: unknown` if none is known
     unpriced-choice models.scales.price.base-megapixels.factor: `scales` can be asked to `upscale` with scale `4x`, and there is no such row; add the row `4x`
     dead-price models.scales.price.base-megapixels.factor.8x: no request to `scales` has scale `8x`; take the row out, or spell it as the card does
-    unpriced-choice models.classes.price.table: `classes` can be asked to `upscale` with output class `4096 pixels`, and there is no such row; add the row `4096 pixels`
+    unpriced-choice models.classes.price.table: `classes` can be asked to `upscale` with output class `4096 pixels`, and there is no such row; add a class that reaches as far
     unpriced-choice models.tokens.price.tokens: `tokens` can be asked to `generate` with size and quality `1248x832/low`, and there is no such row; add the row `1248x832/low`
     dead-price models.tokens.price.tokens.output-table.1024x1024/best: no request to `tokens` has size and quality `1024x1024/best`; take the row out, or spell it as the card does
     ");

@@ -195,7 +195,10 @@ fn references_of_unknown_size_make_a_price_by_megapixels_a_lower_bound() {
     assert_eq!((one.amount.to_string().as_str(), flat.amount.to_string().as_str()), ("4.5 credits", "4 credits"), "first + one input");
     let (three, flat) = quote(2);
     assert_eq!((three.amount.to_string().as_str(), three.certainty, flat.certainty), ("7.5 credits", Certainty::LowerBound, Certainty::Exact));
-    assert_eq!(one.basis, "3 for the first megapixel of output, 1.5 for each further (1048576 pixels, 1048576 each), 1.5 a megapixel of what goes along");
+    assert_eq!(
+        one.basis,
+        "3 for the first megapixel of output, 1.5 for each further (1048576 pixels, 1048576 each), 1.5 a megapixel of what goes along"
+    );
 }
 
 fn many(book: &PriceBook, request: &QuoteInput<'_>, pictures: u32) -> Result<Quote, Unpriced> {

@@ -22,20 +22,22 @@ pub(super) fn list(width: usize) -> String {
     let columns = [("book", None), ("read on", None), ("in", None), ("models", None), ("certainty", None), ("what", Some(16))];
     let mut table = Table::new(columns.map(|(heading, at_least)| words(heading, at_least)).to_vec());
     for book in builtin::book_names().iter().filter_map(|name| builtin::book(name)) {
-        let (date, sure) = (date(&book), how_sure(&book).to_owned());
+        let (date, sure) = (date(&book), how_sure(&book));
         table.row(vec![book.name.to_string(), date, unit(&book).to_owned(), book.models.len().to_string(), sure, book.title.clone()]);
     }
     table.render(width, true)
 }
 
-/// Returns how sure the prices of a book are, in a word or two.
-fn how_sure(book: &PriceBook) -> &'static str {
+/// Returns how sure the prices of a book are, in a few words.
+fn how_sure(book: &PriceBook) -> String {
     let all: Vec<Certainty> = book.models.values().flat_map(entries).map(|(_, entry)| certainty(entry, book)).collect();
-    match (all.contains(&Certainty::Exact), all.contains(&Certainty::LowerBound), all.contains(&Certainty::Unknown)) {
-        (true, false, false) => "exact",
-        (false, true, false) => "at least",
-        (false, _, true) if !all.contains(&Certainty::LowerBound) => "unknown",
-        _ => "mixed",
+    let exact = all.iter().filter(|certainty| **certainty == Certainty::Exact).count();
+    match (exact, all.contains(&Certainty::Unknown)) {
+        (0, false) => "at least".to_owned(),
+        (0, true) if all.iter().all(|certainty| *certainty == Certainty::Unknown) => "unknown".to_owned(),
+        (0, true) => "at least, or unknown".to_owned(),
+        (exact, _) if exact == all.len() => "exact".to_owned(),
+        (exact, _) => format!("{exact} of {} exact", all.len()),
     }
 }
 
@@ -195,10 +197,7 @@ fn tokens(price: &TokenPrice) -> Vec<String> {
     rates.extend(price.text_out.map(|rate| format!("{rate} text out")));
     let pictures = pictures(price).into_iter().map(|(name, tokens)| format!("{name} {tokens}"));
     let formula = if price.output_factors.is_empty() { "" } else { ", other sizes by the formula" };
-    vec![
-        format!("a million tokens: {}", rates.join(", ")),
-        format!("tokens of a picture: {}{formula}", pictures.collect::<Vec<_>>().join(", ")),
-    ]
+    vec![format!("a million tokens: {}", rates.join(", ")), format!("tokens of a picture: {}{formula}", pictures.collect::<Vec<_>>().join(", "))]
 }
 
 /// Returns sources and notes of single entries, each once.
@@ -219,4 +218,3 @@ fn remarks(book: &PriceBook, width: usize) -> String {
     }
     if text.is_empty() { text } else { format!("\n{text}") }
 }
-
