@@ -45,7 +45,7 @@ pub struct PriceBook {
 
 /// One model in a book.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, schemars::JsonSchema)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, expecting = "a model with a `price` or `prices`")]
 pub struct BookModel {
     /// The name that the source uses.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -73,7 +73,7 @@ impl BookModel {
 
 /// A price book: dated prices of image models, with a source.
 #[derive(Debug, Deserialize, schemars::JsonSchema)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, expecting = "a price book: `book`, `currency` and `models`")]
 #[schemars(rename = "PriceBook", title = "callsheet price book")]
 struct BookText {
     /// Its name: lower case letters, digits and dashes. Its credits are named after it.
@@ -127,7 +127,7 @@ impl PriceBook {
     /// What is wrong and at which path; the caller knows the document's text and finds the line.
     pub fn parse(doc: DocId, text: &str) -> Result<Self, Diagnostics> {
         let deserializer = serde_yaml::Deserializer::from_str(text);
-        let read: BookText = serde_path_to_error::deserialize(deserializer).map_err(|error| Diagnostics::from(misread(doc, &error)))?;
+        let read: BookText = serde_path_to_error::deserialize(deserializer).map_err(|error| Diagnostics::from(mended(misread(doc, &error))))?;
         Ok(Self::of(read, text))
     }
 
@@ -199,6 +199,26 @@ impl PriceBook {
     }
 }
 
+/// Adds how to mend what readers find wrong in books.
+fn mended(mut found: Diagnostic) -> Diagnostic {
+    let is_date = matches!(found.at.segments.last(), Some(Segment::Key(key)) if **key == *"as-of");
+    if is_date && found.code.0 == "bad-value" {
+        found.message = "there is no such date".to_owned();
+    }
+    let help = match (found.code.0, found.message.as_str()) {
+        ("bad-value", _) if is_date => "write year, month and day: `as-of: 2026-11-22`",
+        (_, message) if message.ends_with("is not a decimal number such as `12` or `73.5`") => {
+            "write plain digits, one at least before the point: `0.5`, `1000`"
+        }
+        (_, message) if message.contains("has more than 6 decimals") => "round it up to the millionth",
+        ("missing-key", "missing field `book`") => "give it a name, `book: my-prices`",
+        ("missing-key", "missing field `currency`") => "add `currency: credits`, the book's own, or `currency: USD`",
+        ("missing-key", "missing field `models`") => "add `models:`, each with a price: `gpt-image-2: { price: { flat: 12 } }`",
+        _ => return found,
+    };
+    found.help(help)
+}
+
 /// Says what a reader found wrong in a document, and at which path.
 pub(crate) fn misread(doc: DocId, error: &serde_path_to_error::Error<serde_yaml::Error>) -> Diagnostic {
     let mut at = FieldPath::root(doc);
@@ -238,7 +258,8 @@ fn bare_message(text: &str, path: &str) -> String {
         Some((head, rest)) if path.starts_with(head) => rest,
         _ => text,
     };
-    if path == "." {
+    // What is wrong with the document as a whole says where; a missing key stands nowhere.
+    if path == "." && !text.starts_with("missing field") {
         return text.to_owned();
     }
     text.rsplit_once(" at line ").map_or(text, |(message, _)| message).to_owned()

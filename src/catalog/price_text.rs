@@ -14,7 +14,7 @@ use crate::types::Micros;
 
 /// A price: exactly one of `flat`, `by` with `table`, `per-megapixel`, `base-megapixels`, `per-call` and `tokens`, or `certainty: unknown` alone.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, schemars::JsonSchema)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, expecting = "a price such as `{ flat: 12 }`")]
 #[schemars(rename = "Price", example = serde_json::json!({ "flat": 12 }), example = serde_json::json!({ "by": ["resolution"], "table": { "1K": 49, "2K": 73.5, "4K": 98 } }))]
 pub(super) struct PriceText {
     /// The same price for every picture.

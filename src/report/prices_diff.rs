@@ -302,7 +302,7 @@ fn with_sign(permille: i64) -> String {
 fn percent(permille: i64) -> String {
     let sign = if permille < 0 { "-" } else { "" };
     let tenths = permille.unsigned_abs();
-    if tenths % 10 == 0 { format!("{sign}{}", tenths / 10) } else { format!("{sign}{}.{}", tenths / 10, tenths % 10) }
+    if tenths.is_multiple_of(10) { format!("{sign}{}", tenths / 10) } else { format!("{sign}{}.{}", tenths / 10, tenths % 10) }
 }
 
 fn certainty(certainty: Certainty) -> &'static str {

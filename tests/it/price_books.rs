@@ -43,7 +43,28 @@ fn the_books_that_come_along_have_no_mistakes() {
     let desk = Desk::new();
     let said = desk.say(&["prices", "check"]);
     assert_eq!((said.code, said.err.as_str()), (0, ""));
-    insta::assert_snapshot!(said.out, @"");
+    insta::assert_snapshot!(said.out, @"
+    bestphoto-hd: no mistakes, 1 model
+    bfl: no mistakes, 10 models
+    fal: no mistakes, 4 models
+    gemini: no mistakes, 4 models
+    gptimage2-flat: no mistakes, 1 model
+    ideogram: no mistakes, 2 models
+    imagineart-api: no mistakes, 6 models
+    imagineart-studio: no mistakes, 30 models
+    kie: no mistakes, 37 models
+    openai: no mistakes, 8 models
+      note: openai:16:7: with `gpt-image-2` 1536x1024 at `low` costs less than 1024x1024
+      note: openai:30:7: with `gpt-image-2.5-flare` 1536x1024 at `low` costs less than 1024x1024
+      note: openai:45:15: with `gpt-image-2.5-sunburst` 1536x1024 at `low` costs less than 1024x1024
+      note: openai:52:15: with `gpt-image-2.6-flare` 1536x1024 at `low` costs less than 1024x1024
+      note: openai:60:15: with `gpt-image-2.6-sunburst` 1536x1024 at `low` costs less than 1024x1024
+    qolaba-api: no mistakes, 1 model
+    qolaba-app: no mistakes, 15 models
+    recraft: no mistakes, 11 models
+    stability: no mistakes, 11 models
+    xai: no mistakes, 1 model
+    ");
     assert_eq!(desk.say(&["prices", "check", "kie"]).out, "kie: no mistakes, 37 models\n");
 }
 
@@ -59,7 +80,41 @@ fn gaps_dead_rows_and_missing_words_are_warnings_with_their_place() {
     );
     let said = desk.say(&["prices", "check", "mine.yaml"]);
     assert_eq!((said.code, said.err.as_str()), (0, ""));
-    insta::assert_snapshot!(said.out, @"");
+    insta::assert_snapshot!(said.out, @"
+    warning[undated-prices]: the book has no date
+     --> mine.yaml:1:1
+      |
+    1 | book: mine
+      | ^^^^^^^^^^
+      |
+    help: add `as-of: 2026-11-22`, the day the prices were read
+
+    warning[unsourced-prices]: the book has no source
+     --> mine.yaml:1:1
+      |
+    1 | book: mine
+      | ^^^^^^^^^^
+      |
+    help: add `source:`, the page the prices were read from
+
+    warning[unpriced-choice]: `m` can be asked to `generate` with resolution `2K`, and there is no such row
+     --> mine.yaml:7:14
+      |
+    7 |       table: { 1K: 6, 4K: 16 }
+      |              ^^^^^^^^^^^^^^^^^
+      |
+    help: add the row `2K`
+
+    warning[dead-price]: no request to `m` has resolution `4K`
+     --> mine.yaml:7:23
+      |
+    7 |       table: { 1K: 6, 4K: 16 }
+      |                       ^^
+      |
+    help: take the row out, or spell it as the card does
+
+    mine.yaml: 4 warnings, 1 model
+    ");
 }
 
 #[test]
@@ -72,7 +127,25 @@ fn a_copy_of_a_providers_book_is_held_against_what_the_provider_sells() {
     );
     let said = desk.say(&["prices", "check", "kie.yaml"]);
     assert_eq!(said.code, 0);
-    insta::assert_snapshot!(said.out, @"");
+    insta::assert_snapshot!(said.out, @"
+    warning[unpriced-model]: the provider offers `z-image` (Z-Image), and the book has no price of it
+      --> kie.yaml:12:1
+       |
+    12 | models:
+       | ^^^^^^
+       |
+    help: add it, with `certainty: unknown` if no price is known
+
+    warning[unpriced-choice]: `nano-banana-2` can be asked to `generate` and `edit` with resolution `4K`, and there is no such row
+      --> kie.yaml:39:39
+       |
+    39 |     price: { by: [resolution], table: { 1K: 8, 2K: 12 } }
+       |                                       ^^^^^^^^^^^^^^^^^
+       |
+    help: add the row `4K`
+
+    kie.yaml: 2 warnings, 36 models
+    ");
 }
 
 #[test]
@@ -84,7 +157,13 @@ fn several_books_are_checked_at_once_and_one_mistake_is_enough() {
     assert!(said.out.ends_with("mine.yaml: 1 mistake, 1 model\nxai: no mistakes, 1 model\n"), "{}", said.out);
     let unknown = desk.say(&["prices", "check", "xia"]);
     assert_eq!(unknown.code, 2);
-    insta::assert_snapshot!(unknown.all(), @"");
+    insta::assert_snapshot!(unknown.all(), @"
+    exit 2
+    --- stdout
+    --- stderr
+    error: there is no price book `xia`
+    hint: did you mean `xai`?
+    ");
 }
 
 #[test]
@@ -122,7 +201,29 @@ fn two_books_are_compared_and_a_campaign_reckoned_by_both() {
     let desk = moved();
     let said = desk.say(&["prices", "diff", "kie", "kie.yaml", "--campaign", SPRING]);
     assert_eq!((said.code, said.err.as_str()), (0, ""));
-    insta::assert_snapshot!(said.out, @"");
+    insta::assert_snapshot!(said.out, @"
+    kie of 2026-06-30 -> kie of 2026-11-20
+    in credits of kie
+
+    model        row        old  new  change  %
+    gpt-image-2  1K           6    3      -3  -50%
+                 4K          16   20      +4  +25%
+    qwen3-image  a picture    ?    5       -  now known
+    z-image      a picture  0.8    -       -  removed
+    a-image      a picture    -  0.9       -  added
+
+    60 prices: 1 dearer, 1 cheaper, 1 now known, 1 added, 1 removed, 55 unchanged
+    1 model new: `a-image`
+    1 model gone: `z-image`
+
+    campaign spring-drop, every shot made once, in credits of kie
+
+    step     shots  old  new  change     %
+    hero        24  144   72     -72  -50%
+    surface     72  432  216    -216  -50%
+    evening     24  144   72     -72  -50%
+    total      120  720  360    -360  -50%
+    ");
     let json = desk.say(&["prices", "diff", "kie", "kie.yaml", "--campaign", SPRING, "--format", "json"]);
     let read: serde_json::Value = serde_json::from_str(&json.out).expect("stdout is JSON");
     assert_eq!((&read["counted-in"], &read["campaign"]["total"]["delta"]), (&"credits:kie".into(), &"-360".into()), "120 pictures at 3 less");
@@ -153,9 +254,29 @@ fn different_currencies_are_compared_in_dollars_or_stand_side_by_side() {
     let desk = Desk::new();
     let said = desk.say(&["prices", "diff", "kie", "gptimage2-flat", "--campaign", SPRING]);
     assert_eq!(said.code, 0, "{}", said.all());
-    let shown: Vec<&str> = said.out.lines().filter(|line| !line.is_empty()).collect();
-    assert!(shown[1].contains("no difference is reckoned"), "{}", said.out);
-    assert!(said.out.contains("total"), "{}", said.out);
+    insta::assert_snapshot!(said.out, @"
+    kie of 2026-06-30 -> gptimage2-flat of 2026-04-30
+    credits:kie and credits:gptimage2-flat are different currencies, and not both books state a rate to USD: prices stand
+      side by side, no difference is reckoned
+
+    model        row  old  new  change  %
+    gpt-image-2  1K     6   12       -
+                 2K    10   12       -
+                 4K    16   12       -
+
+    59 prices: 56 removed, 3 side by side, 0 unchanged
+    36 models gone: `gpt-image-2.5-flare`, `gpt-image-2.5-sunburst`, `gpt-image-1.5`, `gpt-4o-image`, `flux-kontext-pro`,
+      `flux-kontext-max`, `nano-banana`, `nano-banana-2`, `nano-banana-2-lite`, `nano-banana-pro`, `imagen-4`,
+      `imagen-4-fast` and 24 more
+
+    campaign spring-drop, every shot made once, in credits:kie and in credits:gptimage2-flat
+
+    step     shots  old   new  change  %
+    hero        24  144   288       -  -
+    surface     72  432   864       -  -
+    evening     24  144   288       -  -
+    total      120  720  1440       -  -
+    ");
     let json = desk.say(&["prices", "diff", "kie", "gptimage2-flat", "--campaign", SPRING, "--format", "json"]);
     let read: serde_json::Value = serde_json::from_str(&json.out).expect("stdout is JSON");
     assert!(read["counted-in"].is_null() && read["campaign"]["total"]["delta"].is_null(), "{read}");

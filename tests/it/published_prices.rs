@@ -36,8 +36,11 @@ fn price(book: &PriceBook, model: &str, action: Action, word: &str) -> Result<(S
     book.quote(&asked(model, action, &settings, SQUARE)).map(|quote| (quote.amount.micros.to_string(), quote.certainty))
 }
 
+/// Prices of a model by its actions, written as `word price, word price`.
+type Row = (&'static str, &'static [Action], &'static str);
+
 /// Asserts prices written as `word price`, for each action, and that the book prices no model that is not in the list.
-fn states(name: &str, certainty: Certainty, table: &[(&str, &[Action], &str)]) {
+fn states(name: &str, certainty: Certainty, table: &[Row]) {
     let book = book(name);
     for (model, actions, prices) in table {
         for action in *actions {
@@ -54,7 +57,7 @@ fn states(name: &str, certainty: Certainty, table: &[(&str, &[Action], &str)]) {
 }
 
 /// Returns models of a book that have a price and do not stand in the tables.
-fn unlisted(name: &str, tables: &[&[(&str, &[Action], &str)]]) -> Vec<String> {
+fn unlisted(name: &str, tables: &[&[Row]]) -> Vec<String> {
     let listed = |model: &str| tables.iter().any(|table| table.iter().any(|(known, ..)| *known == model));
     let book = book(name);
     let priced = |model: &callsheet::catalog::BookModel| {
@@ -68,7 +71,7 @@ const MADE: &[Action] = &[Generate];
 const EDITED: &[Action] = &[Edit];
 const BOTH: &[Action] = &[Generate, Edit];
 
-const KIE: &[(&str, &[Action], &str)] = &[
+const KIE: &[Row] = &[
     ("gpt-image-2", BOTH, "1K 6, 2K 10, 4K 16"),
     ("gpt-image-2.5-flare", BOTH, "1K 6, 2K 10, 4K 16"),
     ("gpt-image-2.5-sunburst", BOTH, "1K 6, 2K 10, 4K 16"),
@@ -99,8 +102,7 @@ const KIE: &[(&str, &[Action], &str)] = &[
 ];
 
 /// 4 and 6 credits a megapixel of 1000000; classes of the result's longer side.
-const KIE_BY_PIXELS: &[(&str, &[Action], &str)] =
-    &[("qwen-image", MADE, "4.194304"), ("qwen-image-edit", EDITED, "6.291456"), ("topaz-upscale", &[Upscale], "10")];
+const KIE_BY_PIXELS: &[Row] = &[("qwen-image", MADE, "4.194304"), ("qwen-image-edit", EDITED, "6.291456"), ("topaz-upscale", &[Upscale], "10")];
 
 #[test]
 fn kie_costs_what_its_list_of_june_prints() {
@@ -112,7 +114,7 @@ fn kie_costs_what_its_list_of_june_prints() {
 }
 
 /// The one printed number of each model of the studio.
-const STUDIO: &[(&str, &[Action], &str)] = &[
+const STUDIO: &[Row] = &[
     ("imagineart-1.5", BOTH, "15"),
     ("imagineart-1.5-pro", BOTH, "25"),
     ("gpt-image-1.5", BOTH, "35"),
@@ -189,7 +191,7 @@ fn the_workspace_costs_what_its_page_prints_whatever_the_size() {
 }
 
 /// Cents: the first megapixel, and for an edit the one megapixel that goes along.
-const BFL_BY_PIXELS: &[(&str, &[Action], &str)] = &[
+const BFL_BY_PIXELS: &[Row] = &[
     ("flux-2-klein-4b", MADE, "1.4"),
     ("flux-2-klein-4b", EDITED, "1.5"),
     ("flux-2-klein-9b", MADE, "1.5"),
@@ -202,7 +204,7 @@ const BFL_BY_PIXELS: &[(&str, &[Action], &str)] = &[
     ("flux-2-flex", EDITED, "10"),
 ];
 
-const BFL: &[(&str, &[Action], &str)] = &[
+const BFL: &[Row] = &[
     ("flux-kontext-pro", BOTH, "4"),
     ("flux-kontext-max", BOTH, "8"),
     ("flux-1.1-pro", MADE, "4"),
@@ -225,7 +227,7 @@ fn bfl_costs_what_its_page_prints() {
     assert_eq!(cents(PixelSize::new(1025, 1024), SQUARE), "6", "a started megapixel is a whole one");
 }
 
-const STABILITY: &[(&str, &[Action], &str)] = &[
+const STABILITY: &[Row] = &[
     ("stability-control", EDITED, "5"),
     ("stability-inpaint", &[Inpaint], "5"),
     ("stability-erase", &[Inpaint], "5"),
@@ -236,10 +238,9 @@ const STABILITY: &[(&str, &[Action], &str)] = &[
     ("stability-upscale-creative", &[Upscale], "60"),
 ];
 
-const STABILITY_UNSURE: &[(&str, &[Action], &str)] =
-    &[("stable-image-ultra", MADE, "8"), ("stable-image-core", MADE, "3"), ("sd-3.5-large", MADE, "6.5")];
+const STABILITY_UNSURE: &[Row] = &[("stable-image-ultra", MADE, "8"), ("stable-image-core", MADE, "3"), ("sd-3.5-large", MADE, "6.5")];
 
-const RECRAFT: &[(&str, &[Action], &str)] = &[
+const RECRAFT: &[Row] = &[
     ("recraft-v4.1", MADE, "35"),
     ("recraft-v4.1-pro", MADE, "210"),
     ("recraft-v4.1-flash", MADE, "7"),
@@ -253,12 +254,11 @@ const RECRAFT: &[(&str, &[Action], &str)] = &[
     ("recraft-erase", &[Inpaint], "2"),
 ];
 
-const IDEOGRAM: &[(&str, &[Action], &str)] = &[("ideogram-v3", &[Generate, Edit, Inpaint], "TURBO 0.03, DEFAULT 0.075, QUALITY 0.09")];
-const XAI: &[(&str, &[Action], &str)] = &[("grok-imagine", MADE, "0.02"), ("grok-imagine", EDITED, "0.022")];
-const QOLABA_API: &[(&str, &[Action], &str)] = &[("nano-banana", MADE, "6")];
-const STYLES: &[(&str, &[Action], &str)] =
-    &[("imagine-realistic", MADE, "5"), ("imagine-anime", MADE, "5"), ("flux-schnell", MADE, "5"), ("flux-dev-fast", MADE, "5")];
-const DEARER_STYLES: &[(&str, &[Action], &str)] = &[("flux-dev", MADE, "5"), ("imagine-turbo", MADE, "5")];
+const IDEOGRAM: &[Row] = &[("ideogram-v3", &[Generate, Edit, Inpaint], "TURBO 0.03, DEFAULT 0.075, QUALITY 0.09")];
+const XAI: &[Row] = &[("grok-imagine", MADE, "0.02"), ("grok-imagine", EDITED, "0.022")];
+const QOLABA_API: &[Row] = &[("nano-banana", MADE, "6")];
+const STYLES: &[Row] = &[("imagine-realistic", MADE, "5"), ("imagine-anime", MADE, "5"), ("flux-schnell", MADE, "5"), ("flux-dev-fast", MADE, "5")];
+const DEARER_STYLES: &[Row] = &[("flux-dev", MADE, "5"), ("imagine-turbo", MADE, "5")];
 
 #[test]
 fn the_smaller_books_cost_what_their_sources_print() {
@@ -270,7 +270,7 @@ fn the_smaller_books_cost_what_their_sources_print() {
     states("qolaba-api", Certainty::LowerBound, QOLABA_API);
     states("imagineart-api", Certainty::Exact, STYLES);
     states("imagineart-api", Certainty::LowerBound, DEARER_STYLES);
-    let all: [(&str, &[&[(&str, &[Action], &str)]]); 6] = [
+    let all: [(&str, &[&[Row]]); 6] = [
         ("stability", &[STABILITY, STABILITY_UNSURE]),
         ("recraft", &[RECRAFT]),
         ("ideogram", &[IDEOGRAM]),
@@ -290,7 +290,7 @@ fn the_smaller_books_cost_what_their_sources_print() {
 
 #[test]
 fn fal_prices_by_the_unit_of_each_model() {
-    const FAL: &[(&str, &[Action], &str)] = &[("flux-dev", MADE, "0.025"), ("imagineart-2.0", EDITED, "0.05")];
+    const FAL: &[Row] = &[("flux-dev", MADE, "0.025"), ("imagineart-2.0", EDITED, "0.05")];
     states("fal", Certainty::Unknown, FAL);
     assert_eq!(unlisted("fal", &[FAL]), [""; 0]);
     let (fal, none) = (book("fal"), Settings::default());
@@ -300,14 +300,14 @@ fn fal_prices_by_the_unit_of_each_model() {
 
 #[test]
 fn gemini_prices_by_tokens_or_by_the_picture() {
-    const PICTURES: &[(&str, &[Action], &str)] = &[
+    const PICTURES: &[Row] = &[
         ("nano-banana-pro", BOTH, "1K 0.134, 2K 0.134, 4K 0.24"),
         ("nano-banana-2", BOTH, "512 0.045, 1K 0.067, 2K 0.101, 4K 0.151"),
         ("nano-banana", BOTH, "0.039"),
     ];
     states("gemini", Certainty::LowerBound, PICTURES);
     // 1120 tokens at $30 a million, besides 6 tokens of an empty prompt at $1.50.
-    const TOKENS: &[(&str, &[Action], &str)] = &[("nano-banana-2.1", BOTH, "1K 0.033609, 4K 0.113019")];
+    const TOKENS: &[Row] = &[("nano-banana-2.1", BOTH, "1K 0.033609, 4K 0.113019")];
     states("gemini", Certainty::LowerBound, TOKENS);
     assert_eq!(unlisted("gemini", &[PICTURES, TOKENS]), [""; 0]);
 }

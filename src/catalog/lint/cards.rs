@@ -40,6 +40,14 @@ impl PriceBook {
     }
 }
 
+/// Something that can be asked for and has no price.
+struct Gap {
+    at: FieldPath,
+    lacks: String,
+    help: String,
+    actions: BTreeSet<Action>,
+}
+
 /// One model of a book and what it can be asked for.
 struct Judged<'a> {
     book: &'a PriceBook,
@@ -51,6 +59,7 @@ struct Judged<'a> {
 
 impl Judged<'_> {
     fn judge(&self, found: &mut Diagnostics) {
+        let mut gaps: Vec<Gap> = Vec::new();
         for (action, operation) in &self.card.operations {
             match self.model.entry(*action) {
                 None => {
@@ -59,8 +68,13 @@ impl Judged<'_> {
                     let help = format!("add a price of `{action}`, with `certainty: unknown` if none is known");
                     found.push(Diagnostic::warning("unpriced-action", self.at.key("prices"), message).help(help));
                 }
-                Some(entry) => self.gaps(*action, operation, entry, found),
+                Some(entry) => self.gaps(*action, operation, entry, &mut gaps),
             }
+        }
+        for gap in gaps {
+            let asked = listed(gap.actions.iter().map(|action| action.as_str()), MOST_NAMED);
+            let message = format!("`{}` can be asked to {asked} {}", self.name, gap.lacks);
+            found.push(Diagnostic::warning("unpriced-choice", gap.at, message).help(gap.help));
         }
         self.dead_entries(found);
         if let Some(entry) = &self.model.price {
@@ -74,7 +88,7 @@ impl Judged<'_> {
     }
 
     /// Quotes everything that the card offers for an action.
-    fn gaps(&self, action: Action, card: &OperationCard, entry: &PriceEntry, found: &mut Diagnostics) {
+    fn gaps(&self, action: Action, card: &OperationCard, entry: &PriceEntry, gaps: &mut Vec<Gap>) {
         let at = if self.model.prices.contains_key(&action) { self.at.key("prices").key(action.as_str()) } else { self.at.key("price") };
         let at = match entry.kind {
             PriceKind::Table(_) => at.key("table"),
@@ -82,25 +96,25 @@ impl Judged<'_> {
             PriceKind::BaseMegapixels(_) => at.key("base-megapixels").key("factor"),
             _ => at,
         };
-        let mut told = BTreeSet::new();
         for settings in offered(card) {
             let input = (action != Action::Generate).then_some(USUAL);
             let output = card.output_size(&settings, input);
             let asked = QuoteInput { model: self.name, action, settings: &settings, input, output, references: 0, prompt_chars: 0 };
-            let (message, help) = match self.book.quote(&asked) {
+            let (lacks, help) = match self.book.quote(&asked) {
                 Err(Unpriced::Row { key, asked, .. }) => {
                     let is_class = key == PriceKey::OutputClass.to_string();
                     let help = if is_class { "add a class that reaches as far".to_owned() } else { format!("add the row `{asked}`") };
-                    (format!("`{}` can be asked to `{action}` with {key} `{asked}`, and there is no such row", self.name), help)
+                    (format!("with {key} `{asked}`, and there is no such row"), help)
                 }
                 Err(Unpriced::Unset { key, .. }) if !leaves_open(card, &key) => {
-                    let message = format!("the price to `{action}` with `{}` depends on {key}, which cannot be chosen", self.name);
-                    (message, "price it without that key, or name the choices in the card".to_owned())
+                    let help = "price it without that key, or name the choices in the card".to_owned();
+                    (format!("without a choice of {key}, and the price depends on it"), help)
                 }
                 _ => continue,
             };
-            if told.insert(message.clone()) {
-                found.push(Diagnostic::warning("unpriced-choice", at.clone(), message).help(help));
+            match gaps.iter_mut().find(|gap| gap.at == at && gap.lacks == lacks) {
+                Some(gap) => drop(gap.actions.insert(action)),
+                None => gaps.push(Gap { at: at.clone(), lacks, help, actions: BTreeSet::from([action]) }),
             }
         }
     }

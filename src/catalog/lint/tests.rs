@@ -111,7 +111,7 @@ fn what_a_card_offers_without_a_price_and_what_no_card_offers_is_told() {
     insta::assert_snapshot!(told(&with_models(text).lint_cards(DOC, &BTreeMap::new())), @"
     unpriced-choice models.table.price.table: `table` can be asked to `generate` with resolution and quality `2K/high`, and there is no such row; add the row `2K/high`
     dead-price models.table.price.table.8K/low: no request to `table` has resolution/quality `8K/low`; take the row out, or spell it as the card does
-    unpriced-choice models.no-choice.price.table: the price to `generate` with `no-choice` depends on speed, which cannot be chosen; price it without that key, or name the choices in the card
+    unpriced-choice models.no-choice.price.table: `no-choice` can be asked to `generate` without a choice of speed, and the price depends on it; price it without that key, or name the choices in the card
     dead-price models.no-choice.price.table.TURBO: no request to `no-choice` has speed `TURBO`; take the row out, or spell it as the card does
     dead-price models.no-choice.price.table.SLOW: no request to `no-choice` has speed `SLOW`; take the row out, or spell it as the card does
     dead-price models.actions.prices.upscale: `actions` cannot be asked to `upscale`; take it out

@@ -35,7 +35,7 @@ fn how_sure(book: &PriceBook) -> String {
     match (exact, all.contains(&Certainty::Unknown)) {
         (0, false) => "at least".to_owned(),
         (0, true) if all.iter().all(|certainty| *certainty == Certainty::Unknown) => "unknown".to_owned(),
-        (0, true) => "at least, or unknown".to_owned(),
+        (0, true) => "none exact".to_owned(),
         (exact, _) if exact == all.len() => "exact".to_owned(),
         (exact, _) => format!("{exact} of {} exact", all.len()),
     }
