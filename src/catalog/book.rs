@@ -10,7 +10,8 @@ use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
 use super::card::ModelCard;
-use super::price::{AmountText, Certainty, PriceEntry, PriceKey, PriceKind, Rounding};
+use super::price::{Certainty, PriceEntry, Rounding};
+use super::price_text::{AmountText, amount_if_any};
 use super::strict::once_each;
 use crate::types::diagnostic::did_you_mean;
 use crate::types::{Action, Amount, Currency, Diagnostic, Diagnostics, Digest, DocId, FieldPath, Micros, Segment};
@@ -44,7 +45,7 @@ pub struct PriceBook {
 
 /// One model in a book.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, schemars::JsonSchema)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, expecting = "a model with a `price` or `prices`")]
 pub struct BookModel {
     /// The name that the source uses.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -72,7 +73,7 @@ impl BookModel {
 
 /// A price book: dated prices of image models, with a source.
 #[derive(Debug, Deserialize, schemars::JsonSchema)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, expecting = "a price book: `book`, `currency` and `models`")]
 #[schemars(rename = "PriceBook", title = "callsheet price book")]
 struct BookText {
     /// Its name: lower case letters, digits and dashes. Its credits are named after it.
@@ -84,7 +85,7 @@ struct BookText {
     /// `credits` (the book's own) or `USD`.
     currency: CurrencyText,
     /// What one credit costs in USD, if the source states it.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "amount_if_any")]
     #[schemars(with = "Option<AmountText>")]
     usd_per_credit: Option<Micros>,
     /// The day on which the prices were read.
@@ -126,7 +127,7 @@ impl PriceBook {
     /// What is wrong and at which path; the caller knows the document's text and finds the line.
     pub fn parse(doc: DocId, text: &str) -> Result<Self, Diagnostics> {
         let deserializer = serde_yaml::Deserializer::from_str(text);
-        let read: BookText = serde_path_to_error::deserialize(deserializer).map_err(|error| Diagnostics::from(misread(doc, &error)))?;
+        let read: BookText = serde_path_to_error::deserialize(deserializer).map_err(|error| Diagnostics::from(mended(misread(doc, &error))))?;
         Ok(Self::of(read, text))
     }
 
@@ -196,137 +197,28 @@ impl PriceBook {
         };
         Some(Amount::new(Currency::Usd, micros))
     }
-
-    /// Returns what is odd about a book that reads well: paths are those of `doc`.
-    pub fn lint(&self, doc: DocId) -> Diagnostics {
-        let root = FieldPath::root(doc);
-        let mut found = Diagnostics::new();
-        if self.as_of.is_none() {
-            found.push(
-                Diagnostic::warning("undated-prices", root.clone(), "the book has no date")
-                    .help("add `as-of: 2026-11-22`, the day the prices were read"),
-            );
-        }
-        if self.source.as_deref().is_none_or(|source| source.trim().is_empty()) {
-            found.push(
-                Diagnostic::warning("unsourced-prices", root.clone(), "the book has no source")
-                    .help("add `source:`, the page the prices were read from"),
-            );
-        }
-        if self.currency == Currency::Usd && self.usd_per_credit.is_some() {
-            found.push(Diagnostic::error("needless-rate", root.key("usd-per-credit"), "a book in USD needs no rate to USD"));
-        }
-        if self.usd_per_credit.is_some_and(|rate| rate <= Micros::ZERO) {
-            found.push(Diagnostic::error("bad-rate", root.key("usd-per-credit"), "a credit costs more than 0"));
-        }
-        if self.models.is_empty() {
-            found.push(Diagnostic::error("empty-book", root.key("models"), "the book prices no model"));
-        }
-        for (name, model) in &self.models {
-            let at = root.key("models").key(name);
-            if model.price.is_none() && model.prices.is_empty() {
-                let help = "add `price: { flat: 12 }`, or `price: { certainty: unknown }`";
-                found.push(Diagnostic::error("no-price", at.clone(), format!("model `{name}` has no price")).help(help));
-            }
-            for (index, alias) in model.aliases.iter().enumerate() {
-                if self.models.iter().any(|(other, theirs)| other == alias || (other != name && theirs.aliases.contains(alias))) {
-                    found.push(Diagnostic::error("ambiguous-alias", at.key("aliases").index(index), format!("`{alias}` names two models")));
-                }
-            }
-            model.price.iter().for_each(|entry| lint_entry(entry, &at.key("price"), &mut found));
-            model.prices.iter().for_each(|(action, entry)| lint_entry(entry, &at.key("prices").key(action.as_str()), &mut found));
-        }
-        found
-    }
 }
 
-/// Finds what is odd about one price.
-fn lint_entry(entry: &PriceEntry, at: &FieldPath, found: &mut Diagnostics) {
-    let mut not_negative = |at: FieldPath, price: Micros| {
-        if price < Micros::ZERO {
-            found.push(Diagnostic::error("negative-price", at, format!("a price of {price} is below 0")));
+/// Adds how to mend what readers find wrong in books.
+fn mended(mut found: Diagnostic) -> Diagnostic {
+    let is_date = matches!(found.at.segments.last(), Some(Segment::Key(key)) if **key == *"as-of");
+    if is_date && found.code.0 == "bad-value" {
+        found.message = "there is no such date".to_owned();
+    }
+    let help = match (found.code.0, found.message.as_str()) {
+        ("bad-value", _) if is_date => "write year, month and day: `as-of: 2026-11-22`",
+        (_, message) if message.ends_with("is not a decimal number such as `12` or `73.5`") => {
+            "write plain digits, one at least before the point: `0.5`, `1000`"
         }
+        (_, message) if message.contains("has more than 6 decimals") => "round it up to the millionth",
+        ("missing-key", "missing field `book`") => "give it a name, `book: my-prices`",
+        ("missing-key", "missing field `currency`") => "add `currency: credits`, the book's own, or `currency: USD`",
+        ("missing-key", "missing field `models`") => "add `models:`, each with a price: `gpt-image-2: { price: { flat: 12 } }`",
+        _ => return found,
     };
-    if let Some(highest) = entry.highest {
-        not_negative(at.key("highest"), highest);
-    }
-    if let Some(extra) = &entry.per_reference {
-        not_negative(at.key("per-reference").key("price"), extra.price);
-    }
-    match &entry.kind {
-        PriceKind::Flat(price) => not_negative(at.key("flat"), *price),
-        PriceKind::PerMegapixel(price) => {
-            not_negative(at.key("per-megapixel").key("first"), price.first);
-            price.additional.into_iter().for_each(|price| not_negative(at.key("per-megapixel").key("additional"), price));
-        }
-        PriceKind::BaseMegapixels(price) => {
-            not_negative(at.key("base-megapixels").key("base"), price.base);
-            for (scale, factor) in &price.factor {
-                not_negative(at.key("base-megapixels").key("factor").key(scale), *factor);
-            }
-            if price.factor.is_empty() {
-                found.push(Diagnostic::error("empty-table", at.key("base-megapixels").key("factor"), "the table has no row"));
-            }
-        }
-        PriceKind::PerCall(call) => {
-            not_negative(at.key("per-call").key("price"), call.price);
-            if call.pictures == 0 {
-                found.push(Diagnostic::error("bad-value", at.key("per-call").key("pictures"), "a call brings at least 1 picture"));
-            }
-        }
-        PriceKind::Tokens(tokens) => {
-            for (key, rate) in [("text-in", tokens.text_in), ("image-in", tokens.image_in), ("image-out", tokens.image_out)] {
-                not_negative(at.key("tokens").key(key), rate);
-            }
-            if tokens.output_factors.is_empty() && tokens.output_table.is_empty() {
-                found.push(Diagnostic::error(
-                    "empty-table",
-                    at.key("tokens"),
-                    "neither `output-factors` nor `output-table` says how many tokens a picture takes",
-                ));
-            }
-        }
-        PriceKind::Table(table) => {
-            table.rows.iter().for_each(|(row, price)| not_negative(at.key("table").key(row), *price));
-            lint_table(table, at, found);
-        }
-        PriceKind::Unknown => {}
-    }
+    found.help(help)
 }
 
-/// Finds what is odd about the rows of a table.
-fn lint_table(table: &super::price::PriceTable, at: &FieldPath, found: &mut Diagnostics) {
-    if table.rows.is_empty() {
-        found.push(Diagnostic::error("empty-table", at.key("table"), "the table has no row"));
-    }
-    for row in table.rows.keys().filter(|row| row.split('/').count() != table.by.len()) {
-        let keys = table.by.iter().map(ToString::to_string).collect::<Vec<_>>().join("/");
-        found.push(Diagnostic::error("mixed-keys", at.key("table").key(row).at_key(), format!("row `{row}` does not name {keys}")));
-    }
-    let mut seen: Vec<PriceKey> = Vec::new();
-    for (index, key) in table.by.iter().enumerate() {
-        if seen.contains(key) {
-            found.push(Diagnostic::error("mixed-keys", at.key("by").index(index), format!("{key} stands twice")));
-        }
-        seen.push(*key);
-    }
-    for (index, row) in table.lower_bound_at.iter().enumerate().filter(|(_, row)| !table.rows.contains_key(*row)) {
-        found.push(Diagnostic::error("mixed-keys", at.key("lower-bound-at").index(index), format!("the table has no row `{row}`")));
-    }
-    if table.by.contains(&PriceKey::OutputClass) == table.classes.is_empty() {
-        let message = "`classes` and the key `output-class` belong together";
-        found.push(
-            Diagnostic::error("mixed-keys", at.clone(), message)
-                .help("list the most pixels of the longer side by class: `classes: { 2K: 2048, 4K: 4096 }`"),
-        );
-    }
-    let unordered = table.classes.values().zip(table.classes.values().skip(1)).any(|(smaller, larger)| smaller >= larger);
-    if unordered {
-        found.push(Diagnostic::error("mixed-keys", at.key("classes"), "classes stand in order, the smallest first"));
-    }
-}
-
-/// Turns a reader's error into a diagnostic at its path.
 /// Says what a reader found wrong in a document, and at which path.
 pub(crate) fn misread(doc: DocId, error: &serde_path_to_error::Error<serde_yaml::Error>) -> Diagnostic {
     let mut at = FieldPath::root(doc);
@@ -366,7 +258,8 @@ fn bare_message(text: &str, path: &str) -> String {
         Some((head, rest)) if path.starts_with(head) => rest,
         _ => text,
     };
-    if path == "." {
+    // What is wrong with the document as a whole says where; a missing key stands nowhere.
+    if path == "." && !text.starts_with("missing field") {
         return text.to_owned();
     }
     text.rsplit_once(" at line ").map_or(text, |(message, _)| message).to_owned()
@@ -424,7 +317,7 @@ mod tests {
         ];
         insta::assert_snapshot!(prices.map(with).join("\n"), @"
         bad-value models.m.price.flat: `twelve` is not a decimal number such as `12` or `73.5`
-        unknown-key models.m.price.flt: unknown field `flt`, expected one of `flat`, `by`, `table`, `lower-bound-at`, `classes`, `per-megapixel`, `base-megapixels`, `per-call`, `tokens`, `per-reference`, `certainty`, `rounding`, `highest`, `note`, `source`, `as-of`; did you mean `flat`?
+        unknown-key models.m.price.flt: unknown field `flt`, expected one of `flat`, `by`, `table`, `lower-bound-at`, `classes`, `per-megapixel`, `base-megapixels`, `per-call`, `tokens`, `per-reference`, `certainty`, `rounding`, `highest`, `batch`, `note`, `source`, `as-of`; did you mean `flat`?
         bad-value models.m.price: a price has only one of `flat`, `table`, `per-megapixel`, `base-megapixels`, `per-call` and `tokens`
         bad-value models.m.price: `by` needs a `table`
         duplicate-key models.m.price.table: duplicate key `1K`
@@ -438,27 +331,6 @@ mod tests {
         unknown-value currency: unknown variant `EUR`, expected `credits` or `USD`
         missing-key : missing field `currency`
         bad-yaml book: found unexpected end of stream at line 2 column 1, while scanning a quoted scalar
-        ");
-    }
-
-    #[test]
-    fn what_is_odd_about_a_book_is_all_said_at_once() {
-        let text = concat!(
-            "book: mine\ncurrency: USD\nusd-per-credit: 0\nas-of: 2026-11-22\nsource: a page\nmodels:\n",
-            "  a: { aliases: [b], price: { flat: -1 } }\n  b: {}\n",
-            "  c: { price: { by: [resolution, quality], table: { 1K: 6 }, lower-bound-at: [4K] } }\n",
-            "  d: { prices: { upscale: { by: [output-class], table: {} } } }\n",
-        );
-        insta::assert_snapshot!(told(&parsed(text).lint(DOC)), @"
-        needless-rate usd-per-credit: a book in USD needs no rate to USD
-        bad-rate usd-per-credit: a credit costs more than 0
-        ambiguous-alias models.a.aliases[0]: `b` names two models
-        negative-price models.a.price.flat: a price of -1 is below 0
-        no-price models.b: model `b` has no price; add `price: { flat: 12 }`, or `price: { certainty: unknown }`
-        mixed-keys models.c.price.table.1K: row `1K` does not name resolution/quality
-        mixed-keys models.c.price.lower-bound-at[0]: the table has no row `4K`
-        empty-table models.d.prices.upscale.table: the table has no row
-        mixed-keys models.d.prices.upscale: `classes` and the key `output-class` belong together; list the most pixels of the longer side by class: `classes: { 2K: 2048, 4K: 4096 }`
         ");
     }
 

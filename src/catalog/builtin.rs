@@ -11,7 +11,23 @@ macro_rules! books {
     };
 }
 
-books!["bestphoto-hd", "gptimage2-flat", "imagineart-studio", "kie", "openai", "qolaba-app"];
+books![
+    "bestphoto-hd",
+    "bfl",
+    "fal",
+    "gemini",
+    "gptimage2-flat",
+    "ideogram",
+    "imagineart-api",
+    "imagineart-studio",
+    "kie",
+    "openai",
+    "qolaba-api",
+    "qolaba-app",
+    "recraft",
+    "stability",
+    "xai",
+];
 
 /// How many pictures are made for one that is kept, by how one works; of a published guide of 2026-05-04.
 const ITERATION_FACTORS: &[(&str, Micros)] =
@@ -55,6 +71,8 @@ mod tests {
             let book = PriceBook::parse(DocId::CAMPAIGN, text).unwrap_or_else(|found| panic!("{name}: {found:?}"));
             assert_eq!(&*book.name, *name);
             assert_eq!(book.lint(DocId::CAMPAIGN), crate::types::Diagnostics::new(), "{name}");
+            assert_eq!(book.lint_cards(DocId::CAMPAIGN, &Default::default()), crate::types::Diagnostics::new(), "{name}");
+            assert!(book.as_of.is_some() && book.source.is_some(), "{name}");
             assert_eq!(super::book(name), Some(book), "both ways of reading agree");
         }
         assert_eq!(book("no-such-book"), None);

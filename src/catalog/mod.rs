@@ -7,21 +7,31 @@
 pub mod book;
 pub mod builtin;
 pub mod card;
+pub mod diff;
+pub mod exact;
 pub mod fit;
+pub mod lint;
 pub mod price;
+mod price_text;
 pub mod quote;
+pub mod rows;
 pub mod size;
 mod strict;
+pub mod tokens;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 pub use book::{BookModel, PriceBook};
 pub use card::{Aspect, Hole, ModelCard, OperationCard};
+pub use diff::{BookDiff, CountedIn, DiffRow, Side, Turn};
+pub use exact::Exact;
 pub use fit::Unfit;
-pub use price::{Certainty, PriceEntry, PriceKey, PriceKind, Rounding, TokenUsage};
-pub use quote::{Quote, QuoteInput, Unpriced};
+pub use price::{Certainty, PriceEntry, PriceKey, PriceKind, Rounding};
+pub use quote::{Channel, Quote, QuoteInput, Unpriced};
+pub use rows::PriceRow;
 pub use size::{Grid, SizeRule};
+pub use tokens::{TokenPrice, TokenUsage};
 
 /// The models that a campaign can ask for, and the book that prices them.
 #[derive(Debug, Clone)]

@@ -4,17 +4,18 @@
 //! Never: a float, a price of 0 for something unknown.
 
 use std::fmt::Write as _;
+use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use super::book::PriceBook;
-use super::price::{BaseMegapixels, Certainty, PerMegapixel, Pixels, PriceEntry, PriceKey, PriceKind, PriceTable, Rounding, TokenPrice, TokenUsage};
+use super::exact::Exact;
+use super::price::{BaseMegapixels, Certainty, PerMegapixel, Pixels, PriceEntry, PriceKey, PriceKind, PriceTable, Rounding};
+use super::tokens::{TokenPrice, TokenUsage};
 use crate::types::diagnostic::listed;
 use crate::types::{Action, Amount, Micros, PixelSize, Settings};
 
 /// How many alternatives a message names.
 const MOST_NAMED: usize = 12;
-/// Tokens that a token rate is for.
-const PER_TOKENS: i128 = 1_000_000;
 /// Millionths in one unit.
 const UNIT: i128 = 1_000_000;
 
@@ -48,6 +49,16 @@ pub struct Quote {
     pub certainty: Certainty,
     /// How the price came about, for people: `12 a picture`, `by resolution: 1K = 6`.
     pub basis: String,
+}
+
+/// Which of a provider's APIs is asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Channel {
+    /// The one that answers at once or soon.
+    #[default]
+    Direct,
+    /// The one that answers within a day, for a share of the price.
+    Batch,
 }
 
 /// Why a book gives no price. Never the same as 0.
@@ -139,16 +150,51 @@ impl PriceBook {
         Quoting { book: self, entry, input }.quote()
     }
 
-    /// Returns what the tokens that a provider counted cost; `None` if the book does not price this model by tokens.
+    /// Returns what one call costs that asks for several pictures at once.
+    ///
+    /// A call that brings a fixed number of pictures is made as often as it takes; everything else is charged for each picture,
+    /// rounded for each picture, so that one call of k pictures costs what k calls of one cost.
+    ///
+    /// # Errors
+    /// As [`PriceBook::quote`].
+    pub fn quote_pictures(&self, input: &QuoteInput<'_>, pictures: NonZeroU32) -> Result<Quote, Unpriced> {
+        let one = self.quote(input)?;
+        let brings = match self.entry(input.model, input.action)?.kind {
+            PriceKind::PerCall(ref call) => call.pictures.max(1),
+            _ => 1,
+        };
+        let times = u64::from(pictures.get().div_ceil(brings));
+        let many = |price: Micros| price.checked_mul(times).map_err(|_| self.too_large(input.model));
+        let amount = Amount::new(one.amount.currency.clone(), many(one.amount.micros)?);
+        let basis = if times == 1 { one.basis } else { format!("{}, {times} times", one.basis) };
+        Ok(Quote { amount, highest: many(one.highest)?, certainty: one.certainty, basis })
+    }
+
+    /// Returns what the tokens that a provider counted cost; `None` if the book does not price this model, or one kind of them, by tokens.
+    ///
+    /// What is finer than a millionth is rounded up, once.
     pub fn charge_tokens(&self, model: &str, action: Action, usage: &TokenUsage) -> Option<Amount> {
-        let entry = self.entry(model, action).ok()?;
-        let PriceKind::Tokens(price) = &entry.kind else { return None };
-        let micros = token_price(price, usage)?.round(Rounding::Exact)?;
+        let micros = self.charge_exactly(model, action, usage, Channel::Direct)?.round(Rounding::Exact)?;
         Some(Amount::new(self.currency.clone(), micros))
     }
 
+    /// Returns what the tokens that a provider counted cost before any rounding; `None` also where the book knows no batch API.
+    pub fn charge_exactly(&self, model: &str, action: Action, usage: &TokenUsage, channel: Channel) -> Option<Exact> {
+        let entry = self.entry(model, action).ok()?;
+        let PriceKind::Tokens(price) = &entry.kind else { return None };
+        let cost = price.cost(usage)?;
+        match channel {
+            Channel::Direct => Some(cost),
+            Channel::Batch => cost.times(i128::from(entry.batch?.get()), UNIT),
+        }
+    }
+
+    fn too_large(&self, model: &str) -> Unpriced {
+        Unpriced::TooLarge { book: Arc::clone(&self.name), model: model.to_owned() }
+    }
+
     /// Finds the price entry of a model and an action.
-    fn entry(&self, model: &str, action: Action) -> Result<&PriceEntry, Unpriced> {
+    pub(super) fn entry(&self, model: &str, action: Action) -> Result<&PriceEntry, Unpriced> {
         let Some(priced) = self.model(model) else {
             let has = self.models.keys().cloned().collect();
             return Err(Unpriced::Model { book: Arc::clone(&self.name), model: model.to_owned(), has });
@@ -196,7 +242,7 @@ impl Quoting<'_> {
         match &self.entry.kind {
             PriceKind::Flat(price) => Ok(plain(Exact::of(*price), format!("{price} a picture"))),
             PriceKind::Table(table) => self.table(table, certainty),
-            PriceKind::PerMegapixel(price) => self.per_megapixel(price).map(|(exact, basis)| plain(exact, basis)),
+            PriceKind::PerMegapixel(price) => self.per_megapixel(price, certainty),
             PriceKind::BaseMegapixels(price) => self.base_megapixels(price).map(|(exact, basis)| plain(exact, basis)),
             PriceKind::PerCall(call) => Ok(plain(Exact::of(call.price), format!("{} a call, which brings {} pictures", call.price, call.pictures))),
             PriceKind::Tokens(price) => self.tokens(price, certainty),
@@ -248,7 +294,7 @@ impl Quoting<'_> {
         }
     }
 
-    fn per_megapixel(&self, price: &PerMegapixel) -> Result<(Exact, String), Unpriced> {
+    fn per_megapixel(&self, price: &PerMegapixel, certainty: Certainty) -> Result<Reckoned, Unpriced> {
         let (pixels, divisor) = (self.pixels(price.of)?, i128::from(price.megapixel));
         let first = i128::from(price.first.get());
         let exact = || match (price.additional, price.whole) {
@@ -268,7 +314,27 @@ impl Quoting<'_> {
             basis = format!("{} for the first megapixel of {}, {additional} for each further", price.first, price.of);
         }
         let _ = write!(basis, " ({pixels} pixels, {divisor} each)");
-        exact().map(|exact| (exact, basis)).ok_or_else(|| self.too_large())
+        let exact = exact().ok_or_else(|| self.too_large())?;
+        let Some(rate) = price.input.filter(|_| self.input.action != Action::Generate || self.input.references > 0) else {
+            return Ok(Reckoned { price: exact, highest: None, certainty, basis });
+        };
+        let (along, certainty) = self.along(price, rate, certainty)?;
+        let _ = write!(basis, ", {rate} a megapixel of what goes along");
+        let price = exact.plus(along).ok_or_else(|| self.too_large())?;
+        Ok(Reckoned { price, highest: None, certainty, basis })
+    }
+
+    /// Returns the price of the pictures that go along. How large references are is not known here: each counts as the main input, or as one
+    /// megapixel where there is none, and the price may be more.
+    fn along(&self, price: &PerMegapixel, rate: Micros, certainty: Certainty) -> Result<(Exact, Certainty), Unpriced> {
+        let divisor = i128::from(price.megapixel);
+        let counted = |pixels: i128| if price.whole { started(pixels, divisor).saturating_mul(divisor) } else { pixels };
+        let has_main = self.input.action != Action::Generate;
+        let main = if has_main { self.pixels(Pixels::Input)? } else { divisor };
+        let pictures = i128::from(has_main) + i128::from(self.input.references);
+        let exact = Exact::product(&[i128::from(rate.get()), counted(main), pictures], divisor).ok_or_else(|| self.too_large())?;
+        let certainty = if self.input.references > 0 { certainty.max(Certainty::LowerBound) } else { certainty };
+        Ok((exact, certainty))
     }
 
     fn base_megapixels(&self, price: &BaseMegapixels) -> Result<(Exact, String), Unpriced> {
@@ -290,35 +356,55 @@ impl Quoting<'_> {
 
     /// Estimates the tokens of the request; the reservation takes the most that prompt and pictures can come to.
     fn tokens(&self, price: &TokenPrice, certainty: Certainty) -> Result<Reckoned, Unpriced> {
-        let (book, model) = (self.book_name(), self.input.model.to_owned());
-        let Some(quality) = self.input.settings.quality.as_deref() else {
-            let has = price.output_factors.keys().map(ToString::to_string).chain(price.output_table.keys().cloned()).collect();
-            return Err(Unpriced::Unset { book, model, key: "quality".to_owned(), has });
-        };
-        let Some(image_out) = price.output_tokens(self.input.output, quality) else {
-            let has = price.output_factors.keys().map(ToString::to_string).chain(price.output_table.keys().cloned()).collect();
-            let asked = format!("{}/{quality}", self.input.output);
-            return Err(Unpriced::Row { book, model, key: "size and quality".to_owned(), asked, has });
-        };
+        let image_out = self.output_tokens(price)?;
         let chars = u64::try_from(self.input.prompt_chars).unwrap_or(u64::MAX);
         let overhead = u64::from(price.prompt_overhead);
         let references = u64::from(self.input.references);
         let has_input = self.input.action != Action::Generate;
         let main = if has_input { price.image_tokens(self.input.input) } else { 0 };
+        // Without a rate the pictures that go along are left out, and the price is at least the rest.
+        let rated = u64::from(price.image_in.is_some());
+        let unrated = price.image_in.is_none() && (has_input || references > 0);
+        let certainty = if unrated { certainty.max(Certainty::LowerBound) } else { certainty };
         let expected = TokenUsage {
             text_in: chars.div_ceil(u64::from(price.chars_per_token.max(1))).saturating_add(overhead),
-            image_in: main.saturating_add(references.saturating_mul(price.image_tokens(None))),
+            image_in: rated * main.saturating_add(references.saturating_mul(price.image_tokens(None))),
             image_out,
+            ..TokenUsage::default()
         };
         let most = TokenUsage {
             text_in: chars.saturating_add(overhead),
-            image_in: price.image_tokens(None).saturating_mul(references.saturating_add(u64::from(has_input))),
-            image_out,
+            image_in: rated * price.image_tokens(None).saturating_mul(references.saturating_add(u64::from(has_input))),
+            ..expected
         };
-        let exact = |usage| token_price(price, &usage).ok_or_else(|| self.too_large());
+        let exact = |usage: TokenUsage| price.cost(&usage).ok_or_else(|| self.too_large());
         let TokenUsage { text_in, image_in, .. } = expected;
-        let basis = format!("tokens: {image_out} of picture, about {text_in} of prompt, {image_in} of input");
+        let along = if unrated { ", input not priced".to_owned() } else { format!(", {image_in} of input") };
+        let basis = format!("tokens: {image_out} of picture, about {text_in} of prompt{along}");
         Ok(Reckoned { price: exact(expected)?, highest: Some(exact(most)?), certainty, basis })
+    }
+
+    /// Returns the tokens of the result, by size class or by size and quality.
+    fn output_tokens(&self, price: &TokenPrice) -> Result<u64, Unpriced> {
+        let (book, model) = (self.book_name(), self.input.model.to_owned());
+        let settings = self.input.settings;
+        let by_resolution = !price.output_resolutions.is_empty();
+        let (key, asked) = if by_resolution { ("resolution", &settings.resolution) } else { ("quality", &settings.quality) };
+        let has = || {
+            let classes = price.output_resolutions.keys().chain(price.output_factors.keys()).map(ToString::to_string);
+            classes.chain(price.output_table.keys().cloned()).collect()
+        };
+        let Some(asked) = asked.as_deref() else {
+            return Err(Unpriced::Unset { book, model, key: key.to_owned(), has: has() });
+        };
+        if by_resolution {
+            let row = || Unpriced::Row { book, model, key: key.to_owned(), asked: asked.to_owned(), has: has() };
+            return price.output_resolutions.get(asked).map(|tokens| u64::from(*tokens)).ok_or_else(row);
+        }
+        price.output_tokens(self.input.output, asked).ok_or_else(|| {
+            let asked = format!("{}/{asked}", self.input.output);
+            Unpriced::Row { book, model, key: "size and quality".to_owned(), asked, has: has() }
+        })
     }
 
     fn references(&self, basis: &mut String) -> Result<Exact, Unpriced> {
@@ -344,66 +430,13 @@ impl Quoting<'_> {
     }
 
     fn too_large(&self) -> Unpriced {
-        Unpriced::TooLarge { book: self.book_name(), model: self.input.model.to_owned() }
+        self.book.too_large(self.input.model)
     }
 }
 
 /// Returns how many megapixels are started.
 fn started(pixels: i128, divisor: i128) -> i128 {
     (pixels + divisor - 1) / divisor
-}
-
-fn token_price(price: &TokenPrice, usage: &TokenUsage) -> Option<Exact> {
-    let part = |rate: Micros, tokens: u64| Exact::product(&[i128::from(rate.get()), i128::from(tokens)], PER_TOKENS);
-    part(price.text_in, usage.text_in)?.plus(part(price.image_in, usage.image_in)?)?.plus(part(price.image_out, usage.image_out)?)
-}
-
-/// A number of millionths as a fraction, so that only the end is rounded.
-#[derive(Debug, Clone, Copy)]
-struct Exact {
-    numerator: i128,
-    /// Always positive.
-    denominator: i128,
-}
-
-impl Exact {
-    const ZERO: Self = Self { numerator: 0, denominator: 1 };
-
-    fn of(price: Micros) -> Self {
-        Self { numerator: i128::from(price.get()), denominator: 1 }
-    }
-
-    /// Returns the product of `factors` over `denominator`; `None` if it does not fit or the denominator is not positive.
-    fn product(factors: &[i128], denominator: i128) -> Option<Self> {
-        let numerator = factors.iter().try_fold(1_i128, |product, factor| product.checked_mul(*factor))?;
-        (denominator > 0).then_some(Self { numerator, denominator })
-    }
-
-    fn plus(self, other: Self) -> Option<Self> {
-        if self.denominator == other.denominator {
-            return Some(Self { numerator: self.numerator.checked_add(other.numerator)?, ..self });
-        }
-        let left = self.numerator.checked_mul(other.denominator)?;
-        let right = other.numerator.checked_mul(self.denominator)?;
-        Some(Self { numerator: left.checked_add(right)?, denominator: self.denominator.checked_mul(other.denominator)? })
-    }
-
-    /// Rounds once: to millionths, or to whole units.
-    fn round(self, rounding: Rounding) -> Option<Micros> {
-        let whole = self.denominator.checked_mul(UNIT)?;
-        let micros = match rounding {
-            Rounding::Exact => div_ceil(self.numerator, self.denominator)?,
-            Rounding::Floor => self.numerator.div_euclid(whole).checked_mul(UNIT)?,
-            Rounding::Nearest => self.numerator.checked_mul(2)?.checked_add(whole)?.div_euclid(whole.checked_mul(2)?).checked_mul(UNIT)?,
-            Rounding::Ceil => div_ceil(self.numerator, whole)?.checked_mul(UNIT)?,
-        };
-        i64::try_from(micros).ok().map(Micros::new)
-    }
-}
-
-fn div_ceil(numerator: i128, denominator: i128) -> Option<i128> {
-    let up = i128::from(numerator.rem_euclid(denominator) != 0);
-    numerator.div_euclid(denominator).checked_add(up)
 }
 
 #[cfg(test)]

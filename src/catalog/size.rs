@@ -11,6 +11,9 @@ use crate::types::{PixelSize, Ratio, Settings};
 /// The square that a rule falls back to: what nearly every model calls 1K.
 const USUAL_SIDE: u32 = 1024;
 
+/// Longest side that a rule may name: far beyond what any model makes, and no number that arithmetic could choke on.
+const LONGEST_SIDE: u32 = 100_000;
+
 /// How a size class becomes pixels. In YAML a map of one key: `{ area: 2048 }`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "SizeRuleText", into = "SizeRuleText")]
@@ -50,6 +53,11 @@ impl TryFrom<SizeRuleText> for SizeRule {
     fn try_from(text: SizeRuleText) -> Result<Self, Self::Error> {
         match (text.area, text.short, text.long, text.exact) {
             (Some(0), ..) | (_, Some(0), ..) | (_, _, Some(0), _) => Err("a side has at least 1 pixel"),
+            (area, short, long, exact)
+                if too_long(area) || too_long(short) || too_long(long) || too_long(exact.map(|size| size.width.max(size.height))) =>
+            {
+                Err("a side has at most 100000 pixels")
+            }
             (Some(side), None, None, None) => Ok(Self::Area(side)),
             (None, Some(side), None, None) => Ok(Self::Short(side)),
             (None, None, Some(side), None) => Ok(Self::Long(side)),
@@ -57,6 +65,10 @@ impl TryFrom<SizeRuleText> for SizeRule {
             _ => Err("a size rule has exactly one of `area`, `short`, `long` and `exact`"),
         }
     }
+}
+
+fn too_long(side: Option<u32>) -> bool {
+    side.is_some_and(|side| side > LONGEST_SIDE)
 }
 
 impl From<SizeRule> for SizeRuleText {
@@ -170,7 +182,7 @@ impl Grid {
         };
         let longest = wide.max(high);
         let (wide, high) = match self.max_edge.map(u64::from).filter(|edge| longest > *edge) {
-            Some(edge) => (wide * edge / longest, high * edge / longest),
+            Some(edge) => (wide.saturating_mul(edge) / longest, high.saturating_mul(edge) / longest),
             None => (wide, high),
         };
         let exact = matches!(rule, SizeRule::Area(_)).then(|| self.true_to_shape(wide, high, width, height)).flatten();
@@ -183,13 +195,14 @@ impl Grid {
         let divisor = greatest_common_divisor(width, height);
         let multiple = u64::from(self.multiple.max(1));
         let (unit_wide, unit_high) = (width / divisor * multiple, height / divisor * multiple);
-        let wanted = wide * high;
-        let allowed = |sides: &(u64, u64)| self.allows(sides.0, sides.1) && wanted.abs_diff(sides.0 * sides.1) <= wanted / 8;
+        let wanted = wide.saturating_mul(high);
+        let allowed =
+            |sides: &(u64, u64)| sides.0 > 0 && self.allows(sides.0, sides.1) && wanted.abs_diff(sides.0.saturating_mul(sides.1)) <= wanted / 8;
         [(wide + unit_wide / 2) / unit_wide, wide / unit_wide].map(|count| (unit_wide * count, unit_high * count)).into_iter().find(allowed)
     }
 
     fn allows(&self, wide: u64, high: u64) -> bool {
-        let pixels = wide * high;
+        let pixels = wide.saturating_mul(high);
         self.max_edge.is_none_or(|edge| wide.max(high) <= u64::from(edge))
             && self.max_pixels.is_none_or(|most| pixels <= most)
             && self.min_pixels.is_none_or(|least| pixels >= least)
@@ -207,7 +220,7 @@ impl Grid {
         let (long, short) = (wide.max(high), wide.min(high));
         let most = self.max_pixels.map(|most| (most / short / multiple).max(1) * multiple);
         let long = most.map_or(long, |most| long.min(most));
-        let least = self.min_pixels.map(|least| least.div_ceil(long).div_ceil(multiple) * multiple);
+        let least = self.min_pixels.map(|least| least.div_ceil(long).div_ceil(multiple).saturating_mul(multiple));
         let short = least.map_or(short, |least| short.max(least));
         let (wide, high) = if wide >= high { (long, short) } else { (short, long) };
         let side = |pixels: u64| u32::try_from(pixels).unwrap_or(u32::MAX);

@@ -6,7 +6,7 @@ use std::hash::Hash;
 use std::marker::PhantomData;
 
 use indexmap::IndexMap;
-use serde::de::{Deserialize, Deserializer, Error, MapAccess, Visitor};
+use serde::de::{Deserialize, Deserializer, Error, IntoDeserializer, MapAccess, Visitor};
 
 /// A map that can be filled pair by pair and tells when a key was there before.
 pub(super) trait Fill<K, V>: Default {
@@ -65,7 +65,9 @@ where
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<M, A::Error> {
         let mut filled = M::default();
-        while let Some(key) = map.next_key::<K>()? {
+        // Read as text first: a reader that keeps the path to a mistake knows the names of texts only.
+        while let Some(name) = map.next_key::<String>()? {
+            let key = K::deserialize(name.into_deserializer())?;
             let value = map.next_value()?;
             if !filled.fill(key.clone(), value) {
                 return Err(A::Error::custom(format!("duplicate key `{key}`")));

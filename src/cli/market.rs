@@ -43,7 +43,7 @@ impl Said {
     }
 
     /// Returns the path, if the name is one.
-    fn path(&self, base: &Path) -> Option<PathBuf> {
+    pub(super) fn path(&self, base: &Path) -> Option<PathBuf> {
         let name = self.name();
         let is_path = name.contains(['/', '\\']) || name.ends_with(".yaml") || name.ends_with(".yml");
         is_path.then(|| match self {

@@ -10,6 +10,7 @@ pub mod index_html;
 pub mod manifest_json;
 pub mod plan_export;
 pub mod plan_table;
+pub mod prices_diff;
 pub mod prompts_jsonl;
 pub mod run_report;
 #[cfg(test)]
@@ -25,6 +26,7 @@ use std::io;
 
 pub use plan_export::{plan_csv, plan_json, plan_markdown};
 pub use plan_table::{Change, PlanView, plan_table};
+pub use prices_diff::{CampaignSides, PricesDiffView, StepSides, prices_diff_csv, prices_diff_json, prices_diff_markdown, prices_diff_table};
 pub use run_report::{Group, ReportRow, RunReport, Shot, Spending, StepStatus};
 pub use summary::{RunView, run_summary, status};
 pub use tree::{Materialised, OpenPicture, Placement, Stamp, TreeError, TreeKind, is_current, materialise, placements};

@@ -32,6 +32,7 @@ fn every_command_helps_with_an_example() {
         &["prices", "list"],
         &["prices", "show"],
         &["prices", "check"],
+        &["prices", "diff"],
         &["providers"],
         &["providers", "list"],
         &["providers", "show"],

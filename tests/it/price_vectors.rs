@@ -1,6 +1,6 @@
 //! What the pages behind the embedded books print, recomputed: calculators, projects, worked examples, recorded answers.
 
-use callsheet::catalog::{Certainty, PriceBook, QuoteInput, TokenUsage, builtin};
+use callsheet::catalog::{Certainty, Channel, PriceBook, QuoteInput, Rounding, TokenUsage, builtin};
 use callsheet::types::{Action, Micros, PixelSize, Settings};
 
 const HD: PixelSize = PixelSize::new(1920, 1080);
@@ -39,6 +39,11 @@ fn the_flat_book_prices_steps_batches_and_what_a_budget_affords() {
     let edit = book.quote(&input("gpt-image-2", Action::Edit, &none)).expect("a price of the book");
     let chain = one.checked_add(edit.amount.micros.checked_mul(3).expect("small")).expect("small");
     assert_eq!(chain.to_string(), "48", "one generation and three edits");
+    let longer = chain.checked_add(edit.amount.micros).expect("small");
+    assert_eq!(longer.to_string(), "60", "a chain of four edits has five pictures");
+    let (charged, refunded) = (one.checked_mul(3).expect("small"), one);
+    assert_eq!(charged.checked_sub(refunded).map(|net| net.to_string()).as_deref(), Ok("24"), "three asked for, one failed and rolled back");
+    assert!(Micros::units(11) < one && Micros::units(12) >= one, "a balance of 11 starts nothing");
     for (count, credits) in [(10, "120"), (12, "144"), (20, "240"), (3, "36"), (44, "528")] {
         assert_eq!(times(one, count), credits);
     }
@@ -104,10 +109,31 @@ fn the_workspace_is_linear_and_sure_up_to_2k() {
 fn recorded_token_counts_cost_what_was_recorded() {
     let book = book("openai");
     let usd = |text_in, image_in| {
-        let usage = TokenUsage { text_in, image_in, image_out: 1756 };
+        let usage = TokenUsage { text_in, image_in, image_out: 1756, ..TokenUsage::default() };
         book.charge_tokens("gpt-image-2", Action::Generate, &usage).map(|amount| amount.to_string())
     };
     assert_eq!(usd(41, 0).as_deref(), Some("$0.052885"));
     assert_eq!(usd(30, 1024).as_deref(), Some("$0.061022"));
+    let usage = TokenUsage { text_in: 41, image_out: 1756, ..TokenUsage::default() };
+    let exactly = |channel| book.charge_exactly("gpt-image-2", Action::Generate, &usage, channel).expect("a token price");
+    assert_eq!(exactly(Channel::Direct).to_string(), "0.052885");
+    assert_eq!(exactly(Channel::Batch).to_string(), "0.0264425", "half of it, to the tenth of a millionth");
+    let rounded = exactly(Channel::Batch).round(Rounding::Exact);
+    assert_eq!(rounded.map(|usd| usd.to_string()).as_deref(), Some("0.026443"), "an amount of millionths is rounded up, once");
+    let thousand = exactly(Channel::Batch).times(1000, 1).and_then(|sum| sum.round(Rounding::Exact));
+    assert_eq!(thousand.map(|usd| usd.to_string()).as_deref(), Some("26.4425"), "a sum that is rounded at its end loses nothing");
     assert_eq!(self::book("kie").charge_tokens("gpt-image-2", Action::Edit, &TokenUsage::default()), None);
+}
+
+#[test]
+fn expected_pictures_are_a_forecast_and_whole_ones_a_budget() {
+    let one = generated(&book("gptimage2-flat"), "gpt-image-2", &Settings::default());
+    let explore = builtin::iteration_factor("explore").expect("a way of the guide");
+    let forecast = times(one, 24).parse::<Micros>().and_then(|floor| floor.mul_ratio_ceil(explore.get(), 1_000_000));
+    assert_eq!(forecast.map(|credits| credits.to_string()).as_deref(), Ok("518.4"), "43.2 pictures");
+    let pictures = Micros::units(24).mul_ratio_ceil(explore.get(), 1_000_000).expect("small").get().unsigned_abs().div_ceil(1_000_000);
+    assert_eq!((pictures, times(one, 44).as_str()), (44, "528"), "43 would not do");
+    let (strict, blank) = (builtin::iteration_factor("strict"), builtin::iteration_factor("blank-box"));
+    let ratio = blank.expect("a way").get() * 100 / strict.expect("a way").get();
+    assert_eq!(ratio, 208, "best and worst habit differ by 2.08");
 }

@@ -109,6 +109,9 @@ fn megapixels_are_charged_by_part_or_whole_with_a_first_and_further_ones() {
         ("{ per-megapixel: { of: input, megapixel: 1000000, first: 10 }, rounding: nearest }", "21"),
         ("{ per-megapixel: { of: input, megapixel: 1000000, first: 10 }, rounding: ceil }", "21"),
         ("{ per-megapixel: { of: input, megapixel: 7, first: 0.000001 } }", "0.296229"),
+        // 1024x1024 out is one started megapixel; 1920x1080 in is two, and three references count as much each.
+        ("{ per-megapixel: { of: output, megapixel: 1048576, first: 3, additional: 1.5, input: 1.5, whole: true } }", "15"),
+        ("{ per-megapixel: { of: output, megapixel: 1000000, first: 3, input: 1 } }", "11.440128"),
     ] {
         let none = Settings::default();
         let request = QuoteInput { references: 3, ..input("m", Action::Edit, &none) };
@@ -144,7 +147,112 @@ fn what_has_no_price_says_so_and_is_never_0() {
     insta::assert_snapshot!(refused(&huge, "m", Action::Generate), @"the price of `m` in book `mine` is too large (over 9.2 trillion units)");
 }
 
+#[test]
+fn tokens_by_size_class_need_no_quality_and_what_has_no_rate_makes_a_lower_bound() {
+    let book = own_book("{ tokens: { text-in: 1.5, image-out: 30, text-out: 7.5, output-resolutions: { 1K: 1120 } }, batch: 0.5 }");
+    let one = resolution("1K");
+    let quote = |action| book.quote(&input("m", action, &one)).expect("a price");
+    let made = quote(Action::Generate);
+    assert_eq!((made.amount.micros.to_string().as_str(), made.certainty), ("0.033647", Certainty::Exact), "1120 x 30 + 31 x 1.5 millionths");
+    let edited = quote(Action::Edit);
+    assert_eq!((edited.amount.micros, edited.certainty), (made.amount.micros, Certainty::LowerBound));
+    assert_eq!(edited.basis, "tokens: 1120 of picture, about 31 of prompt, input not priced");
+    let refused = |settings: &Settings| book.quote(&input("m", Action::Generate, settings)).expect_err("no price").to_string();
+    insta::assert_snapshot!(refused(&Settings::default()), @"the price of `m` in book `mine` depends on resolution, which is not set; it has `1K`");
+    insta::assert_snapshot!(refused(&resolution("2K")), @"price book `mine` has no price of `m` for resolution `2K`; it has `1K`");
+    let usage = TokenUsage { text_in: 10, image_in: 258, image_out: 1120, ..TokenUsage::default() };
+    assert_eq!(book.charge_tokens("m", Action::Edit, &usage), None, "tokens without a rate have no price");
+    let usage = TokenUsage { image_in: 0, text_out: 100, ..usage };
+    let exactly = |channel| book.charge_exactly("m", Action::Edit, &usage, channel).map(|cost| cost.to_string());
+    assert_eq!([Channel::Direct, Channel::Batch].map(exactly), ["0.034365", "0.0171825"].map(|usd| Some(usd.to_owned())));
+}
+
+#[test]
+fn remembered_tokens_cost_their_own_rate_and_no_more_are_remembered_than_came() {
+    let book = book("openai");
+    let charge = |usage: TokenUsage| book.charge_tokens("gpt-image-2", Action::Edit, &usage).map(|amount| amount.to_string());
+    let usage = TokenUsage { text_in: 100, text_cached: 40, image_in: 1000, image_cached: 400, image_out: 0, text_out: 0 };
+    assert_eq!(charge(usage).as_deref(), Some("$0.00595"), "60 x 5 + 40 x 1.25 + 600 x 8 + 400 x 2 millionths");
+    assert_eq!(charge(TokenUsage { text_cached: 500, image_in: 0, image_cached: 9, ..usage }).as_deref(), Some("$0.000125"));
+    assert_eq!(charge(TokenUsage { text_out: 100, text_in: 0, image_in: 0, ..TokenUsage::default() }).as_deref(), Some("$0.001"));
+    let newer = TokenUsage { text_out: 1, ..TokenUsage::default() };
+    assert_eq!(book.charge_tokens("gpt-image-2.5-flare", Action::Edit, &newer), None, "text of the result has no rate there");
+    let batch = |model: &str| book.charge_exactly(model, Action::Generate, &TokenUsage { image_out: 1, ..TokenUsage::default() }, Channel::Batch);
+    assert_eq!((batch("gpt-image-2").map(|cost| cost.to_string()).as_deref(), batch("gpt-image-2.6-flare")), (Some("0.000015"), None));
+}
+
+#[test]
+fn references_of_unknown_size_make_a_price_by_megapixels_a_lower_bound() {
+    let book = book("bfl");
+    let settings = resolution("1K");
+    let quote = |references| {
+        let small = Some(PixelSize::new(1024, 1024));
+        let asked = QuoteInput { input: small, references, ..input("flux-kontext-pro", Action::Edit, &settings) };
+        let by_pixels = QuoteInput { model: "flux-2-pro", ..asked };
+        (book.quote(&by_pixels).expect("a price"), book.quote(&asked).expect("a price"))
+    };
+    let (one, flat) = quote(0);
+    assert_eq!((one.amount.to_string().as_str(), flat.amount.to_string().as_str()), ("4.5 credits", "4 credits"), "first + one input");
+    let (three, flat) = quote(2);
+    assert_eq!((three.amount.to_string().as_str(), three.certainty, flat.certainty), ("7.5 credits", Certainty::LowerBound, Certainty::Exact));
+    assert_eq!(
+        one.basis,
+        "3 for the first megapixel of output, 1.5 for each further (1048576 pixels, 1048576 each), 1.5 a megapixel of what goes along"
+    );
+}
+
+fn many(book: &PriceBook, request: &QuoteInput<'_>, pictures: u32) -> Result<Quote, Unpriced> {
+    book.quote_pictures(request, NonZeroU32::new(pictures).expect("a count of the test"))
+}
+
+#[test]
+fn a_call_of_several_pictures_costs_what_they_cost_one_by_one_and_a_bundle_is_bought_whole() {
+    let kie = book("kie");
+    let none = Settings::default();
+    for (pictures, credits) in [(1, "4 credits"), (6, "4 credits"), (7, "8 credits"), (13, "12 credits")] {
+        let quote = many(&kie, &input("grok-imagine", Action::Generate, &none), pictures).expect("a price");
+        assert_eq!(quote.amount.to_string(), credits, "{pictures} pictures in calls of 6");
+    }
+    let fast = Settings { speed: Some("TURBO".into()), ..Settings::default() };
+    let four = many(&kie, &input("ideogram-v3", Action::Generate, &fast), 4).expect("a price");
+    assert_eq!((four.amount.to_string().as_str(), four.basis.as_str()), ("14 credits", "by speed: TURBO = 3.5, 4 times"));
+    let rounded = own_book("{ flat: 0.4, rounding: ceil }");
+    let ten = many(&rounded, &input("m", Action::Generate, &none), 10).expect("a price");
+    assert_eq!(ten.amount.to_string(), "10 credits", "each picture is rounded, not the call");
+    let huge = own_book("{ flat: 9000000000000 }");
+    assert!(matches!(many(&huge, &input("m", Action::Generate, &none), 2), Err(Unpriced::TooLarge { .. })));
+}
+
 proptest! {
+    #[test]
+    fn k_pictures_cost_k_times_one_and_more_never_cost_less(
+        price in 1_i64..1_000_000_000_000, pictures in 1_u32..1000, more in 1_u32..1000, brings in 1_u32..10, rounding in 0_usize..4,
+    ) {
+        let none = Settings::default();
+        let way = ["exact", "floor", "nearest", "ceil"][rounding];
+        let flat = own_book(&format!("{{ flat: {}, rounding: {way} }}", Micros::new(price)));
+        let request = input("m", Action::Generate, &none);
+        let one = flat.quote(&request).expect("a price").amount.micros;
+        let all = many(&flat, &request, pictures).expect("a price");
+        prop_assert_eq!(Ok(all.amount.micros), one.checked_mul(u64::from(pictures)));
+        let bundle = own_book(&format!("{{ per-call: {{ price: {}, pictures: {brings} }} }}", Micros::new(price)));
+        let few = many(&bundle, &request, pictures).expect("a price").amount.micros;
+        let lots = many(&bundle, &request, pictures + more).expect("a price").amount.micros;
+        prop_assert!(few <= lots);
+        prop_assert!(i128::from(few.get()) * i128::from(brings) >= i128::from(price) * i128::from(pictures), "no picture is cheaper than its part");
+    }
+
+    #[test]
+    fn what_tokens_cost_is_never_below_the_exact_price(text_in in 0_u64..1_000_000, image_in in 0_u64..1_000_000, image_out in 0_u64..1_000_000) {
+        let book = own_book("{ tokens: { text-in: 1.234567, image-in: 0.000003, image-out: 29.999999, output-resolutions: { 1K: 1 } }, batch: 0.5 }");
+        let usage = TokenUsage { text_in, image_in, image_out, ..TokenUsage::default() };
+        let exact = i128::from(text_in) * 1_234_567 + i128::from(image_in) * 3 + i128::from(image_out) * 29_999_999;
+        let charged = i128::from(book.charge_tokens("m", Action::Edit, &usage).expect("a price").micros.get()) * 1_000_000;
+        prop_assert!(charged >= exact && charged - exact < 1_000_000, "{charged} {exact}");
+        let half = book.charge_exactly("m", Action::Edit, &usage, Channel::Batch).expect("a price");
+        prop_assert_eq!(half.times(2, 1), book.charge_exactly("m", Action::Edit, &usage, Channel::Direct));
+    }
+
     #[test]
     fn rounding_goes_the_stated_way_and_never_by_a_whole_unit(millis in 0_i64..1_000_000_000, pixels in 1_u32..100_000_000) {
         let at = |rounding: &str| {
