@@ -19,7 +19,7 @@ use super::workspace::{Stage, Workspace, random};
 use crate::campaign::Campaign;
 use crate::engine::{self, Cancel, JobPrice, OnDoubt, Originals, PATIENCE, Ports, ProviderTerms, RunOutcome, RunRequest, RunRules};
 use crate::event::Event;
-use crate::ledger::{AccountLimits, Cap, Durability, SqliteLedger};
+use crate::ledger::{AccountLimits, Cap, Durability, Scope, SqliteLedger};
 use crate::provider::manifest::{ChargePolicy, ChargedOn, Known};
 use crate::provider::sim::{SimOptions, Simulator};
 use crate::reporter::{Detail, Fanout, JsonLines, Plain, Surface};
@@ -27,7 +27,7 @@ use crate::spec::assets::MAX_ASSET_BYTES;
 use crate::spec::files::input_path;
 use crate::spec::{DiskFiles, FailureLimitSpec, Files};
 use crate::store::fs::{self, FsStore};
-use crate::types::{Clock, Failure, FailureClass, Operation, RunId, SystemClock};
+use crate::types::{Clock, Failure, FailureClass, Micros, Operation, RunId, SystemClock};
 
 /// A run that is about to begin.
 pub struct Performance<'a> {
@@ -120,8 +120,8 @@ fn request(performance: &Performance<'_>, run: &RunId) -> RunRequest {
         work: standing.work.clone(),
         prices: opened.plan.indices().map(price).collect(),
         terms: terms(performance),
-        caps: caps(campaign),
-        step_caps: step_caps(opened),
+        caps: caps(campaign, standing),
+        step_caps: step_caps(opened, standing),
         concurrency: performance.concurrency.max(1),
         stop_after_failures: if performance.fail_fast { Some(1) } else { stop_after(opened, standing) },
         // The caller holds the workspace's lock: nobody else can be sending.
@@ -145,18 +145,23 @@ fn terms(performance: &Performance<'_>) -> ProviderTerms {
     if rehearses { terms.rehearsed(performance.sim.latency, performance.sim.refund) } else { terms }
 }
 
-fn caps(campaign: &Campaign) -> Vec<Cap> {
-    let own = Cap { scope: campaign_scope(campaign), limit: campaign.budget.cap };
-    let profile = profile_scope(campaign).map(|scope| Cap { scope, limit: campaign.budget.profile_cap });
+/// Returns a cap in the currency of the plan's book.
+fn cap(scope: Scope, limit: Option<Micros>, standing: &Standing) -> Cap {
+    Cap { scope, limit: limit.map(|limit| standing.estimate.book.amount(limit)), rates: standing.rates.clone() }
+}
+
+fn caps(campaign: &Campaign, standing: &Standing) -> Vec<Cap> {
+    let own = cap(campaign_scope(campaign), campaign.budget.cap, standing);
+    let profile = profile_scope(campaign).map(|scope| cap(scope, campaign.budget.profile_cap, standing));
     std::iter::once(own).chain(profile).collect()
 }
 
-fn step_caps(opened: &Opened) -> Vec<Option<Cap>> {
-    let cap = |step: &crate::plan::PlannedStep| {
+fn step_caps(opened: &Opened, standing: &Standing) -> Vec<Option<Cap>> {
+    let of_step = |step: &crate::plan::PlannedStep| {
         let (name, limit) = opened.campaign.budget.steps.iter().find(|(name, _)| *name == step.name)?;
-        Some(Cap { scope: step_scope(&opened.campaign, name), limit: Some(*limit) })
+        Some(cap(step_scope(&opened.campaign, name), Some(*limit), standing))
     };
-    opened.plan.steps.iter().map(cap).collect()
+    opened.plan.steps.iter().map(of_step).collect()
 }
 
 /// Returns the number of failures that stops a run: a share is of the paid shots that this run starts, at least 1.

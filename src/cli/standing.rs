@@ -3,6 +3,9 @@
 //! In: an opened campaign, a workspace's memory, a selection. Out: [`Standing`], which `plan` prints and `run` performs.
 //! Never: a change to the ledger.
 
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
 use indexmap::IndexMap;
 
 use super::args::SelectionArgs;
@@ -11,12 +14,15 @@ use super::error::Outcome;
 use super::memory::Memory;
 use super::words;
 use crate::campaign::Campaign;
+use crate::catalog::{Catalog, builtin};
 use crate::engine::OnDoubt;
+use crate::ledger::{Cap, LedgerError, ScopeTotals};
 use crate::ledger::{History, Scope};
 use crate::plan::{Reason, Selection, Work, Worklist, why, worklist};
+use crate::pricing::{CapOf, Unweighed};
 use crate::pricing::{Committed, Estimate, Gate, Quotes, Verdict, estimate, gate, quotes};
 use crate::report::Change;
-use crate::types::Micros;
+use crate::types::{Amount, Currency, Micros, Rates};
 
 /// A plan with what is left of it and what that costs.
 #[derive(Debug)]
@@ -31,6 +37,8 @@ pub struct Standing {
     pub estimate: Estimate,
     /// Whether a run may start.
     pub verdict: Verdict,
+    /// What the books at hand say their credits are worth.
+    pub rates: Rates,
     /// The ledger's last record when all this was read.
     pub seq: u64,
 }
@@ -48,9 +56,10 @@ pub fn standing(opened: &Opened, memory: &Memory, selected: &SelectionArgs, on_d
     let work = worklist(plan, &history, &selection, &|blob| census.has(blob.digest));
     let work = if on_doubt == OnDoubt::Resend { work.resending(plan) } else { work };
     let quotes = quotes(plan, catalog);
-    let estimate = estimate(plan, &work, &quotes, &campaign.budget, campaign.run.attempts, &committed(campaign, memory)?)?;
+    let (committed, rates) = committed(opened, memory)?;
+    let estimate = estimate(plan, &work, &quotes, &campaign.budget, campaign.run.attempts, &committed)?;
     let verdict = gate(&estimate, Gate { balance: None, allow_unpriced: false, warn_at: campaign.budget.warn_at });
-    Ok(Standing { history, work, quotes, estimate, verdict, seq })
+    Ok(Standing { history, work, quotes, estimate, verdict, rates, seq })
 }
 
 /// Returns the last steps: those of the command line, else the profile's, unless single shots are asked for.
@@ -76,19 +85,59 @@ pub fn step_scope(campaign: &Campaign, step: &str) -> Scope {
     Scope(format!("campaign:{}/step:{step}", campaign.name))
 }
 
-fn committed(campaign: &Campaign, memory: &Memory) -> Outcome<Committed> {
-    let under = |scope: &Scope| -> Outcome<Micros> {
-        let Some(totals) = memory.totals(scope)? else { return Ok(Micros::ZERO) };
-        Ok(totals.spent.checked_add(totals.reserved)?.checked_add(totals.in_doubt)?)
-    };
-    let mut committed = Committed { campaign: under(&campaign_scope(campaign))?, ..Committed::default() };
-    if let Some(scope) = profile_scope(campaign) {
-        committed.profile = under(&scope)?;
+/// Reads what stands under the caps, in the currency of the plan's book, and the rates by which other currencies are weighed.
+fn committed(opened: &Opened, memory: &Memory) -> Outcome<(Committed, Rates)> {
+    let Opened { campaign, catalog, .. } = opened;
+    let mut scopes = vec![(CapOf::Campaign, campaign_scope(campaign))];
+    scopes.extend(profile_scope(campaign).map(|scope| (CapOf::Profile, scope)));
+    scopes.extend(campaign.budget.steps.iter().map(|(step, _)| (CapOf::Step(Arc::clone(step)), step_scope(campaign, step))));
+    let found: Vec<(CapOf, Scope, Vec<ScopeTotals>)> =
+        scopes.into_iter().map(|(of, scope)| Ok((of, scope.clone(), memory.totals(&scope)?))).collect::<Outcome<_>>()?;
+
+    let own = &catalog.book.currency;
+    let rates = rates(catalog, found.iter().flat_map(|(_, _, totals)| totals));
+    let mut committed = Committed::default();
+    for (of, scope, totals) in found {
+        let cap = Cap { rates: rates.clone(), ..Cap::new(scope, None) };
+        let mut sum = Micros::ZERO;
+        for totals in totals {
+            match cap.committed(std::slice::from_ref(&totals), own) {
+                Ok(weighed) => sum = sum.checked_add(weighed)?,
+                Err(LedgerError::NoRate { amount, .. }) => {
+                    let book = silent(&amount, own, &rates);
+                    committed.unweighed.push((of.clone(), Unweighed { amount, book }));
+                }
+                Err(other) => return Err(other.into()),
+            }
+        }
+        match of {
+            CapOf::Campaign => committed.campaign = sum,
+            CapOf::Profile => committed.profile = sum,
+            CapOf::Step(step) => drop(committed.steps.insert(step, sum)),
+        }
     }
-    for (step, _) in &campaign.budget.steps {
-        committed.steps.insert(step.clone(), under(&step_scope(campaign, step))?);
+    Ok((committed, rates))
+}
+
+/// Returns the rates that are needed: of the plan's own book, and of the built-in books whose credits were spent before.
+fn rates<'a>(catalog: &Catalog, spent: impl Iterator<Item = &'a ScopeTotals>) -> Rates {
+    let own = catalog.book.usd_per_credit.map(|rate| (catalog.book.currency.clone(), rate));
+    let others: BTreeSet<&Currency> = spent.map(|totals| &totals.currency).filter(|currency| **currency != catalog.book.currency).collect();
+    let stated = others.into_iter().filter_map(|currency| match currency {
+        Currency::Usd => None,
+        Currency::Credits(book) => Some((currency.clone(), builtin::book(book)?.usd_per_credit?)),
+    });
+    Rates::of(own.into_iter().chain(stated))
+}
+
+/// Returns the book whose rate is missing between an amount and the plan's currency.
+fn silent(amount: &Amount, own: &Currency, rates: &Rates) -> Arc<str> {
+    let without_rate = |currency: &Currency| rates.convert(&Amount::new(currency.clone(), Micros::units(1)), &Currency::Usd).is_none();
+    match (&amount.currency, own) {
+        (Currency::Credits(book), _) if without_rate(&amount.currency) => Arc::clone(book),
+        (_, Currency::Credits(book)) | (Currency::Credits(book), Currency::Usd) => Arc::clone(book),
+        (Currency::Usd, Currency::Usd) => Arc::from("USD"),
     }
-    Ok(committed)
 }
 
 /// Most changed jobs whose recipe is looked up: reasons repeat, and a plan should be quick.
