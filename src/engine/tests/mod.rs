@@ -3,5 +3,5 @@
 mod crashes;
 mod money;
 mod runs;
-mod stage;
+pub(super) mod stage;
 mod table;

@@ -40,10 +40,10 @@ impl Clock for PausedClock {
 }
 
 /// A step: its name, whether it costs something, and the step whose pictures it takes, shot by shot.
-pub(super) struct Step(pub(super) &'static str, pub(super) bool, pub(super) Option<&'static str>);
+pub(in crate::engine) struct Step(pub(in crate::engine) &'static str, pub(in crate::engine) bool, pub(in crate::engine) Option<&'static str>);
 
 /// Returns a plan of `rows` chains through `steps`.
-pub(super) fn chains(rows: usize, steps: &[Step]) -> Plan {
+pub(in crate::engine) fn chains(rows: usize, steps: &[Step]) -> Plan {
     let mut graph = DiGraph::new();
     let mut jobs: Vec<Job> = Vec::new();
     let mut planned: Vec<PlannedStep> = Vec::new();
@@ -90,6 +90,27 @@ pub(super) fn chains(rows: usize, steps: &[Step]) -> Plan {
         graph,
         twins: BTreeMap::new(),
     }
+}
+
+/// Returns a plan of heroes, each with so many surfaces: one axis is enough for an address.
+pub(in crate::engine) fn fans(surfaces: &[u8]) -> Plan {
+    let wanted: usize = surfaces.iter().map(|count| usize::from(*count)).sum();
+    let mut plan = chains(wanted.max(surfaces.len()), &[Step("hero", true, None), Step("surface", true, Some("hero"))]);
+    let rows = plan.steps[0].jobs.len();
+    let (heroes, mut edits) = (plan.jobs[..surfaces.len()].to_vec(), plan.jobs[rows..rows + wanted].to_vec());
+    plan.graph = DiGraph::new();
+    for _ in 0..surfaces.len() + wanted {
+        plan.graph.add_node(());
+    }
+    let heads = (0..surfaces.len()).flat_map(|hero| std::iter::repeat_n(hero, usize::from(surfaces[hero])));
+    for (place, hero) in heads.enumerate() {
+        plan.graph.add_edge(NodeIndex::new(hero), NodeIndex::new(surfaces.len() + place), InputRole::Image);
+    }
+    plan.steps[0].jobs = 0..surfaces.len() as u32;
+    plan.steps[1].jobs = surfaces.len() as u32..(surfaces.len() + wanted) as u32;
+    plan.jobs = heroes;
+    plan.jobs.append(&mut edits);
+    plan
 }
 
 /// What the provider does with one submit.
@@ -288,7 +309,7 @@ impl Stage {
             work,
             prices: self.plan.jobs.iter().map(price).collect(),
             terms: terms(),
-            caps: vec![Cap { scope: Scope(CAMPAIGN.to_owned()), limit: None }],
+            caps: vec![Cap::new(Scope(CAMPAIGN.to_owned()), None)],
             step_caps: Vec::new(),
             concurrency: 4,
             stop_after_failures: None,
@@ -321,7 +342,7 @@ impl Stage {
     pub(super) fn money(&self) -> (i64, i64, i64) {
         let whole = |micros: Micros| micros.get() / 1_000_000;
         let totals = self.ledger.totals(&Scope(CAMPAIGN.to_owned())).unwrap();
-        totals.map_or((0, 0, 0), |totals| (whole(totals.spent), whole(totals.reserved), whole(totals.in_doubt)))
+        totals.first().map_or((0, 0, 0), |totals| (whole(totals.spent), whole(totals.reserved), whole(totals.in_doubt)))
     }
 
     pub(super) fn submits(&self) -> Vec<String> {
