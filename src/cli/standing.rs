@@ -19,7 +19,7 @@ use crate::engine::OnDoubt;
 use crate::ledger::{Cap, LedgerError, ScopeTotals};
 use crate::ledger::{History, Scope};
 use crate::plan::{Reason, Selection, Work, Worklist, why, worklist};
-use crate::pricing::{CapOf, Unweighed};
+use crate::pricing::{CapOf, Sum, Unweighed};
 use crate::pricing::{Committed, Estimate, Gate, Quotes, Verdict, estimate, gate, quotes};
 use crate::report::Change;
 use crate::types::{Amount, Currency, Micros, Rates};
@@ -37,6 +37,8 @@ pub struct Standing {
     pub estimate: Estimate,
     /// Whether a run may start.
     pub verdict: Verdict,
+    /// What is left on the account.
+    pub balance: Balance,
     /// What the books at hand say their credits are worth.
     pub rates: Rates,
     /// The ledger's last record when all this was read.
@@ -54,12 +56,63 @@ pub fn standing(opened: &Opened, memory: &Memory, selected: &SelectionArgs, on_d
     let selection = Selection::new(plan, &selected.only, &until(campaign, selected))?;
     let census = memory.census(history.jobs.len());
     let work = worklist(plan, &history, &selection, &|blob| census.has(blob.digest));
-    let work = if on_doubt == OnDoubt::Resend { work.resending(plan) } else { work };
+    let work = if on_doubt == OnDoubt::Resend { work.resending(plan, &history) } else { work };
     let quotes = quotes(plan, catalog);
     let (committed, rates) = committed(opened, memory)?;
     let estimate = estimate(plan, &work, &quotes, &campaign.budget, campaign.run.attempts, &committed)?;
     let verdict = gate(&estimate, Gate { balance: None, allow_unpriced: false, warn_at: campaign.budget.warn_at });
-    Ok(Standing { history, work, quotes, estimate, verdict, rates, seq })
+    Ok(Standing { history, work, quotes, estimate, verdict, balance: Balance::NotAsked, rates, seq })
+}
+
+/// What is left on the account, as far as somebody has asked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Balance {
+    /// Nobody has asked: a plan needs no key and no network, a rehearsal has no account.
+    NotAsked,
+    /// It was asked for and is not known, for this reason.
+    Unknown(String),
+    /// The provider's own figure.
+    Known(Amount),
+}
+
+impl Standing {
+    /// Takes what is left on the account into the plan and its verdict.
+    pub fn weigh(&mut self, balance: Balance, warn_at: Option<u32>) {
+        self.balance = balance;
+        let balance = self.comparable_balance();
+        self.verdict = gate(&self.estimate, Gate { balance, allow_unpriced: false, warn_at });
+    }
+
+    /// Returns the balance in the currency of the plan, if a stated rate leads there.
+    fn comparable_balance(&self) -> Option<Micros> {
+        match &self.balance {
+            Balance::Known(amount) => self.rates.convert(amount, &self.estimate.book.currency),
+            Balance::NotAsked | Balance::Unknown(_) => None,
+        }
+    }
+
+    /// Returns what stands beside the plan about the account; `None` when nobody has asked.
+    pub fn balance_words(&self) -> Option<String> {
+        let shown = match &self.balance {
+            Balance::NotAsked => return None,
+            Balance::Unknown(why) => return Some(format!("balance unknown: {why}")),
+            Balance::Known(amount) => amount,
+        };
+        let Some(balance) = self.comparable_balance() else {
+            return Some(format!("balance {shown} ({}), not compared with a plan in {}", shown.currency, self.estimate.book.currency));
+        };
+        let after = |sum: Sum, name: &str| {
+            let left = Micros::new(balance.get().saturating_sub(sum.micros.get()));
+            let amount = |micros: Micros| self.estimate.book.amount(micros);
+            if left < Micros::ZERO {
+                format!("{} too little for the {name}", amount(Micros::new(left.get().saturating_neg())))
+            } else {
+                format!("{} left after the {name}", amount(left))
+            }
+        };
+        let totals = &self.estimate.totals;
+        Some(format!("balance {shown}: {}, {}", after(totals.floor, "floor"), after(totals.ceiling, "ceiling")))
+    }
 }
 
 /// Returns the last steps: those of the command line, else the profile's, unless single shots are asked for.

@@ -16,6 +16,18 @@ pub struct Only {
     pub take: Option<u32>,
 }
 
+impl std::fmt::Display for Only {
+    /// Prints it as it is read.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.step)?;
+        let values: Vec<String> = self.values.iter().map(|(axis, value)| format!("{axis}={value}")).collect();
+        if !values.is_empty() {
+            write!(f, "[{}]", values.join(","))?;
+        }
+        self.take.map_or(Ok(()), |take| write!(f, "#{take}"))
+    }
+}
+
 /// A selection that does not fit the plan.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SelectionError {

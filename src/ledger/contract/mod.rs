@@ -2,6 +2,7 @@
 //!
 //! Each case is told on a [`Stage`]; at its end the sums that the ledger keeps are compared with a fold of its records.
 
+mod caps;
 mod crash;
 mod random;
 pub(super) mod stage;
