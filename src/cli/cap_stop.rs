@@ -90,12 +90,19 @@ fn reached(opened: &Opened, memory: &Memory, standing: &Standing, cap: &CapLine)
         CapOf::Step(name) => (format!("the cap of step `{name}`"), Some(step_scope(campaign, name))),
     };
     let parts = scope.map(|scope| parts(memory, &scope)).transpose()?.unwrap_or_default();
-    let mut sentence = format!("{whose} of {} does not pay for the rest: {}", amount(standing, cap.limit), parts);
-    if cap.committed > cap.limit {
-        let over = amount(standing, cap.committed.checked_sub(cap.limit)?);
-        sentence.push_str(&format!("; that is {over} above it: the provider charged more than was held for a shot"));
+    let above = above(&amount(standing, cap.limit), &amount(standing, cap.committed));
+    Ok(format!("{whose} of {} does not pay for the rest: {parts}{above}", amount(standing, cap.limit)))
+}
+
+/// Says by how much a cap is passed, as the end of a sentence; only charges above what was held can do that.
+fn above(limit: &Amount, committed: &Amount) -> String {
+    match committed.micros.checked_sub(limit.micros) {
+        Ok(over) if over > Micros::ZERO => {
+            let over = Amount::new(limit.currency.clone(), over);
+            format!("; that is {over} above it: the provider charged more than was held for a shot")
+        }
+        _ => String::new(),
     }
-    Ok(sentence)
 }
 
 /// Tells the money under a scope, currency by currency.
@@ -122,4 +129,18 @@ fn left(opened: &Opened, left: &[JobIx]) -> String {
     let first: Vec<String> = left.iter().take(MOST_NAMED).map(|ix| plan.id(*ix).to_string()).collect();
     let more = if left.len() > MOST_NAMED { ", …" } else { "" };
     format!("{}: {}; first {}{more}", counted(left.len(), "shot"), steps.join(", "), first.join(", "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_is_above_a_cap_is_called_so() {
+        let credits = |units| Amount::new(Currency::credits("kie"), Micros::units(units));
+        assert_eq!(above(&credits(48), &credits(48)), "");
+        assert_eq!(above(&credits(48), &credits(3)), "");
+        let told = above(&credits(48), &credits(51));
+        assert_eq!(told, "; that is 3 credits above it: the provider charged more than was held for a shot");
+    }
 }

@@ -107,7 +107,8 @@ impl CliError {
 }
 
 /// How to go on when a cap and money under it are in currencies that no rate compares.
-const NO_RATE: &str = "go on with the book of before, state `usd-per-credit` in the book, or give the campaign another name: its caps begin anew";
+const NO_RATE: &str =
+    "go on with the book of before, or give the campaign another name: its caps begin anew; rates are known of built-in books and of the one in use";
 
 fn mend(refusal: &Refusal, stage: Stage) -> String {
     match refusal {

@@ -1,5 +1,8 @@
 //! The durable record of every intent, charge, refund and artifact; the only memory.
 //!
+//! Money is counted per scope and currency. A scope is what a cap guards: a campaign, a profile of it, a step of it. Two currencies under
+//! one scope are two sums and never one; a cap weighs the other by rates that books state, and grants nothing where there are none.
+//!
 //! In: records. Out: job states, totals and history, all of them folds of the records.
 //! Never: a decision about what to do next (that is the engine's), a printed word.
 

@@ -180,6 +180,9 @@ mod tests {
         assert_eq!(only.step, "surface");
         assert_eq!(only.values, [("sku".to_owned(), "teapot".to_owned()), ("angle".to_owned(), "front".to_owned())]);
         assert_eq!(only.take, Some(2));
+        for text in ["surface[sku=teapot,angle=front]#2", "surface", "surface#1"] {
+            assert_eq!(text.parse::<Only>().map(|only| only.to_string()), Ok(text.to_owned()));
+        }
         assert!("surface[sku]".parse::<Only>().is_err());
         assert!("".parse::<Only>().is_err());
     }

@@ -1,5 +1,8 @@
 //! The gate before the first request: refusals end the run with nothing sent.
 //!
+//! Everything is compared in the currency of the plan's book. What stands under a cap in another currency was weighed by stated rates on its
+//! way into the estimate; what could not be weighed shuts the gate, because nobody can say what is left. So does a balance below the floor.
+//!
 //! In: the estimate and what the account holds. Out: a [`Verdict`].
 //! Never: the gate does not replace the ledger's reservation, which holds the caps at every instant of a run.
 
@@ -40,7 +43,7 @@ pub enum Refusal {
         over: Amount,
     },
     /// Money of another currency stands under a cap, and no rate compares the two.
-    #[error("{what} is in {}, and {} are committed under it; book `{}` states no rate, so the two cannot be compared",
+    #[error("{what} is in {}, and {} are committed under it; no rate of book `{}` is known, so the two cannot be compared",
         currency_words(.cap), with_book(&.unweighed.amount), .unweighed.book, what = cap_words(.of))]
     NoRate {
         /// Which cap.
@@ -260,7 +263,7 @@ mod tests {
         let committed = Committed { unweighed: vec![(CapOf::Campaign, unweighed)], ..Committed::default() };
         let (work, quotes) = (sample::all_work(&plan, &History::default()), quotes(&plan, &sample::catalog("kie")));
         let under = |budget: &Budget| gate(&estimate(&plan, &work, &quotes, budget, 1, &committed).expect("small sums"), Gate::default());
-        insta::assert_snapshot!(words(&under(&sample::capped(1_000))), @"refused: the campaign's cap is in credits of book `kie`, and $12 are committed under it; book `kie` states no rate, so the two cannot be compared");
+        insta::assert_snapshot!(words(&under(&sample::capped(1_000))), @"refused: the campaign's cap is in credits of book `kie`, and $12 are committed under it; no rate of book `kie` is known, so the two cannot be compared");
         assert_eq!(under(&Budget::default()), Verdict::default(), "without a cap there is nothing to compare");
     }
 

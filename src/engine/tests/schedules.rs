@@ -111,24 +111,36 @@ fn caps(case: &Case) -> [Cap; 4] {
     })
 }
 
+/// What is known over all runs of a case.
+#[derive(Default)]
+struct Seen {
+    /// What was charged above what was held, by scope; known before it is written.
+    excess: Mutex<HashMap<Scope, i64>>,
+    /// The scopes of each job.
+    scopes: Mutex<HashMap<JobKey, Vec<Scope>>>,
+    /// The first cap that did not hold.
+    broken: Mutex<Option<String>>,
+    looks: AtomicU32,
+}
+
 /// A ledger whose caps are looked at after every write, and which dies when it is told to.
 struct Watched {
     ledger: Arc<dyn Ledger>,
     clock: Arc<ManualClock>,
     paused: Arc<PausedClock>,
     caps: [Cap; 4],
-    /// What was charged above what was held, by scope; known before it is written.
-    excess: Arc<Mutex<HashMap<Scope, i64>>>,
-    /// The scopes of each job.
-    scopes: Arc<Mutex<HashMap<JobKey, Vec<Scope>>>>,
-    broken: Arc<Mutex<Option<String>>>,
+    seen: Arc<Seen>,
     writes: AtomicUsize,
-    looks: Arc<AtomicU32>,
     dies_at: Option<usize>,
     dead: Notify,
 }
 
 impl Watched {
+    fn new(case: &Case, stage: &Stage, ledger: Arc<dyn Ledger>, clock: &Arc<ManualClock>, seen: &Arc<Seen>, dies_at: Option<usize>) -> Self {
+        let (clock, paused, seen) = (Arc::clone(clock), Arc::clone(&stage.clock), Arc::clone(seen));
+        Self { ledger, clock, paused, caps: caps(case), seen, writes: AtomicUsize::new(0), dies_at, dead: Notify::new() }
+    }
+
     async fn write<T>(&self, write: impl Future<Output = Result<T, LedgerError>>) -> Result<T, LedgerError> {
         let number = self.writes.fetch_add(1, Ordering::SeqCst) + 1;
         let is_last = self.dies_at.is_some_and(|at| number >= at);
@@ -146,14 +158,14 @@ impl Watched {
     }
 
     fn look(&self) {
-        self.looks.fetch_add(1, Ordering::Relaxed);
+        self.seen.looks.fetch_add(1, Ordering::Relaxed);
         for cap in &self.caps {
             let Some(limit) = &cap.limit else { continue };
             let totals = self.ledger.totals(&cap.scope).unwrap();
             let committed = cap.committed(&totals, &limit.currency).unwrap().get();
-            let excess = self.excess.lock().unwrap().get(&cap.scope).copied().unwrap_or(0);
+            let excess = self.seen.excess.lock().unwrap().get(&cap.scope).copied().unwrap_or(0);
             if committed > limit.micros.get() + excess {
-                self.broken.lock().unwrap().get_or_insert(format!("{}: {totals:?}, limit {limit}, excess {excess}", cap.scope.0));
+                self.seen.broken.lock().unwrap().get_or_insert(format!("{}: {totals:?}, limit {limit}, excess {excess}", cap.scope.0));
             }
         }
     }
@@ -168,15 +180,15 @@ impl Watched {
             Record::Failed { charged, .. } | Record::Settled { charged, .. } => charged.get(),
             _ => return,
         };
-        for scope in self.scopes.lock().unwrap().get(&key).into_iter().flatten().filter(|_| charged > held) {
-            *self.excess.lock().unwrap().entry(scope.clone()).or_default() += charged - held;
+        for scope in self.seen.scopes.lock().unwrap().get(&key).into_iter().flatten().filter(|_| charged > held) {
+            *self.seen.excess.lock().unwrap().entry(scope.clone()).or_default() += charged - held;
         }
     }
 }
 
 impl Ledger for Watched {
     fn begin_submit(&self, intent: SubmitIntent) -> BoxFuture<'_, Result<Grant, LedgerError>> {
-        self.scopes.lock().unwrap().insert(intent.key, intent.caps.iter().map(|cap| cap.scope.clone()).collect());
+        self.seen.scopes.lock().unwrap().insert(intent.key, intent.caps.iter().map(|cap| cap.scope.clone()).collect());
         self.write(self.ledger.begin_submit(intent)).boxed()
     }
 
@@ -260,22 +272,9 @@ async fn play(case: &Case, on_disk: bool) -> Result<u32, String> {
         stage.provider.will(&subject, acts.iter().filter_map(|what| act(*what)));
         stage.provider.figures.lock().unwrap().insert(subject, *figure);
     }
-    let looks = Arc::new(AtomicU32::new(0));
-    let (excess, scopes, broken): (Arc<Mutex<HashMap<_, _>>>, Arc<Mutex<HashMap<_, _>>>, Arc<Mutex<Option<String>>>) = Default::default();
+    let seen = Arc::new(Seen::default());
     for run in &case.runs {
-        let watched = Arc::new(Watched {
-            ledger: house.open(&clock),
-            clock: Arc::clone(&clock),
-            paused: Arc::clone(&stage.clock),
-            caps: caps(case),
-            excess: Arc::clone(&excess),
-            scopes: Arc::clone(&scopes),
-            broken: Arc::clone(&broken),
-            writes: AtomicUsize::new(0),
-            looks: Arc::clone(&looks),
-            dies_at: run.dies_at,
-            dead: Notify::new(),
-        });
+        let watched = Arc::new(Watched::new(case, &stage, house.open(&clock), &clock, &seen, run.dies_at));
         stage.known = Some(Arc::clone(&watched) as Arc<dyn Ledger>);
         let ports = Ports { ledger: Arc::clone(&watched) as Arc<dyn Ledger>, ..stage.ports() };
         let whole = stage.try_run(ports, |request| {
@@ -298,9 +297,9 @@ async fn play(case: &Case, on_disk: bool) -> Result<u32, String> {
         if outcome.is_none() {
             house.crash();
         }
-        let after = Watched { ledger: house.open(&clock), dies_at: None, dead: Notify::new(), writes: AtomicUsize::new(0), ..clone_of(&watched) };
+        let after = Watched::new(case, &stage, house.open(&clock), &clock, &seen, None);
         hear_late(&stage, &after, &run.late).await?;
-        if let Some(broken) = broken.lock().unwrap().take() {
+        if let Some(broken) = seen.broken.lock().unwrap().take() {
             return Err(broken);
         }
         let money = after.totals(&Scope(CAMPAIGN.to_owned())).map_err(|error| error.to_string())?;
@@ -308,23 +307,7 @@ async fn play(case: &Case, on_disk: bool) -> Result<u32, String> {
             return Err(format!("a run that has ended holds nothing: {money:?}"));
         }
     }
-    Ok(looks.load(Ordering::Relaxed))
-}
-
-fn clone_of(watched: &Watched) -> Watched {
-    Watched {
-        ledger: Arc::clone(&watched.ledger),
-        clock: Arc::clone(&watched.clock),
-        paused: Arc::clone(&watched.paused),
-        caps: watched.caps.clone(),
-        excess: Arc::clone(&watched.excess),
-        scopes: Arc::clone(&watched.scopes),
-        broken: Arc::clone(&watched.broken),
-        writes: AtomicUsize::new(0),
-        looks: Arc::clone(&watched.looks),
-        dies_at: None,
-        dead: Notify::new(),
-    }
+    Ok(seen.looks.load(Ordering::Relaxed))
 }
 
 /// Lets the first tries in doubt be answered after all, or settled by hand.

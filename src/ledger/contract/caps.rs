@@ -167,7 +167,7 @@ async fn one(ledger: &dyn Recorded, campaign: &Campaign, books: &mut Books, step
     let (reserved, from) = match &state {
         JobState::Submitting { reserved, .. } | JobState::Running { reserved, .. } => (reserved.clone(), HELD),
         JobState::InDoubt { reserved, .. } => (reserved.clone(), DOUBTED),
-        JobState::Done { .. } if step.what % 4 != 0 => return Ok(()),
+        JobState::Done { .. } if !step.what.is_multiple_of(4) => return Ok(()),
         JobState::Untried | JobState::Failed { .. } | JobState::Done { .. } => {
             return submit(ledger, campaign, books, &job, attempt + 1, caps, Amount::new(currency(dollars), Micros::units(step.amount))).await;
         }
