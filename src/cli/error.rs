@@ -106,12 +106,17 @@ impl CliError {
     }
 }
 
+/// How to go on when a cap and money under it are in currencies that no rate compares.
+const NO_RATE: &str =
+    "go on with the book of before, or give the campaign another name: its caps begin anew; rates are known of built-in books and of the one in use";
+
 fn mend(refusal: &Refusal, stage: Stage) -> String {
     match refusal {
         Refusal::OverCap { committed, .. } if stage == Stage::Rehearsal && committed.micros > Micros::ZERO => {
             "rehearsals count under the caps as real runs would; to rehearse from the start, remove `.callsheet/rehearsal`".to_owned()
         }
         Refusal::OverCap { .. } => "raise the cap in the campaign's `budget`, or make less: `--only`, `--until`, `--profile`".to_owned(),
+        Refusal::NoRate { .. } => NO_RATE.to_owned(),
         Refusal::Unpriced { .. } => {
             "name a book that has the price with `--prices`, or write one: `callsheet prices show kie` shows how they look".to_owned()
         }
@@ -123,9 +128,11 @@ fn ledger_hint(error: &LedgerError) -> Option<String> {
     match error {
         LedgerError::Locked { .. } => Some("wait until it is done, or give this run its own workspace with CALLSHEET_HOME".to_owned()),
         LedgerError::NewerFormat { .. } => Some("install a newer callsheet".to_owned()),
-        LedgerError::Currency { .. } => Some("a campaign counts in one currency: give it another name to change its price book for good".to_owned()),
+        LedgerError::NoRate { .. } => Some(NO_RATE.to_owned()),
         LedgerError::Corrupt { .. } => Some("put back a copy of the ledger; `.callsheet` is safe to copy at any time".to_owned()),
-        LedgerError::Illegal(_) | LedgerError::Amount { .. } => Some("this is a bug in callsheet; the ledger was not changed".to_owned()),
+        LedgerError::Illegal(_) | LedgerError::Amount { .. } | LedgerError::Currency { .. } => {
+            Some("this is a bug in callsheet; the ledger was not changed".to_owned())
+        }
         LedgerError::Storage(_) => None,
     }
 }

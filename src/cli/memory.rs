@@ -54,11 +54,11 @@ impl Memory {
         }
     }
 
-    /// Returns the money under a scope.
-    pub fn totals(&self, scope: &Scope) -> Outcome<Option<ScopeTotals>> {
+    /// Returns the money under a scope, one entry a currency.
+    pub fn totals(&self, scope: &Scope) -> Outcome<Vec<ScopeTotals>> {
         match &self.ledger {
             Some(ledger) => Ok(ledger.totals(scope)?),
-            None => Ok(None),
+            None => Ok(Vec::new()),
         }
     }
 

@@ -8,6 +8,7 @@
 //! Never: a domain rule.
 
 mod args;
+mod cap_stop;
 mod commands;
 mod console;
 mod context;

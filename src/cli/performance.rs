@@ -2,6 +2,7 @@
 //!
 //! In: a [`Performance`]. Out: what became of it. Never: a decision about money; those are the gate's and the engine's.
 
+use std::collections::HashMap;
 use std::io::{self, Write};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -9,25 +10,27 @@ use std::time::Duration;
 
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
+use tokio::runtime::Runtime;
 use tokio::sync::watch;
 
 use super::console;
 use super::context::Opened;
 use super::error::{CliError, Outcome};
-use super::standing::{Standing, campaign_scope, profile_scope, step_scope};
+use super::standing::{Balance, Standing, campaign_scope, profile_scope, step_scope};
 use super::workspace::{Stage, Workspace, random};
 use crate::campaign::Campaign;
 use crate::engine::{self, Cancel, JobPrice, OnDoubt, Originals, PATIENCE, Ports, ProviderTerms, RunOutcome, RunRequest, RunRules};
 use crate::event::Event;
-use crate::ledger::{AccountLimits, Cap, Durability, SqliteLedger};
+use crate::ledger::{AccountLimits, Cap, Durability, Scope, SqliteLedger};
 use crate::provider::manifest::{ChargePolicy, ChargedOn, Known};
 use crate::provider::sim::{SimOptions, Simulator};
+use crate::provider::{Provider, Shot, Tariff};
 use crate::reporter::{Detail, Fanout, JsonLines, Plain, Surface};
 use crate::spec::assets::MAX_ASSET_BYTES;
 use crate::spec::files::input_path;
 use crate::spec::{DiskFiles, FailureLimitSpec, Files};
 use crate::store::fs::{self, FsStore};
-use crate::types::{Clock, Failure, FailureClass, Operation, RunId, SystemClock};
+use crate::types::{Clock, Failure, FailureClass, JobKey, Micros, Operation, RunId, SystemClock};
 
 /// A run that is about to begin.
 pub struct Performance<'a> {
@@ -39,6 +42,8 @@ pub struct Performance<'a> {
     pub workspace: &'a Workspace,
     /// Name of the workspace in idempotency keys.
     pub workspace_name: &'a str,
+    /// Who makes the pictures.
+    pub provider: Arc<dyn Provider>,
     /// How a rehearsal behaves.
     pub sim: SimOptions,
     /// Paid shots under way at once.
@@ -64,25 +69,71 @@ pub struct Loudness {
 /// More would only hold more decoded pictures in memory at once, tens of megabytes each.
 const WAITING_FOR_DISKS: usize = 2;
 
-/// Runs the engine to its end and returns the run with what became of it.
+/// Returns who makes the pictures: the one place where that is decided. `None` where nobody can be asked; `run` says why.
+pub fn provider(opened: &Opened, standing: &Standing, stage: Stage, sim: &SimOptions) -> Option<Arc<dyn Provider>> {
+    match stage {
+        Stage::Rehearsal => {
+            let simulator = Simulator::new(sim.clone(), Arc::new(SystemClock));
+            if sim.balance.is_none() {
+                return Some(Arc::new(simulator));
+            }
+            let price = |ix| Some((opened.plan.job(ix).key, standing.quotes.price(ix)?.amount.micros));
+            let prices: HashMap<JobKey, Micros> = opened.plan.indices().filter_map(price).collect();
+            let tariff: Tariff = Arc::new(move |shot: &Shot| prices.get(&shot.key).copied());
+            Some(Arc::new(simulator.with_account(standing.estimate.book.currency.clone(), tariff)))
+        }
+        Stage::Real => None,
+    }
+}
+
+/// Longest wait for the account's balance: it is shown beside the plan, and a plan should not have to wait.
+const BALANCE_PATIENCE: Duration = Duration::from_secs(10);
+
+/// Asks what is left on the account.
 ///
 /// # Errors
-/// What is broken on our side. Failed shots are an outcome.
-pub fn perform(performance: &Performance<'_>) -> Outcome<(RunId, RunOutcome)> {
-    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let run = run_id(&*clock);
-    let request = request(performance, &run);
-    let ports = ports(performance, &clock)?;
-    let mut reporters = reporters(performance.loudness);
+/// [`CliError::Account`] when the account itself is refused: nothing can be bought then. Any other failure only leaves the balance unknown.
+pub fn balance(workers: &Runtime, provider: &dyn Provider, stage: Stage) -> Outcome<Balance> {
+    let asked = workers.block_on(async { tokio::time::timeout(BALANCE_PATIENCE, provider.balance()).await });
+    Ok(match asked {
+        Ok(Ok(Some(amount))) => Balance::Known(amount),
+        Ok(Ok(None)) if stage == Stage::Rehearsal => Balance::NotAsked,
+        Ok(Ok(None)) => Balance::Unknown("the provider has no way to ask".to_owned()),
+        Ok(Err(failure)) if failure.class == FailureClass::Account => {
+            let fact = format!("nothing was sent: the account is refused ({}): {}", failure.code, failure.message);
+            return Err(CliError::Account(fact, "look at the key and at the account's page".to_owned()));
+        }
+        Ok(Err(failure)) => Balance::Unknown(format!("{} ({})", failure.class.as_str(), failure.code)),
+        Err(_) => Balance::Unknown(format!("no answer within {} s", BALANCE_PATIENCE.as_secs())),
+    })
+}
+
+/// Starts the threads that the engine runs on.
+///
+/// # Errors
+/// What the system says.
+pub fn workers() -> Outcome<Runtime> {
     let cores = std::thread::available_parallelism().map_or(2, usize::from);
-    let runtime = tokio::runtime::Builder::new_multi_thread()
+    tokio::runtime::Builder::new_multi_thread()
         .worker_threads(cores)
         .max_blocking_threads(cores + WAITING_FOR_DISKS)
         .enable_time()
         .enable_io()
         .build()
-        .map_err(|error| CliError::Io("cannot start the workers".to_owned(), error))?;
-    let outcome = runtime.block_on(async {
+        .map_err(|error| CliError::Io("cannot start the workers".to_owned(), error))
+}
+
+/// Runs the engine to its end and returns the run with what became of it.
+///
+/// # Errors
+/// What is broken on our side. Failed shots are an outcome.
+pub fn perform(performance: &Performance<'_>, workers: Runtime) -> Outcome<(RunId, RunOutcome)> {
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let run = run_id(&*clock);
+    let request = request(performance, &run);
+    let ports = ports(performance, &clock)?;
+    let mut reporters = reporters(performance.loudness);
+    let outcome = workers.block_on(async {
         let (sender, receiver) = watch::channel(Cancel::No);
         let listener = tokio::spawn(listen(sender));
         let mut tell = |event: &Event| reporters.tell(event);
@@ -91,7 +142,7 @@ pub fn perform(performance: &Performance<'_>) -> Outcome<(RunId, RunOutcome)> {
         outcome
     });
     // Pictures that are still being drawn after a second Ctrl-C are nobody's business any more.
-    runtime.shutdown_background();
+    workers.shutdown_background();
     for (name, error) in reporters.dropped() {
         console::warning(&format!("{name} stopped early: {error}"));
     }
@@ -120,8 +171,8 @@ fn request(performance: &Performance<'_>, run: &RunId) -> RunRequest {
         work: standing.work.clone(),
         prices: opened.plan.indices().map(price).collect(),
         terms: terms(performance),
-        caps: caps(campaign),
-        step_caps: step_caps(opened),
+        caps: caps(campaign, standing),
+        step_caps: step_caps(opened, standing),
         concurrency: performance.concurrency.max(1),
         stop_after_failures: if performance.fail_fast { Some(1) } else { stop_after(opened, standing) },
         // The caller holds the workspace's lock: nobody else can be sending.
@@ -145,18 +196,23 @@ fn terms(performance: &Performance<'_>) -> ProviderTerms {
     if rehearses { terms.rehearsed(performance.sim.latency, performance.sim.refund) } else { terms }
 }
 
-fn caps(campaign: &Campaign) -> Vec<Cap> {
-    let own = Cap { scope: campaign_scope(campaign), limit: campaign.budget.cap };
-    let profile = profile_scope(campaign).map(|scope| Cap { scope, limit: campaign.budget.profile_cap });
+/// Returns a cap in the currency of the plan's book.
+fn cap(scope: Scope, limit: Option<Micros>, standing: &Standing) -> Cap {
+    Cap { scope, limit: limit.map(|limit| standing.estimate.book.amount(limit)), rates: standing.rates.clone() }
+}
+
+fn caps(campaign: &Campaign, standing: &Standing) -> Vec<Cap> {
+    let own = cap(campaign_scope(campaign), campaign.budget.cap, standing);
+    let profile = profile_scope(campaign).map(|scope| cap(scope, campaign.budget.profile_cap, standing));
     std::iter::once(own).chain(profile).collect()
 }
 
-fn step_caps(opened: &Opened) -> Vec<Option<Cap>> {
-    let cap = |step: &crate::plan::PlannedStep| {
+fn step_caps(opened: &Opened, standing: &Standing) -> Vec<Option<Cap>> {
+    let of_step = |step: &crate::plan::PlannedStep| {
         let (name, limit) = opened.campaign.budget.steps.iter().find(|(name, _)| *name == step.name)?;
-        Some(Cap { scope: step_scope(&opened.campaign, name), limit: Some(*limit) })
+        Some(cap(step_scope(&opened.campaign, name), Some(*limit), standing))
     };
-    opened.plan.steps.iter().map(cap).collect()
+    opened.plan.steps.iter().map(of_step).collect()
 }
 
 /// Returns the number of failures that stops a run: a share is of the paid shots that this run starts, at least 1.
@@ -182,7 +238,7 @@ fn ports(performance: &Performance<'_>, clock: &Arc<dyn Clock>) -> Outcome<Ports
     Ok(Ports {
         ledger: Arc::new(SqliteLedger::open(&workspace.ledger(), Arc::clone(clock), durability)?),
         store: Arc::new(FsStore::open(&workspace.blobs())?.with_durability(kept)),
-        provider: Arc::new(Simulator::new(performance.sim.clone(), Arc::clone(clock))),
+        provider: Arc::clone(&performance.provider),
         originals: Arc::new(CampaignFolder(performance.opened.base.clone())),
         clock: Arc::clone(clock),
     })

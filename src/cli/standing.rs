@@ -3,6 +3,9 @@
 //! In: an opened campaign, a workspace's memory, a selection. Out: [`Standing`], which `plan` prints and `run` performs.
 //! Never: a change to the ledger.
 
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
 use indexmap::IndexMap;
 
 use super::args::SelectionArgs;
@@ -11,12 +14,15 @@ use super::error::Outcome;
 use super::memory::Memory;
 use super::words;
 use crate::campaign::Campaign;
+use crate::catalog::{Catalog, builtin};
 use crate::engine::OnDoubt;
+use crate::ledger::{Cap, LedgerError, ScopeTotals};
 use crate::ledger::{History, Scope};
 use crate::plan::{Reason, Selection, Work, Worklist, why, worklist};
+use crate::pricing::{CapOf, Sum, Unweighed};
 use crate::pricing::{Committed, Estimate, Gate, Quotes, Verdict, estimate, gate, quotes};
 use crate::report::Change;
-use crate::types::Micros;
+use crate::types::{Amount, Currency, Micros, Rates};
 
 /// A plan with what is left of it and what that costs.
 #[derive(Debug)]
@@ -31,6 +37,10 @@ pub struct Standing {
     pub estimate: Estimate,
     /// Whether a run may start.
     pub verdict: Verdict,
+    /// What is left on the account.
+    pub balance: Balance,
+    /// What the books at hand say their credits are worth.
+    pub rates: Rates,
     /// The ledger's last record when all this was read.
     pub seq: u64,
 }
@@ -46,11 +56,63 @@ pub fn standing(opened: &Opened, memory: &Memory, selected: &SelectionArgs, on_d
     let selection = Selection::new(plan, &selected.only, &until(campaign, selected))?;
     let census = memory.census(history.jobs.len());
     let work = worklist(plan, &history, &selection, &|blob| census.has(blob.digest));
-    let work = if on_doubt == OnDoubt::Resend { work.resending(plan) } else { work };
+    let work = if on_doubt == OnDoubt::Resend { work.resending(plan, &history) } else { work };
     let quotes = quotes(plan, catalog);
-    let estimate = estimate(plan, &work, &quotes, &campaign.budget, campaign.run.attempts, &committed(campaign, memory)?)?;
+    let (committed, rates) = committed(opened, memory)?;
+    let estimate = estimate(plan, &work, &quotes, &campaign.budget, campaign.run.attempts, &committed)?;
     let verdict = gate(&estimate, Gate { balance: None, allow_unpriced: false, warn_at: campaign.budget.warn_at });
-    Ok(Standing { history, work, quotes, estimate, verdict, seq })
+    Ok(Standing { history, work, quotes, estimate, verdict, balance: Balance::NotAsked, rates, seq })
+}
+
+/// What is left on the account, as far as somebody has asked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Balance {
+    /// Nobody has asked: a plan needs no key and no network, a rehearsal has no account.
+    NotAsked,
+    /// It was asked for and is not known, for this reason.
+    Unknown(String),
+    /// The provider's own figure.
+    Known(Amount),
+}
+
+impl Standing {
+    /// Takes what is left on the account into the plan and its verdict.
+    pub fn weigh(&mut self, balance: Balance, warn_at: Option<u32>) {
+        self.balance = balance;
+        let balance = self.comparable_balance();
+        self.verdict = gate(&self.estimate, Gate { balance, allow_unpriced: false, warn_at });
+    }
+
+    /// Returns the balance in the currency of the plan, if a stated rate leads there.
+    fn comparable_balance(&self) -> Option<Micros> {
+        match &self.balance {
+            Balance::Known(amount) => self.rates.convert(amount, &self.estimate.book.currency),
+            Balance::NotAsked | Balance::Unknown(_) => None,
+        }
+    }
+
+    /// Returns what stands beside the plan about the account; `None` when nobody has asked.
+    pub fn balance_words(&self) -> Option<String> {
+        let shown = match &self.balance {
+            Balance::NotAsked => return None,
+            Balance::Unknown(why) => return Some(format!("balance unknown: {why}")),
+            Balance::Known(amount) => amount,
+        };
+        let Some(balance) = self.comparable_balance() else {
+            return Some(format!("balance {shown} ({}), not compared with a plan in {}", shown.currency, self.estimate.book.currency));
+        };
+        let after = |sum: Sum, name: &str| {
+            let left = Micros::new(balance.get().saturating_sub(sum.micros.get()));
+            let amount = |micros: Micros| self.estimate.book.amount(micros);
+            if left < Micros::ZERO {
+                format!("{} too little for the {name}", amount(Micros::new(left.get().saturating_neg())))
+            } else {
+                format!("{} left after the {name}", amount(left))
+            }
+        };
+        let totals = &self.estimate.totals;
+        Some(format!("balance {shown}: {}, {}", after(totals.floor, "floor"), after(totals.ceiling, "ceiling")))
+    }
 }
 
 /// Returns the last steps: those of the command line, else the profile's, unless single shots are asked for.
@@ -76,19 +138,59 @@ pub fn step_scope(campaign: &Campaign, step: &str) -> Scope {
     Scope(format!("campaign:{}/step:{step}", campaign.name))
 }
 
-fn committed(campaign: &Campaign, memory: &Memory) -> Outcome<Committed> {
-    let under = |scope: &Scope| -> Outcome<Micros> {
-        let Some(totals) = memory.totals(scope)? else { return Ok(Micros::ZERO) };
-        Ok(totals.spent.checked_add(totals.reserved)?.checked_add(totals.in_doubt)?)
-    };
-    let mut committed = Committed { campaign: under(&campaign_scope(campaign))?, ..Committed::default() };
-    if let Some(scope) = profile_scope(campaign) {
-        committed.profile = under(&scope)?;
+/// Reads what stands under the caps, in the currency of the plan's book, and the rates by which other currencies are weighed.
+fn committed(opened: &Opened, memory: &Memory) -> Outcome<(Committed, Rates)> {
+    let Opened { campaign, catalog, .. } = opened;
+    let mut scopes = vec![(CapOf::Campaign, campaign_scope(campaign))];
+    scopes.extend(profile_scope(campaign).map(|scope| (CapOf::Profile, scope)));
+    scopes.extend(campaign.budget.steps.iter().map(|(step, _)| (CapOf::Step(Arc::clone(step)), step_scope(campaign, step))));
+    let found: Vec<(CapOf, Scope, Vec<ScopeTotals>)> =
+        scopes.into_iter().map(|(of, scope)| Ok((of, scope.clone(), memory.totals(&scope)?))).collect::<Outcome<_>>()?;
+
+    let own = &catalog.book.currency;
+    let rates = rates(catalog, found.iter().flat_map(|(_, _, totals)| totals));
+    let mut committed = Committed::default();
+    for (of, scope, totals) in found {
+        let cap = Cap { rates: rates.clone(), ..Cap::new(scope, None) };
+        let mut sum = Micros::ZERO;
+        for totals in totals {
+            match cap.committed(std::slice::from_ref(&totals), own) {
+                Ok(weighed) => sum = sum.checked_add(weighed)?,
+                Err(LedgerError::NoRate { amount, .. }) => {
+                    let book = silent(&amount, own, &rates);
+                    committed.unweighed.push((of.clone(), Unweighed { amount, book }));
+                }
+                Err(other) => return Err(other.into()),
+            }
+        }
+        match of {
+            CapOf::Campaign => committed.campaign = sum,
+            CapOf::Profile => committed.profile = sum,
+            CapOf::Step(step) => drop(committed.steps.insert(step, sum)),
+        }
     }
-    for (step, _) in &campaign.budget.steps {
-        committed.steps.insert(step.clone(), under(&step_scope(campaign, step))?);
+    Ok((committed, rates))
+}
+
+/// Returns the rates that are needed: of the plan's own book, and of the built-in books whose credits were spent before.
+fn rates<'a>(catalog: &Catalog, spent: impl Iterator<Item = &'a ScopeTotals>) -> Rates {
+    let own = catalog.book.usd_per_credit.map(|rate| (catalog.book.currency.clone(), rate));
+    let others: BTreeSet<&Currency> = spent.map(|totals| &totals.currency).filter(|currency| **currency != catalog.book.currency).collect();
+    let stated = others.into_iter().filter_map(|currency| match currency {
+        Currency::Usd => None,
+        Currency::Credits(book) => Some((currency.clone(), builtin::book(book)?.usd_per_credit?)),
+    });
+    Rates::of(own.into_iter().chain(stated))
+}
+
+/// Returns the book whose rate is missing between an amount and the plan's currency.
+fn silent(amount: &Amount, own: &Currency, rates: &Rates) -> Arc<str> {
+    let without_rate = |currency: &Currency| rates.convert(&Amount::new(currency.clone(), Micros::units(1)), &Currency::Usd).is_none();
+    match (&amount.currency, own) {
+        (Currency::Credits(book), _) if without_rate(&amount.currency) => Arc::clone(book),
+        (_, Currency::Credits(book)) | (Currency::Credits(book), Currency::Usd) => Arc::clone(book),
+        (Currency::Usd, Currency::Usd) => Arc::from("USD"),
     }
-    Ok(committed)
 }
 
 /// Most changed jobs whose recipe is looked up: reasons repeat, and a plan should be quick.

@@ -3,7 +3,7 @@
 //! In: a job. Out: `Finished`, or `Again { after, queue }`.
 //! Never: harm. It may be called at any time, twice, in parallel, after any crash: what it does rests on the ledger's state alone.
 
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -50,6 +50,8 @@ pub(super) struct Desk {
     pub(super) gate: watch::Sender<Gate>,
     pub(super) stopped: Mutex<Option<StopReason>>,
     pub(super) not_before: AtomicI64,
+    /// Whether the caps do not pay for all that is left.
+    pub(super) is_short: AtomicBool,
     pub(super) budget: Mutex<RetryBudget>,
     pub(super) money: Money,
     pub(super) news: mpsc::UnboundedSender<(JobIx, News)>,
@@ -184,6 +186,10 @@ impl Desk {
 
     pub(super) fn reserved(&self, ix: JobIx) -> Micros {
         self.request.prices.get(ix.index()).and_then(Option::as_ref).map_or(Micros::ZERO, |price| price.reserved.micros)
+    }
+
+    pub(super) fn quoted(&self, ix: JobIx) -> Option<Micros> {
+        self.request.prices.get(ix.index()).and_then(Option::as_ref).map(|price| price.quoted.micros)
     }
 
     fn caps(&self, ix: JobIx) -> Vec<Cap> {

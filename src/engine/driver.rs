@@ -10,7 +10,7 @@
 //! Never: a level barrier (a job starts when its own inputs are there), a scan over the plan, a lock held while waiting.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -22,6 +22,7 @@ use super::backoff::RetryBudget;
 use super::machine::{Effort, Ending, Notice, Queue};
 use super::outcome::{JobOutcome, RunOutcome, StopReason, Undone};
 use super::ready::Ready;
+use super::spending::{self, Spending};
 use super::{Cancel, EngineError, Ports, RunRequest};
 use crate::event::{Event, EventKind, Picture, RunStats};
 use crate::imaging::Limits;
@@ -56,8 +57,11 @@ pub async fn run(
     let mut asked = Cancel::No;
     let mut cancel_told = true;
     loop {
-        if broken.is_none() {
-            driver.start_what_can();
+        if broken.is_none()
+            && let Err(error) = driver.start_what_can()
+        {
+            driver.desk.gate.send_replace(Gate::Halted);
+            broken = Some(error);
         }
         if driver.active.is_empty() {
             break;
@@ -160,7 +164,14 @@ async fn work_on(desk: Arc<Desk>, ix: JobIx, inputs: Vec<(InputRole, Artifact)>,
         if desk.gate() == Gate::Halted {
             break Ok(Parting::Halted);
         }
-        if post == Post::PaidBefore && matches!(queue, Queue::Submit | Queue::Retry) && desk.gate() == Gate::Open {
+        let wants_place = match post {
+            Post::PaidBefore => matches!(queue, Queue::Submit | Queue::Retry),
+            // Money is short: whether a further try is what it is spent on is the driver's to decide. A request that is only repeated
+            // under its own key holds its money already.
+            Post::Place => queue == Queue::Retry && effort.resends == 0 && desk.is_short.load(Ordering::Relaxed),
+            Post::Core => false,
+        };
+        if wants_place && desk.gate() == Gate::Open {
             break Ok(Parting::WantsPlace);
         }
     };
@@ -188,6 +199,7 @@ struct Driver<'a> {
     followers: BTreeMap<JobIx, Vec<JobIx>>,
     follows: BTreeMap<JobIx, JobIx>,
     ready: Ready,
+    spending: Spending,
     active: JoinSet<Left>,
     places: usize,
     paid_before: usize,
@@ -214,10 +226,13 @@ impl<'a> Driver<'a> {
         let reused: Vec<JobIx> = request.work.iter().filter(|(_, work)| *work == Work::Reused).map(|(ix, _)| ix).collect();
         let keys: Vec<JobKey> = reused.iter().map(|ix| plan.job(*ix).key).collect();
         let history = ports.ledger.history(&plan.campaign, &keys)?;
+        let currency = request.prices.iter().flatten().next().map(|price| price.quoted.currency.clone());
         let totals = match request.caps.first() {
             Some(cap) => ports.ledger.totals(&cap.scope)?,
-            None => None,
+            None => Vec::new(),
         };
+        // What the same campaign has spent in another currency stands under its caps, but in no sum of this run.
+        let totals = totals.into_iter().find(|totals| Some(&totals.currency) == currency.as_ref());
 
         let mut outcomes: Vec<Option<JobOutcome>> = vec![None; count];
         for (ix, work) in request.work.iter() {
@@ -234,8 +249,8 @@ impl<'a> Driver<'a> {
             total: request.work.count(|work| work != Work::Excluded),
             reused: outcomes.iter().flatten().filter(|outcome| matches!(outcome, JobOutcome::Reused { .. })).count(),
             spent_before: totals.as_ref().map_or(Micros::ZERO, |totals| totals.spent),
-            cap: request.caps.first().and_then(|cap| cap.limit),
-            currency: request.prices.iter().flatten().next().map(|price| price.quoted.currency.clone()),
+            cap: request.caps.first().and_then(|cap| cap.limit.as_ref()).map(|limit| limit.micros),
+            currency,
             ..RunStats::default()
         };
         let money = Money {
@@ -253,6 +268,7 @@ impl<'a> Driver<'a> {
             gate: watch::Sender::new(Gate::Open),
             stopped: Mutex::new(None),
             not_before: AtomicI64::new(i64::MIN),
+            is_short: AtomicBool::new(false),
             budget: Mutex::new(budget),
             money,
             news,
@@ -260,6 +276,7 @@ impl<'a> Driver<'a> {
         Ok(Self {
             desk: Arc::new(desk),
             ready: Ready::new(&plan),
+            spending: Spending::default(),
             plan,
             events,
             started_at,
@@ -307,7 +324,7 @@ impl<'a> Driver<'a> {
         }
     }
 
-    fn start_what_can(&mut self) {
+    fn start_what_can(&mut self) -> Result<(), EngineError> {
         while self.cores < self.most_cores {
             let Some(ix) = self.ready.pop_local() else { break };
             if self.cancelled { self.settle(ix, JobOutcome::Undone(Undone::Stopped)) } else { self.start(ix, Post::Core) }
@@ -317,7 +334,10 @@ impl<'a> Driver<'a> {
             while let Some(ix) = self.ready.pop_refused() {
                 self.settle(ix, JobOutcome::Undone(Undone::Stopped));
             }
-            return;
+            return Ok(());
+        }
+        if self.spending.is_due() {
+            self.choose()?;
         }
         while self.places < desk.request.concurrency.max(1) {
             if let Some(ix) = self.ready.pop_paid(|ix| desk.reserved(ix)) {
@@ -328,9 +348,32 @@ impl<'a> Driver<'a> {
             if self.places + self.paid_before > 0 {
                 break;
             }
+            if self.ready.has_put_off() {
+                // What is made here just now may be what a chosen one waits for.
+                if !self.active.is_empty() {
+                    break;
+                }
+                if self.spending.has_moved() {
+                    self.choose()?;
+                } else {
+                    // No further chain can be made whole: the rest goes as far as the money does.
+                    self.ready.choose(None);
+                }
+                continue;
+            }
             let Some(ix) = self.ready.pop_refused() else { break };
             self.settle(ix, JobOutcome::Undone(Undone::OverCap));
         }
+        Ok(())
+    }
+
+    /// Chooses anew what the money is spent on first.
+    fn choose(&mut self) -> Result<(), EngineError> {
+        self.spending.counted();
+        let chosen = spending::chosen(&self.desk, &self.outcomes, &self.begun, &self.follows)?;
+        self.desk.is_short.store(chosen.is_some(), Ordering::Relaxed);
+        self.ready.choose(chosen);
+        Ok(())
     }
 
     fn start(&mut self, ix: JobIx, post: Post) {
@@ -361,6 +404,7 @@ impl<'a> Driver<'a> {
         let ending = match parting? {
             Parting::Ended(ending) => ending,
             Parting::WantsPlace => {
+                self.spending.surprise();
                 self.efforts.insert(ix, effort);
                 if self.missing[ix.index()] == 0 {
                     self.ready.push(&Arc::clone(&self.plan), ix);
@@ -373,6 +417,10 @@ impl<'a> Driver<'a> {
         };
         if post != Post::Core && !matches!(ending, Ending::OverCap { .. }) {
             self.ready.relax();
+        }
+        if post != Post::Core {
+            let as_quoted = matches!(&ending, Ending::Bought { charged, .. } if self.desk.quoted(ix) == Some(charged.micros));
+            if as_quoted { self.spending.moved() } else { self.spending.surprise() }
         }
         match ending {
             Ending::Bought { artifact, attempt, charged } => self.settle(ix, JobOutcome::Bought { artifact, attempt, charged }),
@@ -484,6 +532,7 @@ impl<'a> Driver<'a> {
                 }
             }
             News::Notice(Notice::WillRetry { attempt, failure, delay }) => {
+                self.spending.surprise();
                 self.tell(EventKind::AttemptFailedWillRetry { job, attempt, failure, delay });
             }
             News::Notice(Notice::Throttled { delay }) => self.tell(EventKind::Throttled { job, delay }),
@@ -580,8 +629,8 @@ impl<'a> Driver<'a> {
         (self.places, self.paid_before, self.cores) = (0, 0, 0);
         self.tell(EventKind::RunFinished);
         let jobs: Vec<JobOutcome> = self.outcomes.into_iter().map(|outcome| outcome.unwrap_or(JobOutcome::Undone(Undone::Stopped))).collect();
-        let left = plan.indices().filter(|ix| matches!(jobs[ix.index()], JobOutcome::Undone(_))).collect();
-        let left = self.ready.ordered(&plan, left);
+        let left: Vec<JobIx> = plan.indices().filter(|ix| matches!(jobs[ix.index()], JobOutcome::Undone(_))).collect();
+        let left = self.ready.ordered(&plan, &left);
         let stopped = self.desk.stopped.lock().unwrap_or_else(PoisonError::into_inner).clone();
         Ok(RunOutcome { jobs, stopped, left, stats: self.stats })
     }

@@ -354,7 +354,7 @@ impl Desk<'_> {
         if matches!(failure.class, FailureClass::Refused | FailureClass::Invalid | FailureClass::Account) {
             return self.final_failure(attempt, reserved, failure);
         }
-        let record = self.settled_failure(attempt, reserved, &failure);
+        let (record, failure) = self.settled_failure(attempt, reserved, failure);
         self.effort = Effort { tries: self.effort.tries + 1, ..Effort::default() };
         self.once_more(record, attempt, failure)
     }
@@ -372,7 +372,7 @@ impl Desk<'_> {
 
     /// A failure that no further try of this run can mend.
     fn final_failure(self, attempt: AttemptNo, reserved: &Amount, failure: Failure) -> Turn {
-        let record = self.settled_failure(attempt, reserved, &failure);
+        let (record, failure) = self.settled_failure(attempt, reserved, failure);
         let mut then = Vec::new();
         if failure.class == FailureClass::Account {
             then.push(Effect::StopCampaign(failure.clone()));
@@ -454,24 +454,36 @@ impl Desk<'_> {
         }
     }
 
-    /// Writes a failure down with what it cost: the provider's word, else its charge policy.
+    /// Says what a failed try cost, and whether that is known: the provider's word, else its charge policy.
     ///
-    /// Where neither says so the reservation is released; the failure keeps `billed: maybe`, so reports show it as open.
-    fn settled_failure(&self, attempt: AttemptNo, reserved: &Amount, failure: &Failure) -> Record {
+    /// What was never accepted costs nothing. Of what was accepted, a price that nobody is sure was given back stays counted: as charged, at
+    /// the quote, with `billed: maybe`, so that no cap is passed by hope and reports show it as open until it is settled.
+    fn priced(&self, reserved: &Amount, failure: Failure) -> (Failure, Micros) {
         let policy = &self.brief.terms.charge;
-        let accepted = matches!(self.state, JobState::Running { .. }) || failure.class == FailureClass::Failed;
-        let keeps = match failure.class {
-            _ if policy.on == ChargedOn::Success => false,
-            FailureClass::Refused => policy.moderation_charged == Known::Yes,
-            _ => accepted && policy.refund_on_failure == Known::No,
+        let accepted = matches!(self.state, JobState::Running { .. }) || matches!(failure.class, FailureClass::Failed | FailureClass::Refused);
+        let kept = match failure.class {
+            _ if !accepted || policy.on == ChargedOn::Success => Known::No,
+            FailureClass::Refused => policy.moderation_charged,
+            _ => match policy.refund_on_failure {
+                Known::Yes => Known::No,
+                Known::No => Known::Yes,
+                Known::Unknown => Known::Unknown,
+            },
         };
-        let charged = match failure.billed {
-            Billed::No => Micros::ZERO,
-            Billed::Yes(figure) => figure,
-            Billed::Maybe if keeps => self.quoted(reserved),
-            Billed::Maybe => Micros::ZERO,
+        let (billed, charged) = match (failure.billed, kept) {
+            (Billed::No, _) => (Billed::No, Micros::ZERO),
+            (Billed::Yes(figure), _) => (Billed::Yes(figure), figure),
+            (Billed::Maybe, Known::No) => (Billed::No, Micros::ZERO),
+            (Billed::Maybe, Known::Yes) => (Billed::Yes(self.quoted(reserved)), self.quoted(reserved)),
+            (Billed::Maybe, Known::Unknown) => (Billed::Maybe, self.quoted(reserved)),
         };
-        Record::Failed { attempt, failure: failure.clone(), charged, refunded: rest(reserved, charged) }
+        (Failure { billed, ..failure }, charged)
+    }
+
+    /// Writes a failure down with what it cost.
+    fn settled_failure(&self, attempt: AttemptNo, reserved: &Amount, failure: Failure) -> (Record, Failure) {
+        let (failure, charged) = self.priced(reserved, failure);
+        (Record::Failed { attempt, failure: failure.clone(), charged, refunded: rest(reserved, charged) }, failure)
     }
 }
 

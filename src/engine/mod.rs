@@ -13,10 +13,12 @@
 mod advance;
 mod backoff;
 mod driver;
+mod funding;
 pub mod machine;
 mod outcome;
 mod pictures;
 mod ready;
+mod spending;
 pub mod terms;
 pub mod turn;
 

@@ -1,10 +1,10 @@
 //! Which job goes next: whole chains before half chains, then the plan's order.
 //!
-//! In: jobs whose inputs are there. Out: the next one to start.
-//! Never: a scan over the plan; a job before its inputs.
+//! In: jobs whose inputs are there, and which of them the money is for. Out: the next one to start.
+//! Never: a scan over the plan for each job; a job before its inputs.
 
 use std::cmp::Reverse;
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 use crate::plan::{JobIx, Plan};
 use crate::types::Micros;
@@ -16,12 +16,16 @@ pub(super) struct Ready {
     lanes: Vec<Lane>,
     /// The lane of each step.
     lane_of: Vec<usize>,
+    /// The jobs that are bought first, by place; absent: all of them.
+    chosen: Option<Vec<bool>>,
 }
 
 #[derive(Debug)]
 struct Lane {
     paid: bool,
     jobs: BTreeSet<JobIx>,
+    /// Those that wait until the chosen ones are through.
+    put_off: BTreeSet<JobIx>,
     /// The smallest reservation that no longer fitted, since money was last given back.
     refused: Option<Micros>,
 }
@@ -35,14 +39,34 @@ impl Ready {
         for (lane, step) in order.iter().enumerate() {
             lane_of[*step] = lane;
         }
-        let lanes = order.iter().map(|step| Lane { paid: plan.steps[*step].action.is_some(), jobs: BTreeSet::new(), refused: None }).collect();
-        Self { lanes, lane_of }
+        let lane = |step: &usize| Lane { paid: plan.steps[*step].action.is_some(), jobs: BTreeSet::new(), put_off: BTreeSet::new(), refused: None };
+        Self { lanes: order.iter().map(lane).collect(), lane_of, chosen: None }
     }
 
     /// Adds a job whose inputs are there.
     pub(super) fn push(&mut self, plan: &Plan, ix: JobIx) {
-        let lane = self.lane_of[plan.job(ix).step as usize];
-        self.lanes[lane].jobs.insert(ix);
+        let lane = &mut self.lanes[self.lane_of[plan.job(ix).step as usize]];
+        let is_first = !lane.paid || self.chosen.as_ref().is_none_or(|chosen| chosen[ix.index()]);
+        if is_first {
+            lane.jobs.insert(ix)
+        } else {
+            lane.put_off.insert(ix)
+        };
+    }
+
+    /// Says which paid jobs are bought first, by place; `None`: all of them, in their order.
+    pub(super) fn choose(&mut self, chosen: Option<Vec<bool>>) {
+        let is_first = |ix: &JobIx| chosen.as_ref().is_none_or(|chosen| chosen[ix.index()]);
+        for lane in self.lanes.iter_mut().filter(|lane| lane.paid) {
+            let all = std::mem::take(&mut lane.jobs).into_iter().chain(std::mem::take(&mut lane.put_off));
+            (lane.jobs, lane.put_off) = all.partition(is_first);
+        }
+        self.chosen = chosen;
+    }
+
+    /// Returns whether jobs wait until the chosen ones are through.
+    pub(super) fn has_put_off(&self) -> bool {
+        self.lanes.iter().any(|lane| !lane.put_off.is_empty())
     }
 
     /// Takes the next local job.
@@ -58,7 +82,8 @@ impl Ready {
 
     /// Takes the next paid job whether it may fit or not.
     pub(super) fn pop_refused(&mut self) -> Option<JobIx> {
-        self.lanes.iter_mut().filter(|lane| lane.paid).find_map(|lane| lane.jobs.pop_first())
+        let next = |lane: &mut Lane| lane.jobs.pop_first().or_else(|| lane.put_off.pop_first());
+        self.lanes.iter_mut().filter(|lane| lane.paid).find_map(next)
     }
 
     /// Notes that a reservation of this size does not fit for this job's step now.
@@ -74,9 +99,30 @@ impl Ready {
         }
     }
 
-    /// Returns the places of `jobs` in the order in which they would be started.
-    pub(super) fn ordered(&self, plan: &Plan, mut jobs: Vec<JobIx>) -> Vec<JobIx> {
-        jobs.sort_by_key(|ix| (self.lane_of[plan.job(*ix).step as usize], *ix));
-        jobs
+    /// Returns `jobs` in the order in which a run of one shot at a time would do them: chain by chain, each job after its inputs.
+    pub(super) fn ordered(&self, plan: &Plan, jobs: &[JobIx]) -> Vec<JobIx> {
+        let lane = |ix: JobIx| {
+            let lane = self.lane_of[plan.job(ix).step as usize];
+            (self.lanes[lane].paid, lane, ix)
+        };
+        let mut missing: HashMap<JobIx, usize> = jobs.iter().map(|ix| (*ix, 0)).collect();
+        for ix in jobs {
+            for next in plan.dependents(*ix) {
+                missing.entry(next).and_modify(|missing| *missing += 1);
+            }
+        }
+        let mut open: BTreeSet<_> = jobs.iter().filter(|ix| missing[*ix] == 0).map(|ix| lane(*ix)).collect();
+        let mut ordered = Vec::with_capacity(jobs.len());
+        while let Some((_, _, ix)) = open.pop_first() {
+            ordered.push(ix);
+            for next in plan.dependents(ix) {
+                let Some(missing) = missing.get_mut(&next) else { continue };
+                *missing -= 1;
+                if *missing == 0 {
+                    open.insert(lane(next));
+                }
+            }
+        }
+        ordered
     }
 }

@@ -91,7 +91,9 @@ impl Try {
                 self.error_code = Some(rules::error_code(failure));
             }
             Record::Settled { charged, refunded, .. } => {
-                self.ends(AttemptStatus::Failed, at, countable("the charge", attempt, *charged)?, countable("the refund", attempt, *refunded)?);
+                // A failure that is only priced later ended when it failed.
+                let ended = self.finished_at.unwrap_or(at);
+                self.ends(AttemptStatus::Failed, ended, countable("the charge", attempt, *charged)?, countable("the refund", attempt, *refunded)?);
             }
             Record::InDoubt { failure, .. } => {
                 self.status = AttemptStatus::InDoubt;
@@ -111,7 +113,7 @@ impl Try {
 
     fn currency_error(&self, charged: &Amount) -> LedgerError {
         LedgerError::Currency {
-            scope: self.scopes.first().map_or_else(|| "attempt".to_owned(), |scope| scope.0.clone()),
+            of: self.scopes.first().map_or_else(|| "attempt".to_owned(), |scope| scope.0.clone()),
             counted: self.reserved.currency.clone(),
             asked: charged.currency.clone(),
         }
@@ -146,7 +148,7 @@ pub struct Folded {
     jobs: HashMap<JobKey, JobState>,
     tries: BTreeMap<u64, (Opening, Try)>,
     by_job: HashMap<(JobKey, AttemptNo), u64>,
-    totals: BTreeMap<Scope, ScopeTotals>,
+    totals: BTreeMap<Scope, Vec<ScopeTotals>>,
     accounts: HashMap<String, AccountUse>,
     last_seq: u64,
 }
@@ -219,11 +221,14 @@ impl Folded {
             .scopes
             .iter()
             .map(|scope| {
-                let totals = rules::moved(self.totals.get(scope), scope, &paid_try.reserved.currency, attempt, before, after)?;
+                let of_scope = self.totals.get(scope).map_or(&[][..], Vec::as_slice);
+                let totals = rules::moved(of_scope, &paid_try.reserved.currency, attempt, before, after)?;
                 Ok((scope.clone(), totals))
             })
             .collect::<Result<_, LedgerError>>()?;
-        self.totals.extend(moved);
+        for (scope, totals) in moved {
+            rules::put(self.totals.entry(scope).or_default(), totals);
+        }
         Ok(())
     }
 
@@ -238,8 +243,8 @@ impl Folded {
         &self.jobs
     }
 
-    /// Returns the money under every scope that was ever used.
-    pub fn totals(&self) -> &BTreeMap<Scope, ScopeTotals> {
+    /// Returns the money under every scope that was ever used, one entry a currency in their order.
+    pub fn totals(&self) -> &BTreeMap<Scope, Vec<ScopeTotals>> {
         &self.totals
     }
 
@@ -294,8 +299,8 @@ impl View for Folded {
         Ok(found.map(|(_, paid_try)| paid_try.clone()))
     }
 
-    fn scope(&mut self, scope: &Scope) -> Result<Option<ScopeTotals>, LedgerError> {
-        Ok(self.totals.get(scope).cloned())
+    fn scope(&mut self, scope: &Scope) -> Result<Vec<ScopeTotals>, LedgerError> {
+        Ok(self.totals.get(scope).cloned().unwrap_or_default())
     }
 
     fn places_taken(&mut self, account: &str, run: &RunId, now: Timestamp) -> Result<u32, LedgerError> {

@@ -130,8 +130,8 @@ impl Ledger for MemoryLedger {
         Ok(self.lock().folded.attempts(|of, key| of == campaign || keys.contains(key)))
     }
 
-    fn totals(&self, scope: &Scope) -> Result<Option<ScopeTotals>, LedgerError> {
-        Ok(self.lock().folded.totals().get(scope).cloned())
+    fn totals(&self, scope: &Scope) -> Result<Vec<ScopeTotals>, LedgerError> {
+        Ok(self.lock().folded.totals().get(scope).cloned().unwrap_or_default())
     }
 
     fn last_seq(&self) -> Result<u64, LedgerError> {

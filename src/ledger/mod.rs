@@ -1,5 +1,8 @@
 //! The durable record of every intent, charge, refund and artifact; the only memory.
 //!
+//! Money is counted per scope and currency. A scope is what a cap guards: a campaign, a profile of it, a step of it. Two currencies under
+//! one scope are two sums and never one; a cap weighs the other by rates that books state, and grants nothing where there are none.
+//!
 //! In: records. Out: job states, totals and history, all of them folds of the records.
 //! Never: a decision about what to do next (that is the engine's), a printed word.
 
@@ -26,7 +29,7 @@ pub use sqlite::{Durability, SqliteLedger, SqliteReader};
 pub use state::{IllegalTransition, JobState};
 pub use workspace::WorkspaceLock;
 
-use crate::types::{Amount, AttemptNo, Currency, IdempotencyKey, JobId, JobKey, Micros, RunId, Timestamp};
+use crate::types::{Amount, AttemptNo, Currency, IdempotencyKey, JobId, JobKey, Micros, Rates, RunId, Timestamp};
 
 /// At most `count` submits in any `span`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,7 +57,43 @@ pub struct Cap {
     /// What it guards.
     pub scope: Scope,
     /// `spent + reserved + in doubt` never passes it; absent: only counted.
-    pub limit: Option<Micros>,
+    ///
+    /// It guards amounts of its own currency. What stands under the scope in another one is weighed by `rates`; where they say
+    /// nothing, nothing more is granted: [`LedgerError::NoRate`].
+    pub limit: Option<Amount>,
+    /// What books say their credits are worth.
+    pub rates: Rates,
+}
+
+impl Cap {
+    /// Returns a cap that guards one currency only.
+    pub fn new(scope: Scope, limit: Option<Amount>) -> Self {
+        Self { scope, limit, rates: Rates::default() }
+    }
+
+    /// Returns what `totals` commit under the cap, in `currency`: spent, reserved and in doubt of every currency.
+    ///
+    /// # Errors
+    /// [`LedgerError::NoRate`] when an amount of another currency cannot be weighed.
+    pub fn committed(&self, totals: &[ScopeTotals], currency: &Currency) -> Result<Micros, LedgerError> {
+        let mut sum = 0_i128;
+        for totals in totals {
+            sum += i128::from(self.weighed(&totals.committed(), currency)?.get());
+        }
+        Ok(Micros::new(i64::try_from(sum).unwrap_or(i64::MAX)))
+    }
+
+    /// Returns an amount in `currency`; nothing needs no rate.
+    fn weighed(&self, amount: &Amount, currency: &Currency) -> Result<Micros, LedgerError> {
+        if amount.micros == Micros::ZERO {
+            return Ok(Micros::ZERO);
+        }
+        self.rates.convert(amount, currency).ok_or_else(|| LedgerError::NoRate {
+            scope: self.scope.0.clone(),
+            cap: currency.clone(),
+            amount: amount.clone(),
+        })
+    }
 }
 
 /// Everything that becomes true together before a paid request leaves.
@@ -108,9 +147,9 @@ pub enum Grant {
     OverCap {
         /// Which cap.
         scope: Scope,
-        /// Its limit.
+        /// Its limit, in its own currency.
         limit: Micros,
-        /// What is spent, reserved and in doubt under it now.
+        /// What is spent, reserved and in doubt under it now, in the same currency.
         committed: Micros,
     },
     /// The job is not in the state that the intent assumed; nothing was written.
@@ -152,15 +191,25 @@ pub enum LedgerError {
     /// A record that the job's state forbids.
     #[error(transparent)]
     Illegal(#[from] IllegalTransition),
-    /// Two currencies under one scope.
-    #[error("scope `{scope}` is counted in `{counted}`, not in `{asked}`")]
+    /// Two currencies in one try: it is quoted, held and charged in the same one.
+    #[error("a try of `{of}` is counted in `{counted}`, not in `{asked}`")]
     Currency {
-        /// The scope.
-        scope: String,
+        /// The shot, or the first scope that its money is counted under.
+        of: String,
         /// Its currency so far.
         counted: Currency,
         /// The currency of the new amount.
         asked: Currency,
+    },
+    /// A cap and money under it whose currencies nobody's rate compares.
+    #[error("the cap of `{scope}` is in `{cap}`, and `{}` states no rate by which {amount} could be weighed against it", amount.currency)]
+    NoRate {
+        /// What the cap guards.
+        scope: String,
+        /// Its currency.
+        cap: Currency,
+        /// What cannot be weighed.
+        amount: Amount,
     },
     /// A sum of money that cannot be counted: negative, or too large.
     #[error("{what} of attempt {attempt} cannot be counted: {micros} is negative or too large")]
@@ -208,8 +257,8 @@ pub trait Ledger: Send + Sync {
     /// Returns every paid try of `campaign`, and those of other campaigns on `keys`, in ledger order.
     fn attempts(&self, campaign: &str, keys: &[JobKey]) -> Result<Vec<AttemptRow>, LedgerError>;
 
-    /// Returns what is spent, reserved and in doubt under a scope; `None` when nothing ever was.
-    fn totals(&self, scope: &Scope) -> Result<Option<ScopeTotals>, LedgerError>;
+    /// Returns what is spent, reserved and in doubt under a scope, one entry a currency in their order; empty when nothing ever was.
+    fn totals(&self, scope: &Scope) -> Result<Vec<ScopeTotals>, LedgerError>;
 
     /// Returns the number of the last record, 0 when there is none: changes whenever a record was written.
     fn last_seq(&self) -> Result<u64, LedgerError>;

@@ -103,7 +103,7 @@ pub enum Record {
         /// What was seen.
         failure: Failure,
     },
-    /// Doubt was settled by evidence or by the user's word.
+    /// Doubt was settled by evidence or by the user's word; or the price of a failure that was counted as charged.
     Settled {
         /// Which try.
         attempt: AttemptNo,
@@ -193,6 +193,19 @@ pub struct ScopeTotals {
     pub reserved: Micros,
     /// Held by tries whose outcome nobody knows.
     pub in_doubt: Micros,
+}
+
+impl ScopeTotals {
+    /// Returns nothing, in this currency.
+    pub fn nothing(currency: Currency) -> Self {
+        Self { currency, spent: Micros::ZERO, reserved: Micros::ZERO, in_doubt: Micros::ZERO }
+    }
+
+    /// Returns all three together, which is what a cap holds; the largest amount if they do not fit.
+    pub fn committed(&self) -> Amount {
+        let sum = [self.spent, self.reserved, self.in_doubt].iter().map(|part| i128::from(part.get())).sum::<i128>();
+        Amount::new(self.currency.clone(), Micros::new(i64::try_from(sum).unwrap_or(i64::MAX)))
+    }
 }
 
 #[cfg(test)]

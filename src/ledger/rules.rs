@@ -25,8 +25,8 @@ pub(super) trait View {
     /// Returns the last paid try of a job.
     fn last_try(&mut self, key: &JobKey) -> Result<Option<Try>, LedgerError>;
 
-    /// Returns the money under a scope; `None` when it was never used.
-    fn scope(&mut self, scope: &Scope) -> Result<Option<ScopeTotals>, LedgerError>;
+    /// Returns the money under a scope, one entry a currency; empty when it was never used.
+    fn scope(&mut self, scope: &Scope) -> Result<Vec<ScopeTotals>, LedgerError>;
 
     /// Returns how many places of the account are taken, as `run` has to count them.
     fn places_taken(&mut self, account: &str, run: &RunId, now: Timestamp) -> Result<u32, LedgerError>;
@@ -52,7 +52,7 @@ pub(super) struct Changes {
     pub(super) state: JobState,
     /// The try after the records.
     pub(super) paid_try: Option<(AttemptNo, Try)>,
-    /// The scopes whose money moved, as they are now.
+    /// The scopes whose money moved, in the currency of the try, as they are now.
     pub(super) totals: Vec<(Scope, ScopeTotals)>,
     /// Kept unless the job has one, or still has no record that it could explain.
     pub(super) recipe: Option<Recipe>,
@@ -74,7 +74,7 @@ pub(super) fn begin_submit(view: &mut impl View, now: Timestamp, intent: SubmitI
     countable("the quote", attempt, quoted.micros)?;
     countable("the reservation", attempt, reserved.micros)?;
     if quoted.currency != reserved.currency {
-        return Err(LedgerError::Currency { scope: card.job.to_string(), counted: reserved.currency, asked: quoted.currency });
+        return Err(LedgerError::Currency { of: card.job.to_string(), counted: reserved.currency, asked: quoted.currency });
     }
 
     let deadline = now.after(patience);
@@ -84,7 +84,7 @@ pub(super) fn begin_submit(view: &mut impl View, now: Timestamp, intent: SubmitI
     let Ok(state) = before.next(&record, now) else { return Ok((Grant::Taken(before), None)) };
 
     let terms = Terms { account: limits.account.clone(), scopes: scopes_once(&caps) };
-    if let Some(over) = over_cap(view, &caps, &reserved.currency, reserved.micros)? {
+    if let Some(over) = over_cap(view, &caps, &reserved)? {
         return Ok((over, None));
     }
     if let Some(later) = no_room(view, &limits, &run, now)? {
@@ -170,17 +170,13 @@ fn known(state: &JobState, paid_try: Option<&Try>, record: &Record) -> bool {
 }
 
 /// Returns the first cap that the reservation would pass.
-fn over_cap(view: &mut impl View, caps: &[Cap], currency: &Currency, reserved: Micros) -> Result<Option<Grant>, LedgerError> {
+fn over_cap(view: &mut impl View, caps: &[Cap], reserved: &crate::types::Amount) -> Result<Option<Grant>, LedgerError> {
     for cap in caps {
-        let totals = view.scope(&cap.scope)?;
-        if let Some(totals) = &totals {
-            same_currency(&cap.scope, &totals.currency, currency)?;
-        }
-        let Some(limit) = cap.limit else { continue };
-        let sum = totals.map_or(0, |totals| [totals.spent, totals.reserved, totals.in_doubt].iter().map(|part| i128::from(part.get())).sum::<i128>());
-        if sum + i128::from(reserved.get()) > i128::from(limit.get()) {
-            let committed = Micros::new(i64::try_from(sum).unwrap_or(i64::MAX));
-            return Ok(Some(Grant::OverCap { scope: cap.scope.clone(), limit, committed }));
+        let Some(limit) = &cap.limit else { continue };
+        let committed = cap.committed(&view.scope(&cap.scope)?, &limit.currency)?;
+        let asked = cap.weighed(reserved, &limit.currency)?;
+        if i128::from(committed.get()) + i128::from(asked.get()) > i128::from(limit.micros.get()) {
+            return Ok(Some(Grant::OverCap { scope: cap.scope.clone(), limit: limit.micros, committed }));
         }
     }
     Ok(None)
@@ -253,43 +249,42 @@ fn move_money(view: &mut impl View, attempt: AttemptNo, paid_try: &Try, before: 
         .iter()
         .map(|scope| {
             let totals = view.scope(scope)?;
-            Ok((scope.clone(), moved(totals.as_ref(), scope, &paid_try.reserved.currency, attempt, before, after)?))
+            Ok((scope.clone(), moved(&totals, &paid_try.reserved.currency, attempt, before, after)?))
         })
         .collect()
 }
 
-/// Returns the totals of a scope once one try's balance in it has moved from `before` to `after`.
+/// Returns the totals of a scope in one currency, once one try's balance in it has moved from `before` to `after`.
 ///
 /// # Errors
-/// [`LedgerError::Currency`] when the scope is counted in another currency, [`LedgerError::Amount`] when a sum does not fit.
+/// [`LedgerError::Amount`] when a sum does not fit.
 pub(super) fn moved(
-    totals: Option<&ScopeTotals>,
-    scope: &Scope,
+    of_scope: &[ScopeTotals],
     currency: &Currency,
     attempt: AttemptNo,
     before: Balance,
     after: Balance,
 ) -> Result<ScopeTotals, LedgerError> {
-    let nothing = ScopeTotals { currency: currency.clone(), spent: Micros::ZERO, reserved: Micros::ZERO, in_doubt: Micros::ZERO };
-    let totals = totals.unwrap_or(&nothing);
-    same_currency(scope, &totals.currency, currency)?;
+    let found = of_scope.iter().find(|totals| totals.currency == *currency).cloned();
+    let totals = found.unwrap_or_else(|| ScopeTotals::nothing(currency.clone()));
     let shift = |what, sum: Micros, out: Micros, into: Micros| {
         let shifted = sum.checked_sub(out).and_then(|rest| rest.checked_add(into));
         shifted.map_err(|_| LedgerError::Amount { what, attempt, micros: into })
     };
     Ok(ScopeTotals {
-        currency: totals.currency.clone(),
         spent: shift("the charge", totals.spent, before.spent, after.spent)?,
         reserved: shift("the reservation", totals.reserved, before.reserved, after.reserved)?,
         in_doubt: shift("the doubt", totals.in_doubt, before.in_doubt, after.in_doubt)?,
+        currency: totals.currency,
     })
 }
 
-fn same_currency(scope: &Scope, counted: &Currency, asked: &Currency) -> Result<(), LedgerError> {
-    if counted == asked {
-        return Ok(());
+/// Puts the totals of one currency in their place among those of a scope.
+pub(super) fn put(of_scope: &mut Vec<ScopeTotals>, totals: ScopeTotals) {
+    match of_scope.binary_search_by(|other| other.currency.cmp(&totals.currency)) {
+        Ok(place) => of_scope[place] = totals,
+        Err(place) => of_scope.insert(place, totals),
     }
-    Err(LedgerError::Currency { scope: scope.0.clone(), counted: counted.clone(), asked: asked.clone() })
 }
 
 /// Returns class and code of a failure as reports show it: `refused/moderation_blocked`.

@@ -6,7 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::record::{Artifact, Record};
-use crate::types::{Amount, AttemptNo, Failure, TaskId, Timestamp};
+use crate::types::{Amount, AttemptNo, Billed, Failure, TaskId, Timestamp};
 
 /// Where a job stands, by its key.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -98,7 +98,8 @@ impl JobState {
 
     /// Returns the state after `record`, taken at `at`.
     ///
-    /// A late answer is still taken: `Accepted`, `Done` and `Failed` of the same try end doubt.
+    /// A late answer is still taken: `Accepted`, `Done` and `Failed` of the same try end doubt. `Settled` ends doubt too, and says once what
+    /// a failure really cost that was counted as charged for want of a better word.
     ///
     /// # Errors
     /// [`IllegalTransition`] for everything else, including records of another try than the last.
@@ -121,8 +122,12 @@ impl JobState {
             (Self::Submitting { reserved, .. } | Self::Running { reserved, .. }, Record::InDoubt { attempt, failure }) if same_try => {
                 Ok(Self::InDoubt { attempt: *attempt, reserved: reserved.clone(), failure: failure.clone() })
             }
-            (Self::InDoubt { failure, .. }, Record::Settled { attempt, .. }) if same_try => {
-                Ok(Self::Failed { attempt: *attempt, failure: failure.clone() })
+            (Self::InDoubt { failure, .. }, Record::Settled { attempt, charged, .. }) if same_try => {
+                Ok(Self::Failed { attempt: *attempt, failure: Failure { billed: Billed::Yes(*charged), ..failure.clone() } })
+            }
+            // A failure that was counted as charged because nobody knew better, once: its evidence comes later.
+            (Self::Failed { failure, .. }, Record::Settled { attempt, charged, .. }) if same_try && failure.billed == Billed::Maybe => {
+                Ok(Self::Failed { attempt: *attempt, failure: Failure { billed: Billed::Yes(*charged), ..failure.clone() } })
             }
             (Self::Untried | Self::Done { attempt: None, .. }, Record::Made { artifact, .. }) => {
                 Ok(Self::Done { attempt: None, artifact: *artifact })

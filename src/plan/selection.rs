@@ -16,6 +16,18 @@ pub struct Only {
     pub take: Option<u32>,
 }
 
+impl std::fmt::Display for Only {
+    /// Prints it as it is read.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.step)?;
+        let values: Vec<String> = self.values.iter().map(|(axis, value)| format!("{axis}={value}")).collect();
+        if !values.is_empty() {
+            write!(f, "[{}]", values.join(","))?;
+        }
+        self.take.map_or(Ok(()), |take| write!(f, "#{take}"))
+    }
+}
+
 /// A selection that does not fit the plan.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SelectionError {
@@ -168,6 +180,9 @@ mod tests {
         assert_eq!(only.step, "surface");
         assert_eq!(only.values, [("sku".to_owned(), "teapot".to_owned()), ("angle".to_owned(), "front".to_owned())]);
         assert_eq!(only.take, Some(2));
+        for text in ["surface[sku=teapot,angle=front]#2", "surface", "surface#1"] {
+            assert_eq!(text.parse::<Only>().map(|only| only.to_string()), Ok(text.to_owned()));
+        }
         assert!("surface[sku]".parse::<Only>().is_err());
         assert!("".parse::<Only>().is_err());
     }

@@ -91,10 +91,15 @@ impl Worklist {
     }
 
     /// Returns the same for a run that buys again what is in doubt: such shots are outstanding like failed ones.
+    ///
+    /// So are intents without an answer: whoever runs holds the workspace, nobody else can be waiting for one, and it finds them in doubt.
     #[must_use]
-    pub fn resending(mut self, plan: &Plan) -> Self {
-        for work in self.work.iter_mut().filter(|work| **work == Work::InDoubt) {
-            *work = Work::Again;
+    pub fn resending(mut self, plan: &Plan, history: &History) -> Self {
+        for (ix, work) in (0u32..).map(JobIx).zip(&mut self.work) {
+            let is_unanswered = *work == Work::Resumed && matches!(history.state(&plan.job(ix).key), JobState::Submitting { .. });
+            if *work == Work::InDoubt || is_unanswered {
+                *work = Work::Again;
+            }
         }
         self.pair_twins(plan);
         self

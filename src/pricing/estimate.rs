@@ -16,7 +16,7 @@ use super::sum::Sum;
 use crate::campaign::Budget;
 use crate::catalog::{Certainty, Unpriced};
 use crate::plan::{JobIx, Plan, PlannedStep, Work, Worklist};
-use crate::types::{JobId, Micros, MoneyError};
+use crate::types::{Amount, JobId, Micros, MoneyError};
 
 pub use super::breakdown::{AxisLines, GroupLine};
 
@@ -35,6 +35,17 @@ pub struct Committed {
     pub profile: Micros,
     /// Under the caps of steps, by name.
     pub steps: BTreeMap<Arc<str>, Micros>,
+    /// What stands under a cap in another currency and cannot be weighed: in none of the sums above.
+    pub unweighed: Vec<(CapOf, Unweighed)>,
+}
+
+/// Money of another currency that no stated rate compares with the plan's.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unweighed {
+    /// What is committed.
+    pub amount: Amount,
+    /// The book that would have to state a rate to USD.
+    pub book: Arc<str>,
 }
 
 /// What a cap guards.
@@ -57,6 +68,8 @@ pub struct CapLine {
     pub limit: Micros,
     /// What already is.
     pub committed: Micros,
+    /// What already is in currencies that cannot be weighed against the limit.
+    pub unweighed: Vec<Unweighed>,
 }
 
 impl CapLine {
@@ -341,12 +354,17 @@ pub fn estimate(
 }
 
 fn caps(plan: &Plan, budget: &Budget, committed: &Committed) -> Vec<CapLine> {
-    let campaign = budget.cap.map(|limit| CapLine { of: CapOf::Campaign, limit, committed: committed.campaign });
-    let profile = budget.profile_cap.map(|limit| CapLine { of: CapOf::Profile, limit, committed: committed.profile });
-    let steps = budget.steps.iter().filter(|(name, _)| plan.steps.iter().any(|step| step.name == *name)).map(|(name, limit)| {
-        let committed = committed.steps.get(name).copied().unwrap_or(Micros::ZERO);
-        CapLine { of: CapOf::Step(Arc::clone(name)), limit: *limit, committed }
-    });
+    let line = |of: CapOf, limit, sum| {
+        let unweighed = committed.unweighed.iter().filter(|(under, _)| *under == of).map(|(_, unweighed)| unweighed.clone()).collect();
+        CapLine { of, limit, committed: sum, unweighed }
+    };
+    let campaign = budget.cap.map(|limit| line(CapOf::Campaign, limit, committed.campaign));
+    let profile = budget.profile_cap.map(|limit| line(CapOf::Profile, limit, committed.profile));
+    let steps = budget
+        .steps
+        .iter()
+        .filter(|(name, _)| plan.steps.iter().any(|step| step.name == *name))
+        .map(|(name, limit)| line(CapOf::Step(Arc::clone(name)), *limit, committed.steps.get(name).copied().unwrap_or(Micros::ZERO)));
     campaign.into_iter().chain(profile).chain(steps).collect()
 }
 

@@ -1,11 +1,14 @@
 //! The gate before the first request: refusals end the run with nothing sent.
 //!
+//! Everything is compared in the currency of the plan's book. What stands under a cap in another currency was weighed by stated rates on its
+//! way into the estimate; what could not be weighed shuts the gate, because nobody can say what is left. So does a balance below the floor.
+//!
 //! In: the estimate and what the account holds. Out: a [`Verdict`].
 //! Never: the gate does not replace the ledger's reservation, which holds the caps at every instant of a run.
 
-use crate::types::{Amount, Micros};
+use crate::types::{Amount, Currency, Micros};
 
-use super::estimate::{CapLine, CapOf, Estimate};
+use super::estimate::{CapLine, CapOf, Estimate, Unweighed};
 
 /// What the gate is told besides the estimate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -38,6 +41,17 @@ pub enum Refusal {
         floor: Amount,
         /// How much is missing.
         over: Amount,
+    },
+    /// Money of another currency stands under a cap, and no rate compares the two.
+    #[error("{what} is in {}, and {} are committed under it; no rate of book `{}` is known, so the two cannot be compared",
+        currency_words(.cap), with_book(&.unweighed.amount), .unweighed.book, what = cap_words(.of))]
+    NoRate {
+        /// Which cap.
+        of: CapOf,
+        /// Its currency.
+        cap: Currency,
+        /// What cannot be weighed.
+        unweighed: Unweighed,
     },
     /// Some outstanding jobs have no price.
     #[error("{count} outstanding {noun} no price: {reason} ({jobs})", noun = if *.count == 1 { "shot has" } else { "shots have" })]
@@ -113,6 +127,20 @@ fn cap_words(of: &CapOf) -> String {
     }
 }
 
+fn currency_words(currency: &Currency) -> String {
+    match currency {
+        Currency::Usd => "USD".to_owned(),
+        Currency::Credits(book) => format!("credits of book `{book}`"),
+    }
+}
+
+fn with_book(amount: &Amount) -> String {
+    match &amount.currency {
+        Currency::Usd => amount.to_string(),
+        Currency::Credits(book) => format!("{amount} of book `{book}`"),
+    }
+}
+
 /// What the gate says.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Verdict {
@@ -137,6 +165,14 @@ pub fn gate(estimate: &Estimate, told: Gate) -> Verdict {
         let (floor, expected) = under(estimate, cap);
         let with = |more: Micros| Micros::new(cap.committed.get().saturating_add(more.get()));
         let limit = cap.limit;
+        if floor > Micros::ZERO {
+            let refusals = cap.unweighed.iter().map(|unweighed| Refusal::NoRate {
+                of: cap.of.clone(),
+                cap: estimate.book.currency.clone(),
+                unweighed: unweighed.clone(),
+            });
+            verdict.refusals.extend(refusals);
+        }
         // A plan that costs nothing any more passes also when the author has lowered the cap below what is spent.
         if floor > Micros::ZERO && with(floor) > limit {
             let over = Micros::new(with(floor).get().saturating_sub(limit.get()));
@@ -218,6 +254,17 @@ mod tests {
         insta::assert_snapshot!(words(&verdict), @"refused: the floor of 48 credits is above the campaign's cap of 60 credits (20 credits of it already committed) by 8 credits");
         let steps = Budget { steps: vec![("surface".into(), Micros::units(35))], ..Budget::default() };
         insta::assert_snapshot!(words(&gate(&of(&steps, 0, |_| {}), Gate::default())), @"refused: the floor of 36 credits is above the cap of step `surface` of 35 credits by 1 credit");
+    }
+
+    #[test]
+    fn money_under_a_cap_that_no_rate_compares_is_refused_by_name() {
+        let plan = sample::plan(2);
+        let unweighed = Unweighed { amount: Amount::new(Currency::Usd, Micros::units(12)), book: "kie".into() };
+        let committed = Committed { unweighed: vec![(CapOf::Campaign, unweighed)], ..Committed::default() };
+        let (work, quotes) = (sample::all_work(&plan, &History::default()), quotes(&plan, &sample::catalog("kie")));
+        let under = |budget: &Budget| gate(&estimate(&plan, &work, &quotes, budget, 1, &committed).expect("small sums"), Gate::default());
+        insta::assert_snapshot!(words(&under(&sample::capped(1_000))), @"refused: the campaign's cap is in credits of book `kie`, and $12 are committed under it; no rate of book `kie` is known, so the two cannot be compared");
+        assert_eq!(under(&Budget::default()), Verdict::default(), "without a cap there is nothing to compare");
     }
 
     #[test]

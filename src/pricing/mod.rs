@@ -12,7 +12,8 @@ pub(crate) mod sample;
 pub mod sum;
 
 pub use estimate::{
-    AxisLines, CapLine, CapOf, CeilingBy, Committed, Counts, Estimate, Finals, GroupLine, NamedJobs, StepLine, Unit, UnpricedJobs, estimate,
+    AxisLines, CapLine, CapOf, CeilingBy, Committed, Counts, Estimate, Finals, GroupLine, NamedJobs, StepLine, Unit, UnpricedJobs, Unweighed,
+    estimate,
 };
 pub use gate::{Gate, Refusal, Verdict, Warning, gate};
 pub use quote::{BookFacts, JobQuote, Quotes, quotes};

@@ -3,6 +3,7 @@
 //! In: a [`Shot`]. Out: a task, a picture as bytes, or a classed [`Failure`].
 //! Never: the plan, the ledger, a decision to try again.
 
+mod account;
 pub mod manifest;
 pub mod sim;
 
@@ -12,7 +13,9 @@ use std::sync::Arc;
 use futures_util::Stream;
 use futures_util::future::BoxFuture;
 
-use crate::types::{AttemptNo, BlobRef, Failure, IdempotencyKey, ImageInfo, InputRole, JobKey, Micros, Paid, PixelSize, TaskId};
+pub use account::Tariff;
+
+use crate::types::{Amount, AttemptNo, BlobRef, Failure, IdempotencyKey, ImageInfo, InputRole, JobKey, Micros, Paid, PixelSize, TaskId};
 
 /// Bytes of a picture as they come; an error ends the stream.
 pub type ByteStream = Pin<Box<dyn Stream<Item = Result<Vec<u8>, Failure>> + Send>>;
@@ -115,4 +118,11 @@ pub trait Provider: Send + Sync {
 
     /// Fetches a finished picture; free, and repeatable while the provider keeps it.
     fn fetch<'a>(&'a self, shot: &'a Shot, task: &'a TaskId, result: &'a ResultRef) -> BoxFuture<'a, Result<ByteStream, Failure>>;
+
+    /// Asks what is left on the account; free. `None`: the provider has no way to tell, and nobody should guess.
+    ///
+    /// In the currency of the provider's own price book, whatever book the campaign is planned on.
+    fn balance(&self) -> BoxFuture<'_, Result<Option<Amount>, Failure>> {
+        Box::pin(async { Ok(None) })
+    }
 }

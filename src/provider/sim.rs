@@ -14,12 +14,15 @@ use std::time::Duration;
 use futures_util::future::BoxFuture;
 use futures_util::stream;
 
+use super::account::{Account, Tariff};
 use super::{ByteStream, Polled, Provider, ResultRef, Shot, Submitted};
 use crate::imaging::picture::texts;
 use crate::imaging::rehearsal::{Cues, Input, Look, Scene, draw, look_after};
 use crate::imaging::{ImagingError, Limits, Picture, decode, encode};
 use crate::types::diagnostic::{did_you_mean, listed};
-use crate::types::{Action, Billed, Clock, Failure, FailureClass, ImageFormat, InputRole, PixelSize, TaskId, Timestamp};
+use crate::types::{
+    Action, Amount, Billed, Clock, Currency, Failure, FailureClass, ImageFormat, InputRole, Micros, MoneyError, PixelSize, TaskId, Timestamp,
+};
 
 /// Name of the metadata text that says what a picture is.
 const STAMP: &str = "callsheet";
@@ -47,6 +50,8 @@ pub struct SimOptions {
     pub lose: Chance,
     /// Share of pictures that arrive cut off the first time.
     pub corrupt: Chance,
+    /// What the account holds when the rehearsal starts, in the currency of the plan; absent: an account that nobody asks.
+    pub balance: Option<Micros>,
     /// Size drawn instead of the promised one.
     pub size: Option<PixelSize>,
     /// Changes every decision and every picture.
@@ -56,7 +61,18 @@ pub struct SimOptions {
 impl Default for SimOptions {
     fn default() -> Self {
         let never = Chance::NEVER;
-        Self { latency: Duration::ZERO, fail: never, throttle: never, refuse: never, refund: true, lose: never, corrupt: never, size: None, seed: 0 }
+        Self {
+            latency: Duration::ZERO,
+            fail: never,
+            throttle: never,
+            refuse: never,
+            refund: true,
+            lose: never,
+            corrupt: never,
+            balance: None,
+            size: None,
+            seed: 0,
+        }
     }
 }
 
@@ -91,7 +107,7 @@ impl fmt::Display for Chance {
 
 impl SimOptions {
     /// The keys of the text form.
-    pub const KEYS: [&'static str; 9] = ["latency", "fail", "throttle", "refuse", "refund", "lose", "corrupt", "size", "seed"];
+    pub const KEYS: [&'static str; 10] = ["latency", "fail", "throttle", "refuse", "refund", "lose", "corrupt", "balance", "size", "seed"];
 }
 
 impl FromStr for SimOptions {
@@ -135,6 +151,13 @@ impl SimOptions {
             }
             "lose" => self.lose = value.parse()?,
             "corrupt" => self.corrupt = value.parse()?,
+            "balance" => {
+                let balance: Micros = value.parse().map_err(|error: MoneyError| error.to_string())?;
+                if balance < Micros::ZERO {
+                    return Err(format!("`{value}` is below zero"));
+                }
+                self.balance = Some(balance);
+            }
             "size" => {
                 let size: PixelSize = value.parse()?;
                 Limits::default().admit(size).map_err(|error| error.to_string())?;
@@ -176,12 +199,20 @@ pub struct Simulator {
     throttled: Mutex<HashSet<u64>>,
     /// Submits whose answer was already lost.
     lost: Mutex<HashSet<u64>>,
+    account: Option<Account>,
 }
 
 impl Simulator {
     /// Starts with these options; `clock` decides when a task is ready.
     pub fn new(options: SimOptions, clock: Arc<dyn Clock>) -> Self {
-        Self { options, clock, cut: Mutex::default(), throttled: Mutex::default(), lost: Mutex::default() }
+        Self { options, clock, cut: Mutex::default(), throttled: Mutex::default(), lost: Mutex::default(), account: None }
+    }
+
+    /// Gives it the account that `balance` speaks of: counted in `currency`, charged by `tariff`. Without `balance` it has none.
+    #[must_use]
+    pub fn with_account(mut self, currency: Currency, tariff: Tariff) -> Self {
+        self.account = self.options.balance.map(|balance| Account::new(Amount::new(currency, balance), tariff));
+        self
     }
 
     /// Returns a number for one question about one attempt.
@@ -221,6 +252,9 @@ impl Simulator {
             return Err(Failure { retry_after: Some(wait), ..failure });
         }
         let task = Task { accepted: self.clock.now(), attempt: shot.attempt.0, number: self.number(shot, "task", shot.attempt.0) };
+        if self.account.as_ref().is_some_and(|account| !account.pays(shot, task.number)) {
+            return Err(Failure::new(FailureClass::Account, "402", "the rehearsal's account does not hold the price of this shot"));
+        }
         // Sent again, the same attempt is answered: what was accepted once is not accepted twice.
         if self.happens(shot, self.options.lose, "lose") && first(&self.lost, task.number) {
             let failure =
@@ -237,6 +271,9 @@ impl Simulator {
         }
         if self.happens(shot, self.options.fail, "fail") {
             let failure = Failure::new(FailureClass::Failed, "generation_failed", "the rehearsal failed this attempt, as it was told to");
+            if let (true, Some(account)) = (self.options.refund, &self.account) {
+                account.gives_back(known.number);
+            }
             let billed = if self.options.refund { Billed::No } else { Billed::Maybe };
             return Ok(Polled::Failed(Failure { billed, ..failure }));
         }
@@ -290,6 +327,11 @@ impl Provider for Simulator {
 
     fn fetch<'a>(&'a self, shot: &'a Shot, task: &'a TaskId, _: &'a ResultRef) -> BoxFuture<'a, Result<ByteStream, Failure>> {
         Box::pin(self.fetched(shot, task))
+    }
+
+    fn balance(&self) -> BoxFuture<'_, Result<Option<Amount>, Failure>> {
+        let left = self.account.as_ref().map(Account::balance);
+        Box::pin(async move { Ok(left) })
     }
 }
 

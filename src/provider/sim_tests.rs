@@ -191,7 +191,7 @@ fn options_are_read_and_mistakes_are_explained() {
         ["fial=1", "fail", "fail=5%", "fail=1.5", "latency=2", "latency=-1s", "refund=maybe", "size=0x9", "size=99999x1", "seed=x", "seed=1,seed=2"];
     let told: Vec<String> = wrong.iter().map(|text| text.parse::<SimOptions>().expect_err(text)).collect();
     insta::assert_snapshot!(told.join("\n"), @r"
-    the simulator has no `fial`; did you mean `fail`? (it has `latency`, `fail`, `throttle`, `refuse`, `refund`, `lose`, `corrupt`, `size` and `seed`)
+    the simulator has no `fial`; did you mean `fail`? (it has `latency`, `fail`, `throttle`, `refuse`, `refund`, `lose`, `corrupt`, `balance`, `size` and `seed`)
     `fail` has no value; write `key=value`, for example `fail=0.05`
     `fail`: `5%` is not a share from 0 to 1 like `0.05`
     `fail`: `1.5` is not a share from 0 to 1 like `0.05`
@@ -202,5 +202,32 @@ fn options_are_read_and_mistakes_are_explained() {
     `size`: a picture of 99999x1 is larger than allowed (sides up to 16384, 120000000 pixels)
     `seed`: `x` is not a whole number
     `seed` is given twice
+    ");
+}
+
+#[tokio::test]
+async fn an_account_pays_each_try_once_and_is_refused_when_it_is_empty() {
+    let (sim, _) = simulator("balance=11,fail=1");
+    let kie = || crate::types::Currency::credits("kie");
+    let sim = sim.with_account(kie(), Arc::new(|_| Some(Micros::units(4))));
+    let left = async || sim.balance().await.expect("it tells").expect("it has an account").to_string();
+    assert_eq!(left().await, "11 credits");
+    let task = accepted(sim.submit(&shot("teapot", 1)).await);
+    assert_eq!(accepted(sim.submit(&shot("teapot", 1)).await), task, "the same try is not paid twice");
+    accepted(sim.submit(&shot("mug", 1)).await);
+    assert_eq!(left().await, "3 credits");
+    let refused = sim.submit(&shot("vase", 1)).await.err().expect("there is not enough");
+    assert_eq!((refused.class, refused.billed), (FailureClass::Account, Billed::No));
+    // A failure that is given back is given back once, however often it is asked after.
+    for _ in 0..3 {
+        assert!(matches!(sim.poll(&shot("teapot", 1), &task).await, Ok(Polled::Failed(_))));
+    }
+    assert_eq!(left().await, "7 credits");
+    accepted(sim.submit(&shot("vase", 1)).await);
+
+    assert_eq!(simulator("").0.with_account(kie(), Arc::new(|_| None)).balance().await, Ok(None), "nobody was told of a balance");
+    insta::assert_snapshot!(["balance=x", "balance=-1"].map(|text| text.parse::<SimOptions>().expect_err("no balance")).join("\n"), @r"
+    `balance`: `x` is not a decimal number such as `12` or `73.5`
+    `balance`: `-1` is below zero
     ");
 }

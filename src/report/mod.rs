@@ -28,7 +28,7 @@ pub use plan_export::{plan_csv, plan_json, plan_markdown};
 pub use plan_table::{Change, PlanView, plan_table};
 pub use prices_diff::{CampaignSides, PricesDiffView, StepSides, prices_diff_csv, prices_diff_json, prices_diff_markdown, prices_diff_table};
 pub use run_report::{Group, ReportRow, RunReport, Shot, Spending, StepStatus};
-pub use summary::{RunView, run_summary, status};
+pub use summary::{CapStop, RunView, run_summary, status};
 pub use tree::{Materialised, OpenPicture, Placement, Stamp, TreeError, TreeKind, is_current, materialise, placements};
 
 /// Writes the bytes of a report.

@@ -245,8 +245,10 @@ fn remarks(view: &PlanView<'_>, notes: &mut Notes) {
     }
     for refusal in &view.verdict.refusals {
         // Caps and unpriced shots are told above, each with its figures.
-        if let Refusal::Balance { .. } = refusal {
-            notes.refuse("balance", &refusal.to_string());
+        match refusal {
+            Refusal::Balance { .. } => notes.refuse("balance", &refusal.to_string()),
+            Refusal::NoRate { .. } => notes.refuse("cap", &refusal.to_string()),
+            Refusal::OverCap { .. } | Refusal::Unpriced { .. } => {}
         }
     }
     for warning in &view.verdict.warnings {

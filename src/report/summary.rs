@@ -27,10 +27,21 @@ pub struct RunView<'a> {
     pub local_failures: &'a [(JobIx, String)],
     /// Whether the run ended before it had tried all that it was asked for.
     pub is_cut_short: bool,
+    /// What to say when a cap has ended it.
+    pub cap_stop: Option<&'a CapStop>,
     /// The output folder, as the user would type it.
     pub out: &'a str,
     /// What follows `callsheet run` on the command line: the campaign's file and what changes its plan.
     pub campaign_file: &'a str,
+}
+
+/// A run that a cap has stopped before its end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CapStop {
+    /// What to know, each with its label.
+    pub lines: Vec<(String, String)>,
+    /// What to type next.
+    pub next: String,
 }
 
 /// Most failures, and shots in doubt, that are told one by one.
@@ -58,8 +69,11 @@ pub fn run_summary(view: &RunView<'_>, width: usize, color: bool) -> String {
     }
     failures(report, view.local_failures, &mut lines);
     doubts(report, &mut lines);
+    for (label, sentence) in view.cap_stop.map_or(&[][..], |stop| &stop.lines) {
+        lines.warn(label, sentence);
+    }
     lines.say("files", view.out);
-    lines.say("next", &next(view));
+    lines.say("next", &view.cap_stop.map_or_else(|| next(view), |stop| stop.next.clone()));
     lines.text
 }
 
@@ -244,6 +258,7 @@ mod tests {
             estimate: &estimate,
             local_failures: local,
             is_cut_short: false,
+            cap_stop: None,
             out: "out/spring-drop",
             campaign_file: "campaigns/spring-drop.yaml",
         };

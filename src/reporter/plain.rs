@@ -203,7 +203,7 @@ fn said(failure: &Failure) -> String {
 fn cost_of(failure: &Failure, stats: &RunStats) -> String {
     match failure.billed {
         Billed::No => "nothing charged".to_owned(),
-        Billed::Maybe => "it may have been charged".to_owned(),
+        Billed::Maybe => "it may have been charged, so it counts as spent".to_owned(),
         Billed::Yes(figure) => format!("{} charged", money(figure, stats)),
     }
 }

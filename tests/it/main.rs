@@ -2,6 +2,7 @@
 
 mod architecture;
 mod campaigns;
+mod caps;
 mod catalog;
 mod changes;
 mod cli;

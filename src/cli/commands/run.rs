@@ -5,11 +5,13 @@
 //! ```
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use clap::{Args, ValueEnum};
 
 use super::plan::{notes, tell_warnings, view};
 use crate::cli::args::{self, CampaignArgs, SelectionArgs};
+use crate::cli::cap_stop::cap_stop;
 use crate::cli::context::{self, Opened};
 use crate::cli::error::{CliError, Outcome};
 use crate::cli::exit::Exit;
@@ -22,7 +24,7 @@ use crate::cli::{console, market};
 use crate::engine::{JobOutcome, OnDoubt, RunOutcome, StopReason};
 use crate::ledger::WorkspaceLock;
 use crate::plan::JobIx;
-use crate::pricing::Quotes;
+use crate::pricing::{Quotes, Refusal};
 use crate::provider::sim::SimOptions;
 use crate::report::{RunView, plan_table, run_summary};
 use crate::spec::MoneySpec;
@@ -50,7 +52,7 @@ pub struct RunArgs {
     /// Draw the pictures instead of buying them: no key, no network, no money; all else is as in a real run
     #[arg(long)]
     rehearse: bool,
-    /// How the rehearsal behaves: latency, fail, throttle, refuse, refund, lose, corrupt, size, seed
+    /// How the rehearsal behaves: latency, fail, throttle, refuse, refund, lose, corrupt, balance, size, seed
     #[arg(long, value_name = "KEY=VALUE,...", requires = "rehearse")]
     sim: Option<SimOptions>,
     /// The most that the campaign may ever cost, instead of its own cap: credits, or "USD 12.50"
@@ -87,16 +89,22 @@ enum Doubt {
     Resend,
 }
 
+impl From<Doubt> for OnDoubt {
+    fn from(doubt: Doubt) -> Self {
+        match doubt {
+            Doubt::Hold => Self::Hold,
+            Doubt::Resend => Self::Resend,
+        }
+    }
+}
+
 /// Runs a campaign, for money or as a rehearsal.
 pub fn run(args: &RunArgs) -> Outcome<Exit> {
     let opened = context::open(&args.asked, args.cap.as_ref())?;
     let stage = Stage::of(args.rehearse);
     let workspace = Workspace::find(stage)?;
     let mut memory = Memory::of(&workspace)?;
-    let on_doubt = match args.on_doubt {
-        Doubt::Hold => OnDoubt::Hold,
-        Doubt::Resend => OnDoubt::Resend,
-    };
+    let on_doubt = args.on_doubt.into();
     let mut standing = standing::standing(&opened, &memory, &args.selected, on_doubt)?;
     let shelf = Shelf::of(&workspace, &opened.campaign.name, args.out.as_deref());
     if !args.quiet {
@@ -106,12 +114,21 @@ pub fn run(args: &RunArgs) -> Outcome<Exit> {
     if standing.work.is_done() {
         return nothing_to_do(args, &opened, &memory, &standing, &shelf);
     }
+    let sim = args.sim.clone().unwrap_or_default();
+    let provider = performance::provider(&opened, &standing, stage, &sim);
+    let workers = performance::workers()?;
+    let weigh = |standing: &mut Standing| -> Outcome<()> {
+        let Some(provider) = &provider else { return Ok(()) };
+        standing.weigh(performance::balance(&workers, &**provider, stage)?, opened.campaign.budget.warn_at);
+        Ok(())
+    };
+    weigh(&mut standing)?;
     if !args.quiet {
         tell_plan(&opened, &memory, &standing, stage)?;
     }
     gates(&standing, stage)?;
+    let Some(provider) = &provider else { return Err(nobody_to_buy_from(&opened)) };
     if stage == Stage::Real {
-        can_buy(&opened)?;
         let question = format!("spend up to {}; go on?", standing.estimate.book.amount(standing.estimate.totals.ceiling.micros));
         if !args.yes && console::can_ask() && !console::agrees(&question) {
             console::talk("nothing was sent");
@@ -126,6 +143,7 @@ pub fn run(args: &RunArgs) -> Outcome<Exit> {
         // Another run was faster: what was shown is no longer what is to do.
         console::talk("another run has worked here meanwhile; planned again");
         standing = standing::standing(&opened, &memory, &args.selected, on_doubt)?;
+        weigh(&mut standing)?;
         gates(&standing, stage)?;
     }
     let performance = Performance {
@@ -133,13 +151,14 @@ pub fn run(args: &RunArgs) -> Outcome<Exit> {
         standing: &standing,
         workspace: &workspace,
         workspace_name: &name,
-        sim: args.sim.clone().unwrap_or_default(),
+        provider: Arc::clone(provider),
+        sim,
         concurrency: args.concurrency.map_or(opened.campaign.run.concurrency, |number| number as usize),
         on_doubt,
         fail_fast: args.fail_fast,
         loudness: Loudness { json: args.json, quiet: args.quiet },
     };
-    let (run, outcome) = performance::perform(&performance)?;
+    let (run, outcome) = performance::perform(&performance, workers)?;
     if outcome.stopped == Some(StopReason::Cancelled) && outcome.stats.running > 0 {
         // The user asked twice: leave, and let the next run write the tree.
         console::talk("left at once; what is paid is in the ledger, the next run takes it up");
@@ -177,7 +196,8 @@ fn nothing_to_do(args: &RunArgs, opened: &Opened, memory: &Memory, standing: &St
 
 fn tell_plan(opened: &Opened, memory: &Memory, standing: &Standing, stage: Stage) -> Outcome<()> {
     let changes = standing::changes(opened, memory, &standing.work)?;
-    let notes = notes(opened, stage);
+    let mut notes = notes(opened, stage);
+    notes.extend(standing.balance_words().filter(|_| standing.verdict.refusals.iter().all(|refusal| !matches!(refusal, Refusal::Balance { .. }))));
     let width = console::width().unwrap_or(120);
     console::talk(&plan_table(&view(opened, standing, &changes, &notes), width, true));
     Ok(())
@@ -188,18 +208,18 @@ fn gates(standing: &Standing, stage: Stage) -> Outcome<()> {
 }
 
 /// Says why nothing can be bought: no provider, no key, or no way to send yet.
-fn can_buy(opened: &Opened) -> Outcome<()> {
+fn nobody_to_buy_from(opened: &Opened) -> CliError {
     let rehearse = format!("rehearse it for nothing: callsheet run {} --rehearse", opened.path.display());
     let Some(manifest) = &opened.manifest else {
         let help = format!("add `provider: {}`, or {rehearse}", market::BUILTIN_EXAMPLE);
-        return Err(CliError::usage("nothing was sent: the campaign names no provider, so there is nobody to buy from", help));
+        return CliError::usage("nothing was sent: the campaign names no provider, so there is nobody to buy from", help);
     };
     let is_set = std::env::var_os(&manifest.key_env).is_some_and(|key| !key.is_empty());
     if !is_set {
         let fact = format!("nothing was sent: there is no key for {}, the environment variable {} is not set", manifest.title, manifest.key_env);
-        return Err(CliError::Account(fact, format!("set it, or {rehearse}")));
+        return CliError::Account(fact, format!("set it, or {rehearse}"));
     }
-    Err(CliError::usage(format!("nothing was sent: this version plans and rehearses, it cannot buy from {} yet", manifest.title), rehearse))
+    CliError::usage(format!("nothing was sent: this version plans and rehearses, it cannot buy from {} yet", manifest.title), rehearse)
 }
 
 /// Writes tree and reports and says what has become of everything.
@@ -218,13 +238,21 @@ fn close(
     let report = material.report(opened, quotes, Some(run))?;
     shelf.write(opened, &material, &report)?;
     let local_failures = local_failures(outcome);
-    let file = words_for_next(args);
+    let file = words_for_next(args, args.cap.is_some());
     let out = shelf.shown();
+    let cap_stop = match &outcome.stopped {
+        Some(StopReason::OverCap { .. }) => {
+            let after = standing::standing(opened, &memory, &args.selected, args.on_doubt.into())?;
+            cap_stop(opened, &memory, outcome, &after, &words_for_next(args, false))?
+        }
+        _ => None,
+    };
     let view = RunView {
         report: &report,
         estimate: &standing.estimate,
         local_failures: &local_failures,
         is_cut_short: outcome.stopped.is_some(),
+        cap_stop: cap_stop.as_ref(),
         out: &out,
         campaign_file: &file,
     };
@@ -235,14 +263,24 @@ fn close(
     Ok(())
 }
 
-/// Returns what follows `callsheet run` when the same run is wanted again.
-fn words_for_next(args: &RunArgs) -> String {
+/// Returns what follows `callsheet run` when the same run is wanted again, `with_cap` with the cap of the command line.
+fn words_for_next(args: &RunArgs, with_cap: bool) -> String {
     let CampaignArgs { campaign, profile, provider, prices } = &args.asked;
     let mut words = campaign.display().to_string();
     for (flag, value) in [("--profile", profile), ("--provider", provider), ("--prices", prices)] {
         if let Some(value) = value {
             words.push_str(&format!(" {flag} {value}"));
         }
+    }
+    // Brackets mean something to a shell.
+    for only in &args.selected.only {
+        words.push_str(&format!(" --only '{only}'"));
+    }
+    for until in &args.selected.until {
+        words.push_str(&format!(" --until {until}"));
+    }
+    if let (true, Some(cap)) = (with_cap, &args.cap) {
+        words.push_str(&if cap.usd { format!(" --cap \"USD {}\"", cap.micros) } else { format!(" --cap {}", cap.micros) });
     }
     if args.rehearse {
         words.push_str(" --rehearse");

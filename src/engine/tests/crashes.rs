@@ -72,7 +72,7 @@ impl Ledger for Dying {
         self.ledger.attempts(campaign, keys)
     }
 
-    fn totals(&self, scope: &Scope) -> Result<Option<ScopeTotals>, LedgerError> {
+    fn totals(&self, scope: &Scope) -> Result<Vec<ScopeTotals>, LedgerError> {
         self.ledger.totals(scope)
     }
 

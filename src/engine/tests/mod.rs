@@ -3,5 +3,6 @@
 mod crashes;
 mod money;
 mod runs;
-mod stage;
+mod schedules;
+pub(super) mod stage;
 mod table;

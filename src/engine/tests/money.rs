@@ -8,7 +8,7 @@ use crate::types::{FailureClass, Micros};
 const CHAIN: [Step; 2] = [Step("hero", true, None), Step("surface", true, Some("hero"))];
 
 fn capped(limit: i64) -> impl FnOnce(&mut RunRequest) {
-    move |request| request.caps[0].limit = Some(Micros::units(limit))
+    move |request| request.caps[0].limit = Some(credits(limit))
 }
 
 #[tokio::test(start_paused = true)]
@@ -23,6 +23,105 @@ async fn the_cap_stops_before_the_call_and_keeps_what_is_paid() {
     assert_eq!(outcome.stopped, Some(stopped));
     assert_eq!(outcome.left.len(), 16);
     assert_eq!(stage.told().iter().filter(|told| told.starts_with("cap ")).count(), 1);
+}
+
+/// Returns the addresses of what was bought, in the plan's order.
+fn bought(stage: &Stage, outcome: &crate::engine::RunOutcome) -> String {
+    let is_bought = |ix: &crate::plan::JobIx| matches!(outcome.jobs[ix.index()], crate::engine::JobOutcome::Bought { .. });
+    stage.plan.indices().filter(is_bought).map(|ix| stage.plan.id(ix).to_string()).collect::<Vec<_>>().join(" ")
+}
+
+/// Prices without a margin: what is quoted is held and charged.
+fn flat(request: &mut RunRequest) {
+    for price in request.prices.iter_mut().flatten() {
+        price.reserved = price.quoted.clone();
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn money_for_ten_of_twenty_makes_five_whole_chains() {
+    for concurrency in [1, 4, 10, 100] {
+        let stage = Stage::new(chains(10, &CHAIN));
+        let outcome = stage
+            .run(|request| {
+                flat(request);
+                request.concurrency = concurrency;
+                request.caps[0].limit = Some(credits(100));
+            })
+            .await;
+        insta::allow_duplicates! {
+            insta::assert_snapshot!(bought(&stage, &outcome), @"hero[row=0] hero[row=1] hero[row=2] hero[row=3] hero[row=4] surface[row=0] surface[row=1] surface[row=2] surface[row=3] surface[row=4]");
+        }
+        assert_eq!(stage.money(), (100, 0, 0), "{concurrency} at once");
+        let left: Vec<String> = outcome.left.iter().take(3).map(|ix| stage.plan.id(*ix).to_string()).collect();
+        assert_eq!(left, ["hero[row=5]", "surface[row=5]", "hero[row=6]"], "in the order in which the next run does them");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_that_is_not_short_of_money_starts_all_at_once() {
+    let stage = Stage::new(chains(10, &CHAIN));
+    stage
+        .run(|request| {
+            flat(request);
+            request.concurrency = 10;
+            request.caps[0].limit = Some(credits(200));
+        })
+        .await;
+    assert!(stage.submits()[..10].iter().all(|submit| submit.starts_with("hero")), "{:?}", stage.submits());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_chain_that_has_failed_leaves_its_money_to_the_next() {
+    let stage = Stage::new(chains(6, &CHAIN));
+    stage.provider.will("hero[row=1]", [Act::Refuse(failure(FailureClass::Invalid, "422"))]);
+    stage.provider.will("surface[row=0]", [Act::FailLater(failure(FailureClass::Failed, "501"))]);
+    let outcome = stage
+        .run(|request| {
+            flat(request);
+            request.concurrency = 6;
+            // Nothing is given back: one of six tries is lost on `surface[row=0]`, and it gets no second one.
+            request.terms.charge.refund_on_failure = Known::No;
+            request.caps[0].limit = Some(credits(60));
+        })
+        .await;
+    insta::assert_snapshot!(bought(&stage, &outcome), @"hero[row=0] hero[row=2] hero[row=3] surface[row=2] surface[row=3]");
+    assert_eq!(stage.money(), (60, 0, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_further_try_is_not_bought_with_the_money_of_a_chain_that_can_be_whole() {
+    let stage = Stage::new(chains(3, &CHAIN));
+    stage.provider.will("hero[row=0]", [Act::FailLater(failure(FailureClass::Failed, "501"))]);
+    let outcome = stage
+        .run(|request| {
+            flat(request);
+            (request.concurrency, request.rules.attempts) = (3, 2);
+            request.terms.charge.refund_on_failure = Known::No;
+            request.caps[0].limit = Some(credits(60));
+        })
+        .await;
+    // Three heroes were begun before the first was lost; what is left pays two surfaces or one more hero and one surface.
+    insta::assert_snapshot!(bought(&stage, &outcome), @"hero[row=0] hero[row=1] hero[row=2] surface[row=1] surface[row=2]");
+    assert_eq!(stage.money(), (60, 0, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_chain_is_begun_for_a_step_whose_own_cap_cannot_pay_it() {
+    let stage = Stage::new(chains(6, &CHAIN));
+    let outcome = stage
+        .run(|request| {
+            flat(request);
+            let scope = Scope(format!("{CAMPAIGN}/step:surface"));
+            request.step_caps = vec![None, Some(Cap::new(scope, Some(credits(20))))];
+            request.caps[0].limit = Some(credits(55));
+            request.concurrency = 1;
+        })
+        .await;
+    // Two whole chains; only then a half one, with what is left.
+    let order: Vec<String> = stage.submits().iter().map(|submit| submit.replace(" 1", "")).collect();
+    assert_eq!(order, ["hero[row=0]", "surface[row=0]", "hero[row=1]", "surface[row=1]", "hero[row=2]"]);
+    assert_eq!(outcome.left.len(), 7);
 }
 
 #[tokio::test(start_paused = true)]
@@ -48,7 +147,7 @@ async fn at_no_moment_is_more_committed_than_the_cap() {
     }
     stage
         .run(|request| {
-            request.caps[0].limit = Some(Micros::units(200));
+            request.caps[0].limit = Some(credits(200));
             (request.concurrency, request.rules.attempts) = (16, 3);
         })
         .await;
@@ -69,7 +168,7 @@ async fn the_cap_of_one_step_leaves_the_others_alone() {
     let outcome = stage
         .run(|request| {
             let scope = Scope(format!("{CAMPAIGN}/step:surface"));
-            request.step_caps = vec![None, Some(Cap { scope, limit: Some(Micros::units(12)) })];
+            request.step_caps = vec![None, Some(Cap::new(scope, Some(credits(12))))];
         })
         .await;
     insta::assert_snapshot!(outcomes(&stage.plan, &outcome), @r"
@@ -84,7 +183,7 @@ async fn the_cap_of_one_step_leaves_the_others_alone() {
 
 #[tokio::test(start_paused = true)]
 async fn a_failed_try_is_released_or_kept_as_the_provider_charges() {
-    for (refunds, spent) in [(Known::Yes, 10), (Known::Unknown, 10), (Known::No, 20)] {
+    for (refunds, spent) in [(Known::Yes, 10), (Known::Unknown, 20), (Known::No, 20)] {
         let stage = Stage::new(chains(1, &CHAIN[..1]));
         stage.provider.will("hero[row=0]", [Act::FailLater(failure(FailureClass::Failed, "501"))]);
         let outcome = stage.run(|request| (request.terms.charge.refund_on_failure, request.rules.attempts) = (refunds, 2)).await;

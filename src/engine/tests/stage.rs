@@ -40,10 +40,10 @@ impl Clock for PausedClock {
 }
 
 /// A step: its name, whether it costs something, and the step whose pictures it takes, shot by shot.
-pub(super) struct Step(pub(super) &'static str, pub(super) bool, pub(super) Option<&'static str>);
+pub(in crate::engine) struct Step(pub(in crate::engine) &'static str, pub(in crate::engine) bool, pub(in crate::engine) Option<&'static str>);
 
 /// Returns a plan of `rows` chains through `steps`.
-pub(super) fn chains(rows: usize, steps: &[Step]) -> Plan {
+pub(in crate::engine) fn chains(rows: usize, steps: &[Step]) -> Plan {
     let mut graph = DiGraph::new();
     let mut jobs: Vec<Job> = Vec::new();
     let mut planned: Vec<PlannedStep> = Vec::new();
@@ -92,6 +92,27 @@ pub(super) fn chains(rows: usize, steps: &[Step]) -> Plan {
     }
 }
 
+/// Returns a plan of heroes, each with so many surfaces: one axis is enough for an address.
+pub(in crate::engine) fn fans(surfaces: &[u8]) -> Plan {
+    let wanted: usize = surfaces.iter().map(|count| usize::from(*count)).sum();
+    let mut plan = chains(wanted.max(surfaces.len()), &[Step("hero", true, None), Step("surface", true, Some("hero"))]);
+    let rows = plan.steps[0].jobs.len();
+    let (heroes, mut edits) = (plan.jobs[..surfaces.len()].to_vec(), plan.jobs[rows..rows + wanted].to_vec());
+    plan.graph = DiGraph::new();
+    for _ in 0..surfaces.len() + wanted {
+        plan.graph.add_node(());
+    }
+    let heads = (0..surfaces.len()).flat_map(|hero| std::iter::repeat_n(hero, usize::from(surfaces[hero])));
+    for (place, hero) in heads.enumerate() {
+        plan.graph.add_edge(NodeIndex::new(hero), NodeIndex::new(surfaces.len() + place), InputRole::Image);
+    }
+    plan.steps[0].jobs = 0..surfaces.len() as u32;
+    plan.steps[1].jobs = surfaces.len() as u32..(surfaces.len() + wanted) as u32;
+    plan.jobs = heroes;
+    plan.jobs.append(&mut edits);
+    plan
+}
+
 /// What the provider does with one submit.
 #[derive(Debug, Clone)]
 pub(super) enum Act {
@@ -115,6 +136,8 @@ pub(super) enum Act {
 pub(super) struct Scripted {
     pub(super) latency: Duration,
     script: Mutex<HashMap<String, VecDeque<Act>>>,
+    /// What it says that a picture cost, by subject; 10 unless something else is written here.
+    pub(super) figures: Mutex<HashMap<String, i64>>,
     pub(super) books: Mutex<Books>,
 }
 
@@ -133,7 +156,7 @@ pub(super) struct Books {
 
 impl Scripted {
     pub(super) fn new(latency: Duration) -> Self {
-        Self { latency, script: Mutex::default(), books: Mutex::default() }
+        Self { latency, script: Mutex::default(), figures: Mutex::default(), books: Mutex::default() }
     }
 
     pub(super) fn will(&self, subject: &str, acts: impl IntoIterator<Item = Act>) {
@@ -196,9 +219,10 @@ impl Provider for Scripted {
                 return Ok(Polled::Running);
             }
             books.under_way.remove(&shot.slate.subject);
+            let figure = self.figures.lock().unwrap().get(&shot.slate.subject).copied().unwrap_or(10);
             Ok(match act {
                 Some(Act::FailLater(failure)) => Polled::Failed(failure),
-                _ => Polled::Ready { results: vec![ResultRef(task.to_string())], charged: Some(Micros::units(10)) },
+                _ => Polled::Ready { results: vec![ResultRef(task.to_string())], charged: Some(Micros::units(figure)) },
             })
         }
         .boxed()
@@ -252,6 +276,8 @@ pub(super) fn terms() -> ProviderTerms {
 pub(super) struct Stage {
     pub(super) plan: Arc<Plan>,
     pub(super) ledger: Arc<MemoryLedger>,
+    /// What is asked for history instead of `ledger`.
+    pub(super) known: Option<Arc<dyn Ledger>>,
     pub(super) store: MemoryStore,
     pub(super) provider: Arc<Scripted>,
     pub(super) clock: Arc<PausedClock>,
@@ -267,6 +293,7 @@ impl Stage {
         Self {
             plan: Arc::new(plan),
             ledger: Arc::new(MemoryLedger::new(Arc::clone(&clock) as Arc<dyn Clock>)),
+            known: None,
             store: MemoryStore::new(),
             provider: Arc::new(Scripted::new(Duration::from_secs(3))),
             clock,
@@ -278,7 +305,10 @@ impl Stage {
     /// Returns what a run of everything that is left asks for: 10 quoted, 12 held, 4 at once.
     pub(super) fn request(&self) -> RunRequest {
         let keys: Vec<JobKey> = self.plan.jobs.iter().map(|job| job.key).collect();
-        let history = self.ledger.history("spring", &keys).unwrap();
+        let history = match &self.known {
+            Some(ledger) => ledger.history("spring", &keys).unwrap(),
+            None => self.ledger.history("spring", &keys).unwrap(),
+        };
         let work = worklist(&self.plan, &history, &Selection::all(), &|blob| self.store.contains(blob.digest));
         let price = |job: &Job| matches!(job.operation, Operation::Paid(_)).then(|| JobPrice { quoted: credits(10), reserved: credits(12) });
         RunRequest {
@@ -288,7 +318,7 @@ impl Stage {
             work,
             prices: self.plan.jobs.iter().map(price).collect(),
             terms: terms(),
-            caps: vec![Cap { scope: Scope(CAMPAIGN.to_owned()), limit: None }],
+            caps: vec![Cap::new(Scope(CAMPAIGN.to_owned()), None)],
             step_caps: Vec::new(),
             concurrency: 4,
             stop_after_failures: None,
@@ -321,7 +351,7 @@ impl Stage {
     pub(super) fn money(&self) -> (i64, i64, i64) {
         let whole = |micros: Micros| micros.get() / 1_000_000;
         let totals = self.ledger.totals(&Scope(CAMPAIGN.to_owned())).unwrap();
-        totals.map_or((0, 0, 0), |totals| (whole(totals.spent), whole(totals.reserved), whole(totals.in_doubt)))
+        totals.first().map_or((0, 0, 0), |totals| (whole(totals.spent), whole(totals.reserved), whole(totals.in_doubt)))
     }
 
     pub(super) fn submits(&self) -> Vec<String> {

@@ -95,15 +95,18 @@ const PLAIN: Setting =
     Setting { paid: true, lost: false, closed: false, attempts: 1, fetches: 3, on_doubt: OnDoubt::Hold, idempotent: false, alone: false };
 
 fn decide(state: &JobState, event: JobEvent, setting: Setting, effort: Effort) -> Turn {
+    decide_under(&crate::engine::ProviderTerms { idempotent: setting.idempotent, ..terms() }, state, event, setting, effort)
+}
+
+fn decide_under(terms: &crate::engine::ProviderTerms, state: &JobState, event: JobEvent, setting: Setting, effort: Effort) -> Turn {
     let price = JobPrice { quoted: credits(10), reserved: credits(12) };
-    let terms = crate::engine::ProviderTerms { idempotent: setting.idempotent, ..terms() };
     let rules =
         RunRules { attempts: setting.attempts, fetches: setting.fetches, on_doubt: setting.on_doubt, alone: setting.alone, ..RunRules::default() };
     let brief = JobBrief {
         job: &JobId::new("hero"),
         key: &JobKey(Digest::of(b"hero")),
         trade: if setting.paid { Trade::Paid(&price) } else { Trade::Local },
-        terms: &terms,
+        terms,
         rules: &rules,
         lost: setting.lost,
         closed: setting.closed,
@@ -207,6 +210,65 @@ fn money_is_never_invented_by_a_decision() {
 }
 
 #[test]
+fn what_a_failure_costs_where_it_is_not_said() {
+    use crate::provider::manifest::{ChargePolicy, ChargedOn, Known};
+    let said = [("maybe", Billed::Maybe), ("no", Billed::No), ("7", Billed::Yes(Micros::units(7))), ("15", Billed::Yes(Micros::units(15)))];
+    let mut table = String::new();
+    for (on, known) in
+        [(ChargedOn::Submit, Known::Yes), (ChargedOn::Submit, Known::No), (ChargedOn::Submit, Known::Unknown), (ChargedOn::Success, Known::Unknown)]
+    {
+        // One word for both: refunds given means refusals not charged.
+        let moderation_charged = match known {
+            Known::Yes => Known::No,
+            Known::No => Known::Yes,
+            Known::Unknown => Known::Unknown,
+        };
+        let charge = ChargePolicy { on, refund_on_failure: known, moderation_charged, ambiguous_on_timeout: true };
+        let terms = crate::engine::ProviderTerms { charge, ..terms() };
+        table.push_str(&format!("on {on:?}, given back: {known:?}\n").to_lowercase());
+        for (word, billed) in said {
+            let cost = |state: usize, event: fn(Failure) -> JobEvent, class| {
+                let (_, state) = states().remove(state);
+                let turn = decide_under(&terms, &state, event(Failure { billed, ..failed(class) }), PLAIN, Effort::default());
+                match turn.append.as_slice() {
+                    [Record::Failed { charged, failure, .. }] => {
+                        let open = if failure.billed == Billed::Maybe { " (open)" } else { "" };
+                        format!("{charged}{open}")
+                    }
+                    other => panic!("{other:?}"),
+                }
+            };
+            let never_accepted = cost(1, JobEvent::SubmitFailed, FailureClass::Invalid);
+            let accepted = cost(3, JobEvent::TaskFailed, FailureClass::Failed);
+            let refused = cost(1, JobEvent::SubmitFailed, FailureClass::Refused);
+            table.push_str(&format!("    said {word:<5} not accepted {never_accepted}, failed {accepted}, refused {refused}\n"));
+        }
+    }
+    insta::assert_snapshot!(table, @r"
+    on submit, given back: yes
+        said maybe not accepted 0, failed 0, refused 0
+        said no    not accepted 0, failed 0, refused 0
+        said 7     not accepted 7, failed 7, refused 7
+        said 15    not accepted 15, failed 15, refused 15
+    on submit, given back: no
+        said maybe not accepted 0, failed 10, refused 10
+        said no    not accepted 0, failed 0, refused 0
+        said 7     not accepted 7, failed 7, refused 7
+        said 15    not accepted 15, failed 15, refused 15
+    on submit, given back: unknown
+        said maybe not accepted 0, failed 10 (open), refused 10 (open)
+        said no    not accepted 0, failed 0, refused 0
+        said 7     not accepted 7, failed 7, refused 7
+        said 15    not accepted 15, failed 15, refused 15
+    on success, given back: unknown
+        said maybe not accepted 0, failed 0, refused 0
+        said no    not accepted 0, failed 0, refused 0
+        said 7     not accepted 7, failed 7, refused 7
+        said 15    not accepted 15, failed 15, refused 15
+    ");
+}
+
+#[test]
 fn the_table_of_a_paid_shot() {
     // Events that are decided alike in every state stand on one line, and so do states.
     let mut rows: Vec<(Vec<String>, String)> = Vec::new();
@@ -271,7 +333,7 @@ fn the_table_of_a_paid_shot() {
         submitting, past deadline: +failed charged 0 back 12, again in 7000ms to Retry
         in doubt: end in doubt
         untried, running, failed, done, made: again in 20ms to Look
-    task: throttled | task: transient | task: ambiguous | task: failed | poll: failed | task: refused | poll: refused | task: invalid | task: maintenance | task: bad-result | task: local
+    task: throttled | task: transient | task: ambiguous | task: failed | poll: failed | task: invalid | task: maintenance | task: bad-result | task: local
         running: +failed charged 0 back 12, end failed
         untried, submitting, past deadline, failed, in doubt, done, made: again in 20ms to Look
     poll: throttled | poll: transient | poll: ambiguous | poll: invalid | poll: maintenance | poll: bad-result | poll: local
@@ -287,9 +349,15 @@ fn the_table_of_a_paid_shot() {
         submitting, past deadline: +in-doubt, end in doubt
         in doubt: end in doubt
         untried, running, failed, done, made: again in 20ms to Look
-    submit: failed | submit: refused
+    submit: failed
         submitting, past deadline, in doubt: +failed charged 0 back 12, end failed
         untried, running, failed, done, made: again in 20ms to Look
+    submit: refused
+        submitting, past deadline, in doubt: +failed charged 10 back 2, end failed
+        untried, running, failed, done, made: again in 20ms to Look
+    task: refused | poll: refused
+        running: +failed charged 10 back 2, end failed
+        untried, submitting, past deadline, failed, in doubt, done, made: again in 20ms to Look
     submit: invalid | submit: local
         submitting, past deadline: +failed charged 0 back 12, end failed
         in doubt: end in doubt

@@ -2,12 +2,15 @@
 //!
 //! Each case is told on a [`Stage`]; at its end the sums that the ledger keeps are compared with a fold of its records.
 
+mod caps;
 mod crash;
+mod currencies;
 mod random;
 pub(super) mod stage;
 
 use std::time::Duration;
 
+use currencies::*;
 use stage::{Stage, accepted, cap, credits, done, doubt, failed, failure, intent, key, picture, run, settled};
 
 use super::*;
@@ -39,7 +42,10 @@ contract! {
     a_late_failure_ends_doubt,
     a_picture_that_was_lost_is_bought_again_and_both_are_paid,
     all_caps_hold_or_nothing_is_reserved,
-    one_scope_never_counts_two_currencies,
+    each_currency_is_counted_by_itself,
+    one_try_is_counted_in_one_currency,
+    a_cap_weighs_another_currency_only_by_a_stated_rate,
+    a_failure_of_unknown_price_is_settled_once,
     money_that_cannot_be_counted_is_refused,
     a_second_intent_for_the_same_try_is_told_who_has_it,
     an_illegal_record_writes_nothing_of_its_batch,
@@ -169,22 +175,7 @@ async fn all_caps_hold_or_nothing_is_reserved(stage: Stage) {
     twice.caps.push(cap("campaign:spring", Some(12)));
     stage.granted(twice).await;
     stage.expect_money("spent 0, reserved 8, in doubt 0");
-    assert_eq!(stage.ledger.totals(&Scope("never:used".into())).expect("totals can be read"), None);
-    stage.sums_equal_the_fold();
-}
-
-async fn one_scope_never_counts_two_currencies(stage: Stage) {
-    stage.granted(intent("hero", 1)).await;
-    let mut dollars = intent("side", 1);
-    dollars.quoted = Amount::new(Currency::Usd, Micros::units(1));
-    dollars.reserved = dollars.quoted.clone();
-    let refused = stage.ledger.begin_submit(dollars).await;
-    assert!(matches!(&refused, Err(LedgerError::Currency { scope, .. }) if scope == "campaign:spring"), "{refused:?}");
-
-    let other = Record::Done { attempt: AttemptNo(1), artifact: picture(1), charged: Amount::new(Currency::Usd, Micros::units(1)), settled: true };
-    let refused = stage.ledger.append(run("r1"), key("hero"), vec![accepted(1, "t"), other], None).await;
-    assert!(matches!(refused, Err(LedgerError::Currency { .. })), "{refused:?}");
-    assert!(matches!(stage.state("hero"), JobState::Submitting { .. }), "nothing of the batch was written");
+    assert_eq!(stage.ledger.totals(&Scope("never:used".into())).expect("totals can be read"), []);
     stage.sums_equal_the_fold();
 }
 
@@ -488,13 +479,15 @@ fn errors_say_what_where_and_how() {
     let scope = Scope("campaign:spring".into());
     let told = [
         LedgerError::Amount { what: "the charge", attempt: AttemptNo(2), micros: Micros::units(-3) }.to_string(),
-        LedgerError::Currency { scope: scope.0, counted: credits(0).currency, asked: Currency::Usd }.to_string(),
+        LedgerError::Currency { of: "hero".into(), counted: credits(0).currency, asked: Currency::Usd }.to_string(),
+        LedgerError::NoRate { scope: scope.0, cap: Currency::Usd, amount: credits(4) }.to_string(),
         LedgerError::Illegal(JobState::Untried.refuses(&done(1, 4))).to_string(),
         rules::error_code(&failure(FailureClass::Refused, "moderation_blocked")),
     ];
     insta::assert_snapshot!(told.join("\n"), @r"
     the charge of attempt 2 cannot be counted: -3 is negative or too large
-    scope `campaign:spring` is counted in `credits:test`, not in `USD`
+    a try of `hero` is counted in `credits:test`, not in `USD`
+    the cap of `campaign:spring` is in `USD`, and `credits:test` states no rate by which 4 credits could be weighed against it
     a job that is untried cannot take the record `done` of attempt 1
     refused/moderation_blocked
     ");

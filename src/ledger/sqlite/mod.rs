@@ -119,8 +119,8 @@ impl SqliteReader {
         read::attempts(&self.reader(), campaign, keys)
     }
 
-    /// Returns what is spent, reserved and in doubt under a scope; `None` when nothing ever was.
-    pub fn totals(&self, scope: &Scope) -> Result<Option<ScopeTotals>, LedgerError> {
+    /// Returns what is spent, reserved and in doubt under a scope, one entry a currency; empty when nothing ever was.
+    pub fn totals(&self, scope: &Scope) -> Result<Vec<ScopeTotals>, LedgerError> {
         read::totals(&self.reader(), scope)
     }
 
@@ -164,7 +164,7 @@ impl Ledger for SqliteLedger {
         read::attempts(&self.reader(), campaign, keys)
     }
 
-    fn totals(&self, scope: &Scope) -> Result<Option<ScopeTotals>, LedgerError> {
+    fn totals(&self, scope: &Scope) -> Result<Vec<ScopeTotals>, LedgerError> {
         read::totals(&self.reader(), scope)
     }
 

@@ -19,10 +19,11 @@ pub(super) fn job(connection: &Connection, key: &JobKey) -> Result<JobState, Led
     found.next()?.map_or(Ok(JobState::Untried), |row| rows::job_at(row, 0))
 }
 
-/// Returns the money under a scope.
-pub(super) fn totals(connection: &Connection, scope: &Scope) -> Result<Option<ScopeTotals>, LedgerError> {
-    let mut select = connection.prepare_cached("SELECT currency, spent, reserved, in_doubt FROM scopes WHERE scope = ?1")?;
-    Ok(select.query_row(params![scope.0], rows::totals_of).optional()?)
+/// Returns the money under a scope, by currency: the text of currencies sorts as they do. Reads a file of format 1 as well.
+pub(super) fn totals(connection: &Connection, scope: &Scope) -> Result<Vec<ScopeTotals>, LedgerError> {
+    let mut select = connection.prepare_cached("SELECT currency, spent, reserved, in_doubt FROM scopes WHERE scope = ?1 ORDER BY currency")?;
+    let found = select.query_map(params![scope.0], rows::totals_of)?;
+    Ok(found.collect::<Result<_, _>>()?)
 }
 
 /// Returns the ingredients of a key.

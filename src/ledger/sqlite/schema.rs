@@ -20,7 +20,7 @@ const BUSY_PATIENCE: Duration = Duration::from_secs(10);
 const CHECKPOINT_PAGES: u32 = 4096;
 
 /// Each migration brings a file from the format of its index to the next one.
-const MIGRATIONS: [&str; 1] = [FORMAT_1];
+const MIGRATIONS: [&str; 2] = [FORMAT_1, FORMAT_2];
 
 /// Newest format that this code reads and writes.
 pub(super) const FORMAT: u32 = MIGRATIONS.len() as u32;
@@ -89,6 +89,21 @@ const FORMAT_1: &str = "
         job INTEGER PRIMARY KEY,
         body TEXT NOT NULL
     );
+";
+
+/// Money is counted per scope and currency: before, a scope had the currency of its first try for good.
+const FORMAT_2: &str = "
+    CREATE TABLE scopes_by_currency (
+        scope TEXT NOT NULL,
+        currency TEXT NOT NULL,
+        spent INTEGER NOT NULL,
+        reserved INTEGER NOT NULL,
+        in_doubt INTEGER NOT NULL,
+        PRIMARY KEY (scope, currency)
+    ) WITHOUT ROWID;
+    INSERT INTO scopes_by_currency SELECT scope, currency, spent, reserved, in_doubt FROM scopes;
+    DROP TABLE scopes;
+    ALTER TABLE scopes_by_currency RENAME TO scopes;
 ";
 
 /// Opens the file for writing, creates or migrates it.

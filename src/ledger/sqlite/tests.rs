@@ -33,8 +33,48 @@ fn a_newer_format_is_refused_and_left_alone() {
     drop(try_open(&path).expect("a new ledger opens"));
     raw(&path, "PRAGMA user_version = 9");
     let before = std::fs::read(&path).expect("the file can be read");
-    insta::assert_snapshot!(refusal(&path), @"the ledger has format 9, this callsheet reads up to 1");
+    insta::assert_snapshot!(refusal(&path), @"the ledger has format 9, this callsheet reads up to 2");
     assert_eq!(std::fs::read(&path).expect("the file can be read"), before);
+}
+
+/// What format 1 had in the place of today's table, with a row that such a file held.
+const SCOPES_OF_FORMAT_1: &str = "
+    CREATE TABLE older (
+        scope TEXT PRIMARY KEY, currency TEXT NOT NULL, spent INTEGER NOT NULL, reserved INTEGER NOT NULL, in_doubt INTEGER NOT NULL
+    ) WITHOUT ROWID;
+    INSERT INTO older SELECT scope, currency, spent, reserved, in_doubt FROM scopes;
+    DROP TABLE scopes;
+    ALTER TABLE older RENAME TO scopes;
+    PRAGMA user_version = 1;
+";
+
+#[tokio::test]
+async fn a_file_of_format_1_is_read_as_it_is_and_brought_up_by_the_first_writer() {
+    let (_folder, path) = file();
+    let ledger = try_open(&path).expect("a new ledger opens");
+    for job in ["hero", "side"] {
+        ledger.begin_submit(intent(job, 1)).await.expect("granted");
+    }
+    ledger.append(run("r1"), key("hero"), vec![accepted(1, "t"), done(1, 3)], None).await.expect("legal");
+    let (scope, before) = (Scope("campaign:spring".into()), ledger.entries(0).expect("it can be read"));
+    drop(ledger);
+    raw(&path, SCOPES_OF_FORMAT_1);
+
+    let expected = |totals: Vec<ScopeTotals>| totals.iter().map(|totals| format!("{totals:?}")).collect::<Vec<_>>();
+    let reader = SqliteReader::open(&path).expect("older files can be read").expect("it is there");
+    let as_it_was = expected(reader.totals(&scope).expect("totals can be read"));
+    drop(reader);
+    let ledger = try_open(&path).expect("older files open");
+    let totals = ledger.totals(&scope).expect("totals can be read");
+    assert_eq!((totals[0].spent, totals[0].reserved, totals.len()), (Micros::units(3), Micros::units(4), 1));
+    assert_eq!((expected(totals), ledger.entries(0).expect("it can be read")), (as_it_was, before));
+    let dollar = crate::types::Amount::new(crate::types::Currency::Usd, Micros::units(1));
+    let other = SubmitIntent { quoted: dollar.clone(), reserved: dollar, ..intent("other", 1) };
+    ledger.begin_submit(other).await.expect("a second currency has its own row");
+    assert_eq!(ledger.totals(&scope).expect("totals can be read").len(), 2);
+    drop(ledger);
+    let version: i64 = Connection::open(&path).and_then(|file| file.pragma_query_value(None, "user_version", |row| row.get(0))).expect("it opens");
+    assert_eq!(version, 2);
 }
 
 #[test]
@@ -95,7 +135,7 @@ async fn a_full_disk_refuses_the_whole_group_and_harms_nothing() {
         assert!(matches!(answer, Err(LedgerError::Storage(_))), "{answer:?}");
     }
     let scope = Scope("campaign:spring".into());
-    let held = ledger.totals(&scope).expect("totals can be read").expect("the scope was used").reserved;
+    let held = ledger.totals(&scope).expect("totals can be read").first().expect("the scope was used").reserved;
     assert_eq!(held, Micros::units(4 * i64::try_from(granted.len()).expect("few")));
     drop(ledger);
 

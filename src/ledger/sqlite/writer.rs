@@ -133,12 +133,19 @@ fn transact(
 /// What the rules decided: an answer, and what to write for it.
 type Decided<T> = Result<(T, Option<Changes>), LedgerError>;
 
+/// Money under one scope, as this group has read and moved it.
+#[derive(Default)]
+struct Money {
+    totals: Vec<ScopeTotals>,
+    moved: bool,
+}
+
 /// One transaction: reads and writes of the commands in it.
 struct Group<'c> {
     connection: &'c Connection,
     now: Timestamp,
     /// Money that moved in this group, written once at its end: all commands touch the same few scopes.
-    scopes: HashMap<Scope, (ScopeTotals, bool)>,
+    scopes: HashMap<Scope, Money>,
 }
 
 impl Group<'_> {
@@ -193,7 +200,12 @@ impl Group<'_> {
             }
             self.put_job(&key, seq, opening.is_some().then_some(seq), &state)?;
         }
-        self.scopes.extend(totals.into_iter().map(|(scope, totals)| (scope, (totals, true))));
+        for (scope, totals) in totals {
+            // The rules have read every scope that they move, so all its currencies are here.
+            let money = self.scopes.entry(scope).or_default();
+            rules::put(&mut money.totals, totals);
+            money.moved = true;
+        }
         if let Some(recipe) = recipe {
             let mut insert = self
                 .connection
@@ -283,11 +295,12 @@ impl Group<'_> {
     fn save_scopes(&mut self) -> Result<(), LedgerError> {
         let mut upsert = self.connection.prepare_cached(
             "INSERT INTO scopes (scope, currency, spent, reserved, in_doubt) VALUES (?1, ?2, ?3, ?4, ?5)
-             ON CONFLICT (scope) DO UPDATE SET spent = excluded.spent, reserved = excluded.reserved, in_doubt = excluded.in_doubt",
+             ON CONFLICT (scope, currency) DO UPDATE SET spent = excluded.spent, reserved = excluded.reserved, in_doubt = excluded.in_doubt",
         )?;
-        for (scope, (totals, _)) in self.scopes.iter().filter(|(_, (_, moved))| *moved) {
-            let ScopeTotals { currency, spent, reserved, in_doubt } = totals;
-            upsert.execute(params![scope.0, currency.to_string(), spent.get(), reserved.get(), in_doubt.get()])?;
+        for (scope, money) in self.scopes.iter().filter(|(_, money)| money.moved) {
+            for ScopeTotals { currency, spent, reserved, in_doubt } in &money.totals {
+                upsert.execute(params![scope.0, currency.to_string(), spent.get(), reserved.get(), in_doubt.get()])?;
+            }
         }
         Ok(())
     }
@@ -305,14 +318,12 @@ impl View for Group<'_> {
         found.next()?.map(rows::try_of).transpose()
     }
 
-    fn scope(&mut self, scope: &Scope) -> Result<Option<ScopeTotals>, LedgerError> {
-        if let Some((totals, _)) = self.scopes.get(scope) {
-            return Ok(Some(totals.clone()));
+    fn scope(&mut self, scope: &Scope) -> Result<Vec<ScopeTotals>, LedgerError> {
+        if let Some(money) = self.scopes.get(scope) {
+            return Ok(money.totals.clone());
         }
         let totals = super::read::totals(self.connection, scope)?;
-        if let Some(totals) = &totals {
-            self.scopes.insert(scope.clone(), (totals.clone(), false));
-        }
+        self.scopes.insert(scope.clone(), Money { totals: totals.clone(), moved: false });
         Ok(totals)
     }
 
