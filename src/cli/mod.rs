@@ -19,6 +19,7 @@ mod market;
 mod memory;
 mod performance;
 mod publish;
+mod saved;
 mod standing;
 mod words;
 mod workspace;

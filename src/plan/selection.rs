@@ -16,18 +16,6 @@ pub struct Only {
     pub take: Option<u32>,
 }
 
-impl std::fmt::Display for Only {
-    /// Prints it as it is read.
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&self.step)?;
-        let values: Vec<String> = self.values.iter().map(|(axis, value)| format!("{axis}={value}")).collect();
-        if !values.is_empty() {
-            write!(f, "[{}]", values.join(","))?;
-        }
-        self.take.map_or(Ok(()), |take| write!(f, "#{take}"))
-    }
-}
-
 /// A selection that does not fit the plan.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SelectionError {
@@ -80,6 +68,18 @@ impl std::str::FromStr for Only {
             Ok((axis.trim().to_owned(), value.trim().to_owned()))
         });
         Ok(Self { step: step.to_owned(), values: pairs.collect::<Result<_, SelectionError>>()?, take })
+    }
+}
+
+impl std::fmt::Display for Only {
+    /// Prints the selection as it is read.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.step)?;
+        for (position, (axis, value)) in self.values.iter().enumerate() {
+            write!(f, "{}{axis}={value}", if position == 0 { '[' } else { ',' })?;
+        }
+        f.write_str(if self.values.is_empty() { "" } else { "]" })?;
+        self.take.map_or(Ok(()), |take| write!(f, "#{take}"))
     }
 }
 
@@ -180,7 +180,7 @@ mod tests {
         assert_eq!(only.step, "surface");
         assert_eq!(only.values, [("sku".to_owned(), "teapot".to_owned()), ("angle".to_owned(), "front".to_owned())]);
         assert_eq!(only.take, Some(2));
-        for text in ["surface[sku=teapot,angle=front]#2", "surface", "surface#1"] {
+        for text in ["surface[sku=teapot,angle=front]#2", "surface#1", "surface", "surface[sku=teapot]"] {
             assert_eq!(text.parse::<Only>().map(|only| only.to_string()), Ok(text.to_owned()));
         }
         assert!("surface[sku]".parse::<Only>().is_err());

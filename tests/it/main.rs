@@ -15,5 +15,6 @@ mod price_books;
 mod price_vectors;
 mod published_prices;
 mod rehearsals;
+mod saved_plans;
 mod schemas;
 mod support;

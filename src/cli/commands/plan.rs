@@ -1,17 +1,21 @@
 //! `callsheet plan`: what there is to do and what it will cost.
 
+use std::path::PathBuf;
+
 use clap::{Args, ValueEnum};
 
-use crate::cli::args::{CampaignArgs, SelectionArgs, StageArgs};
+use super::run::Doubt;
+use crate::cli::args::{self, CampaignArgs, SelectionArgs, StageArgs};
 use crate::cli::context::{self, Opened};
 use crate::cli::error::Outcome;
 use crate::cli::exit::Exit;
 use crate::cli::memory::Memory;
+use crate::cli::saved::{self, Manner};
 use crate::cli::standing::{self, Standing};
 use crate::cli::workspace::{Stage, Workspace};
 use crate::cli::{console, diagnostics};
-use crate::engine::OnDoubt;
 use crate::report::{Change, PlanView, plan_csv, plan_json, plan_markdown, plan_table};
+use crate::spec::MoneySpec;
 
 /// Say what a campaign makes and what it will cost, before anything is spent
 ///
@@ -22,7 +26,8 @@ use crate::report::{Change, PlanView, plan_csv, plan_json, plan_markdown, plan_t
 #[command(after_help = "Examples:
   callsheet plan campaigns/spring-drop.yaml
   callsheet plan campaigns/spring-drop.yaml --prices kie --only surface[surface=oak]
-  callsheet plan campaigns/spring-drop.yaml --format json --detailed-exit-code")]
+  callsheet plan campaigns/spring-drop.yaml --format json --detailed-exit-code
+  callsheet plan campaigns/spring-drop.yaml --out plan.json     to be looked at, then: callsheet run plan.json")]
 pub struct PlanArgs {
     #[command(flatten)]
     asked: CampaignArgs,
@@ -30,6 +35,15 @@ pub struct PlanArgs {
     selected: SelectionArgs,
     #[command(flatten)]
     stage: StageArgs,
+    /// The most that the campaign may ever cost, instead of its own cap: credits, or "USD 12.50"
+    #[arg(long, value_name = "AMOUNT", value_parser = args::money)]
+    cap: Option<MoneySpec>,
+    /// What a run would do with a try whose outcome nobody knows; without it: hold
+    #[arg(long, value_enum)]
+    on_doubt: Option<Doubt>,
+    /// Save it for `callsheet run FILE`, which runs it as it was saved or not at all; `-` for stdout
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
     /// How to print it
     #[arg(long, value_enum, default_value_t = Format::Table)]
     format: Format,
@@ -52,20 +66,27 @@ enum Format {
 
 /// Plans a campaign and prints it.
 pub fn plan(args: &PlanArgs) -> Outcome<Exit> {
-    let opened = context::open(&args.asked, None)?;
+    let opened = context::open(&args.asked, args.cap.as_ref())?;
+    let on_doubt = Doubt::rule(args.on_doubt);
     let workspace = Workspace::find(Stage::of(args.stage.rehearse))?;
     let memory = Memory::of(&workspace)?;
-    let standing = standing::standing(&opened, &memory, &args.selected, OnDoubt::Hold)?;
+    let standing = standing::standing(&opened, &memory, &args.selected, on_doubt)?;
     let changes = standing::changes(&opened, &memory, &standing.work)?;
     tell_warnings(&opened);
     let notes = notes(&opened, workspace.stage());
     let view = view(&opened, &standing, &changes, &notes);
-    console::data(&match args.format {
+    let is_printed = !args.out.as_deref().is_some_and(saved::is_stdout);
+    let print = |text: &str| if is_printed { console::data(text) } else { Ok(()) };
+    print(&match args.format {
         Format::Table => plan_table(&view, console::width().unwrap_or(120), true),
         Format::Json => format!("{:#}\n", plan_json(&view)),
         Format::Csv => plan_csv(&view)?,
         Format::Markdown => plan_markdown(&view),
     })?;
+    if let Some(out) = &args.out {
+        let manner = Manner { asked: &args.asked, selected: &args.selected, cap: args.cap.as_ref(), stage: workspace.stage(), on_doubt };
+        saved::save(out, &opened, &standing, &manner)?;
+    }
     Ok(if args.detailed_exit_code && !standing.work.is_done() { Exit::HasWork } else { Exit::Done })
 }
 

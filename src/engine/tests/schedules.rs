@@ -14,12 +14,12 @@ use tokio::sync::Notify;
 use super::stage::{Act, CAMPAIGN, PausedClock, Stage, Step, chains, failure};
 use crate::engine::{JobPrice, OnDoubt, Ports};
 use crate::ledger::{
-    AttemptRow, Cap, Durability, Grant, History, JobState, Ledger, LedgerError, MemoryLedger, Recipe, Record, Scope, ScopeTotals, SqliteLedger,
-    SubmitIntent,
+    AttemptRow, Cap, Durability, Grant, History, JobState, Ledger, LedgerError, MemoryLedger, PlanRecord, Recipe, Record, Scope, ScopeTotals,
+    SqliteLedger, SubmitIntent,
 };
 use crate::provider::manifest::Known;
 use crate::types::{
-    Amount, AttemptNo, Billed, Clock, Currency, Failure, FailureClass, JobId, JobKey, ManualClock, Micros, Operation, Rates, RunId, TaskId,
+    Amount, AttemptNo, Billed, Clock, Currency, Digest, Failure, FailureClass, JobId, JobKey, ManualClock, Micros, Operation, Rates, RunId, TaskId,
 };
 
 const CHAIN: [Step; 2] = [Step("hero", true, None), Step("surface", true, Some("hero"))];
@@ -223,6 +223,18 @@ impl Ledger for Watched {
 
     fn last_seq(&self) -> Result<u64, LedgerError> {
         self.ledger.last_seq()
+    }
+
+    fn begin_plan(&self, plan: Digest, campaign: &str, run: RunId) -> BoxFuture<'_, Result<PlanRecord, LedgerError>> {
+        self.ledger.begin_plan(plan, campaign, run)
+    }
+
+    fn end_plan(&self, plan: Digest, run: RunId) -> BoxFuture<'_, Result<Option<PlanRecord>, LedgerError>> {
+        self.ledger.end_plan(plan, run)
+    }
+
+    fn plan(&self, plan: Digest) -> Result<Option<PlanRecord>, LedgerError> {
+        self.ledger.plan(plan)
     }
 }
 
