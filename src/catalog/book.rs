@@ -316,7 +316,7 @@ mod tests {
             "{}",
         ];
         insta::assert_snapshot!(prices.map(with).join("\n"), @"
-        bad-value models.m.price.flat: `twelve` is not a decimal number such as `12` or `73.5`
+        bad-value models.m.price.flat: `twelve` is not a decimal number such as `12` or `73.5`; write plain digits, one at least before the point: `0.5`, `1000`
         unknown-key models.m.price.flt: unknown field `flt`, expected one of `flat`, `by`, `table`, `lower-bound-at`, `classes`, `per-megapixel`, `base-megapixels`, `per-call`, `tokens`, `per-reference`, `certainty`, `rounding`, `highest`, `batch`, `note`, `source`, `as-of`; did you mean `flat`?
         bad-value models.m.price: a price has only one of `flat`, `table`, `per-megapixel`, `base-megapixels`, `per-call` and `tokens`
         bad-value models.m.price: `by` needs a `table`
@@ -329,7 +329,7 @@ mod tests {
         let books = ["book: mine\ncurrency: EUR\nmodels: {}\n", "book: mine\nmodels: {}\n", "book: \"mine\n"];
         insta::assert_snapshot!(books.map(misread).join("\n"), @"
         unknown-value currency: unknown variant `EUR`, expected `credits` or `USD`
-        missing-key : missing field `currency`
+        missing-key : missing field `currency`; add `currency: credits`, the book's own, or `currency: USD`
         bad-yaml book: found unexpected end of stream at line 2 column 1, while scanning a quoted scalar
         ");
     }

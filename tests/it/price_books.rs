@@ -289,6 +289,17 @@ fn different_currencies_are_compared_in_dollars_or_stand_side_by_side() {
 }
 
 #[test]
+fn a_campaign_capped_in_credits_is_reckoned_by_a_book_in_dollars() {
+    let desk = Desk::new();
+    desk.write("usd.yaml", "book: mine\ncurrency: USD\nas-of: 2026-11-22\nsource: a page\nmodels:\n  gpt-image-2: { price: { flat: 0.04 } }\n");
+    let said = desk.say(&["prices", "diff", "kie", "usd.yaml", "--campaign", SPRING, "--format", "json"]);
+    let read: serde_json::Value = serde_json::from_str(&said.out).unwrap_or_else(|error| panic!("{error}: {}", said.all()));
+    let total = &read["campaign"]["total"];
+    assert_eq!((&total["old"]["micros"], &total["new"]["micros"]), (&"3.6".into(), &"4.8".into()), "120 pictures of $0.03, and of $0.04");
+    assert_eq!((&total["delta"], &total["percent"]), (&"1.2".into(), &"33.3".into()));
+}
+
+#[test]
 fn what_has_no_price_by_one_book_leaves_no_difference() {
     let desk = Desk::new();
     desk.write(

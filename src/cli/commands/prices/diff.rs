@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::DiffFormat;
-use crate::catalog::{BookDiff, CountedIn, PriceBook};
+use crate::catalog::{BookDiff, Catalog, CountedIn, PriceBook};
 use crate::cli::args::CampaignArgs;
 use crate::cli::console;
 use crate::cli::context::{self, Opened};
@@ -23,7 +23,7 @@ pub(super) fn diff(old: &str, new: &str, campaign: Option<&Path>, format: DiffFo
     let book = |name: &str| book_called(&Said::Here(name.to_owned()), Path::new(""), &mut Sources::new());
     let (before, after) = (book(old)?, book(new)?);
     let diff = BookDiff::of(&before, &after);
-    let sides = campaign.map(|file| sides(file, (old, &before), (new, &after), &diff.counted_in)).transpose()?;
+    let sides = campaign.map(|file| sides(file, &before, &after, &diff.counted_in)).transpose()?;
     let view = PricesDiffView { old: &before, new: &after, diff: &diff, campaign: sides.as_ref() };
     console::data(&match format {
         DiffFormat::Table => prices_diff_table(&view, console::width().unwrap_or(120), true),
@@ -34,31 +34,26 @@ pub(super) fn diff(old: &str, new: &str, campaign: Option<&Path>, format: DiffFo
     Ok(Exit::Done)
 }
 
-/// Reckons a campaign by both books: every paid shot once, whatever has been made already.
-fn sides(file: &Path, old: (&str, &PriceBook), new: (&str, &PriceBook), counted_in: &CountedIn) -> Outcome<CampaignSides> {
-    let opened = |name: &str| {
-        let asked = CampaignArgs { campaign: file.to_owned(), profile: None, provider: None, prices: Some(name.to_owned()) };
-        context::open(&asked, None)
-    };
-    let (before, after) = (opened(old.0)?, opened(new.0)?);
-    let (before_steps, after_steps) = (steps(&before, old.1, counted_in)?, steps(&after, new.1, counted_in)?);
-    let mut sides = Vec::new();
+/// Reckons a campaign's plan by both books: every paid shot once, whatever has been made already. The campaign's own prices and caps do not
+/// matter here, so that books in two currencies can be tried.
+fn sides(file: &Path, old: &PriceBook, new: &PriceBook, counted_in: &CountedIn) -> Outcome<CampaignSides> {
+    let opened = context::open(&CampaignArgs { campaign: file.to_owned(), profile: None, provider: None, prices: None }, None)?;
+    let (before, after) = (steps(&opened, old, counted_in)?, steps(&opened, new, counted_in)?);
     let mut total = StepSides { name: Arc::from("total"), jobs: 0, old: Sum::default(), new: Sum::default() };
-    for (name, jobs, cost) in before_steps {
-        // The campaign is the same; where the books' own cards plan it, its steps still are.
-        let theirs = after_steps.iter().find(|step| step.0 == name).map_or(Sum::default().and_unknown(), |step| step.2);
+    let mut sides = Vec::new();
+    for ((name, jobs, old), (_, _, new)) in before.into_iter().zip(after) {
         total.jobs += jobs;
-        total.old = total.old.and(cost)?;
-        total.new = total.new.and(theirs)?;
-        sides.push(StepSides { name, jobs, old: cost, new: theirs });
+        total.old = total.old.and(old)?;
+        total.new = total.new.and(new)?;
+        sides.push(StepSides { name, jobs, old, new });
     }
-    Ok(CampaignSides { name: before.campaign.name.to_string(), steps: sides, total })
+    Ok(CampaignSides { name: opened.campaign.name.to_string(), steps: sides, total })
 }
 
 /// Returns paid steps with the number of their shots and what those cost.
 fn steps(opened: &Opened, book: &PriceBook, counted_in: &CountedIn) -> Outcome<Vec<(Arc<str>, usize, Sum)>> {
     let Opened { plan, catalog, .. } = opened;
-    let quotes = quotes(plan, catalog);
+    let quotes = quotes(plan, &Catalog::new(Arc::clone(&catalog.provider), catalog.cards.clone(), book.clone()));
     // Without a history everything is outstanding, except for what is the same picture as an earlier shot.
     let work = worklist(plan, &History::default(), &Selection::all(), &|_| false);
     let mut steps: Vec<(Arc<str>, usize, Sum)> = plan.steps.iter().map(|step| (Arc::clone(&step.name), 0, Sum::default())).collect();
