@@ -13,8 +13,8 @@ use super::words;
 use crate::campaign::Campaign;
 use crate::engine::OnDoubt;
 use crate::ledger::{History, Scope};
-use crate::plan::{Reason, Selection, Work, Worklist, why, worklist};
-use crate::pricing::{Committed, Estimate, Gate, Quotes, Verdict, estimate, gate, quotes};
+use crate::plan::{Plan, Reason, Selection, Work, Worklist, why, worklist};
+use crate::pricing::{Committed, Delta, Estimate, Gate, PolicyVerdict, Quotes, Verdict, Whole, estimate, gate, judge, quotes};
 use crate::report::Change;
 use crate::types::Micros;
 
@@ -43,14 +43,37 @@ pub fn standing(opened: &Opened, memory: &Memory, selected: &SelectionArgs, on_d
     let Opened { campaign, plan, catalog, .. } = opened;
     let seq = memory.last_seq()?;
     let history = memory.history(plan)?;
-    let selection = Selection::new(plan, &selected.only, &until(campaign, selected))?;
+    let selection = selection(campaign, plan, selected)?;
     let census = memory.census(history.jobs.len());
     let work = worklist(plan, &history, &selection, &|blob| census.has(blob.digest));
     let work = if on_doubt == OnDoubt::Resend { work.resending(plan) } else { work };
     let quotes = quotes(plan, catalog);
     let estimate = estimate(plan, &work, &quotes, &campaign.budget, campaign.run.attempts, &committed(campaign, memory)?)?;
     let verdict = gate(&estimate, Gate { balance: None, allow_unpriced: false, warn_at: campaign.budget.warn_at });
+    let verdict = verdict.with_policy(&policy(campaign, plan, &quotes, &selection, None)?);
     Ok(Standing { history, work, quotes, estimate, verdict, seq })
+}
+
+/// Returns what the campaign's policy says to its plan; `delta` is what that has grown by, if it is compared with another.
+///
+/// # Errors
+/// Sums that do not fit.
+pub fn policy(campaign: &Campaign, plan: &Plan, quotes: &Quotes, selection: &Selection, delta: Option<&Delta>) -> Outcome<Vec<PolicyVerdict>> {
+    let budget = &campaign.budget;
+    if budget.policy.is_empty() {
+        return Ok(Vec::new());
+    }
+    let factor = budget.iteration.as_ref().map(|(_, factor)| *factor);
+    let whole = Whole::of(plan, quotes, selection, factor, campaign.run.attempts)?;
+    Ok(judge(&budget.policy, &whole, delta, &quotes.book().currency))
+}
+
+/// Returns which jobs a command is about.
+///
+/// # Errors
+/// A step, axis or value that the plan does not have.
+pub fn selection(campaign: &Campaign, plan: &Plan, selected: &SelectionArgs) -> Outcome<Selection> {
+    Ok(Selection::new(plan, &selected.only, &until(campaign, selected))?)
 }
 
 /// Returns the last steps: those of the command line, else the profile's, unless single shots are asked for.
