@@ -12,13 +12,13 @@ use std::sync::Arc;
 
 use super::args::CampaignArgs;
 use super::error::{CliError, Outcome};
-use super::market::{Market, Said, market};
+use super::market::{Market, Said, market_in};
 use crate::campaign::{Campaign, resolve};
 use crate::catalog::Catalog;
 use crate::imaging::{self, Limits};
 use crate::plan::{self, Plan};
 use crate::provider::manifest::Manifest;
-use crate::spec::{self, CampaignSpec, DiskFiles, Loaded, MoneySpec, Sources};
+use crate::spec::{self, CampaignSpec, DiskFiles, Files, Loaded, MoneySpec, Sources};
 use crate::types::diagnostic::{did_you_mean, listed};
 use crate::types::{Diagnostics, FieldPath, ImageInfo};
 
@@ -48,7 +48,15 @@ pub struct Opened {
 /// # Errors
 /// [`CliError::Mistakes`] with all that is wrong; [`CliError::Usage`] for names on the command line that do not exist.
 pub fn open(asked: &CampaignArgs, cap: Option<&MoneySpec>) -> Outcome<Opened> {
-    let spec::Loading { mut sources, result, partial, mut warnings } = spec::load(&asked.campaign, &DiskFiles);
+    open_in(asked, cap, &DiskFiles)
+}
+
+/// Reads and plans a campaign whose files are these: those of the disk, or those of a git revision.
+///
+/// # Errors
+/// As [`open`].
+pub fn open_in(asked: &CampaignArgs, cap: Option<&MoneySpec>, files: &dyn Files) -> Outcome<Opened> {
+    let spec::Loading { mut sources, result, partial, mut warnings } = spec::load(&asked.campaign, files);
     // Mistakes that leave the rest readable do not hide those further on.
     let (Loaded { mut spec, tables, base }, found_so_far) = match (result, partial) {
         (Ok(loaded), _) => (loaded, Diagnostics::new()),
@@ -64,7 +72,7 @@ pub fn open(asked: &CampaignArgs, cap: Option<&MoneySpec>) -> Outcome<Opened> {
 
     let provider = said(asked.provider.as_ref(), spec.provider.as_ref(), "provider");
     let prices = said(asked.prices.as_ref(), spec.prices.as_ref(), "prices");
-    let Market { catalog, manifest } = market(provider.as_ref(), prices.as_ref(), &base, &mut sources)?;
+    let Market { catalog, manifest } = market_in(provider.as_ref(), prices.as_ref(), &base, files, &mut sources)?;
 
     let today = jiff::Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC).date();
     let resolved = match resolve(&spec, &tables, &catalog, asked.profile.as_deref(), today) {
@@ -79,7 +87,7 @@ pub fn open(asked: &CampaignArgs, cap: Option<&MoneySpec>) -> Outcome<Opened> {
     warnings.extend(resolved.warnings);
     let campaign = resolved.campaign;
 
-    let plan = match planned(&campaign, &catalog, &base) {
+    let plan = match planned(&campaign, &catalog, &base, files) {
         Ok(plan) => Arc::new(plan),
         Err(found) => return Err(mistakes(found, sources)),
     };
@@ -89,9 +97,15 @@ pub fn open(asked: &CampaignArgs, cap: Option<&MoneySpec>) -> Outcome<Opened> {
     Ok(Opened { path: asked.campaign.clone(), sources, warnings, base, manifest, catalog, campaign, plan })
 }
 
-fn planned(campaign: &Campaign, catalog: &Catalog, base: &Path) -> Result<Plan, Diagnostics> {
+/// Returns whether a campaign can be read and names no such profile.
+pub fn lacks_profile(path: &Path, profile: &str, files: &dyn Files) -> bool {
+    let spec::Loading { result, partial, .. } = spec::load(path, files);
+    result.ok().or(partial).is_some_and(|loaded| !loaded.spec.profiles.contains_key(profile))
+}
+
+fn planned(campaign: &Campaign, catalog: &Catalog, base: &Path, files: &dyn Files) -> Result<Plan, Diagnostics> {
     let paths = plan::asset_paths(campaign)?;
-    let assets = spec::read_assets(base, &paths, &DiskFiles, &probe);
+    let assets = spec::read_assets(base, &paths, files, &probe);
     plan::build(campaign, catalog, &assets)
 }
 

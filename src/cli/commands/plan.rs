@@ -3,6 +3,7 @@
 use clap::{Args, ValueEnum};
 
 use crate::cli::args::{CampaignArgs, SelectionArgs, StageArgs};
+use crate::cli::comparison::{self, Shown};
 use crate::cli::context::{self, Opened};
 use crate::cli::error::Outcome;
 use crate::cli::exit::Exit;
@@ -11,7 +12,7 @@ use crate::cli::standing::{self, Standing};
 use crate::cli::workspace::{Stage, Workspace};
 use crate::cli::{console, diagnostics};
 use crate::engine::OnDoubt;
-use crate::report::{Change, PlanView, plan_csv, plan_json, plan_markdown, plan_table};
+use crate::report::{Change, PlanView, plan_comment, plan_csv, plan_json, plan_markdown, plan_table};
 
 /// Say what a campaign makes and what it will cost, before anything is spent
 ///
@@ -22,6 +23,7 @@ use crate::report::{Change, PlanView, plan_csv, plan_json, plan_markdown, plan_t
 #[command(after_help = "Examples:
   callsheet plan campaigns/spring-drop.yaml
   callsheet plan campaigns/spring-drop.yaml --prices kie --only surface[surface=oak]
+  callsheet plan campaigns/spring-drop.yaml --base origin/main --format github
   callsheet plan campaigns/spring-drop.yaml --format json --detailed-exit-code")]
 pub struct PlanArgs {
     #[command(flatten)]
@@ -30,6 +32,9 @@ pub struct PlanArgs {
     selected: SelectionArgs,
     #[command(flatten)]
     stage: StageArgs,
+    /// Compare with the same campaign at a git revision, with another campaign file, or with a saved plan (`.json`)
+    #[arg(long, value_name = "REV|FILE")]
+    base: Option<String>,
     /// How to print it
     #[arg(long, value_enum, default_value_t = Format::Table)]
     format: Format,
@@ -48,6 +53,20 @@ enum Format {
     Csv,
     /// For a pull request.
     Markdown,
+    /// A comment on GitHub; with `--base` nothing at all when nothing has changed.
+    Github,
+}
+
+impl Format {
+    fn of_comparison(self) -> Shown {
+        match self {
+            Self::Table => Shown::Table,
+            Self::Json => Shown::Json,
+            Self::Csv => Shown::Csv,
+            Self::Markdown => Shown::Markdown,
+            Self::Github => Shown::GitHub,
+        }
+    }
 }
 
 /// Plans a campaign and prints it.
@@ -58,15 +77,27 @@ pub fn plan(args: &PlanArgs) -> Outcome<Exit> {
     let standing = standing::standing(&opened, &memory, &args.selected, OnDoubt::Hold)?;
     let changes = standing::changes(&opened, &memory, &standing.work)?;
     tell_warnings(&opened);
-    let notes = notes(&opened, workspace.stage());
+    let has_work = args.detailed_exit_code && !standing.work.is_done();
+    let mut notes = notes(&opened, workspace.stage());
+    if let Some(base) = &args.base {
+        let end = comparison::print(&args.asked, &args.selected, base, (&opened, &standing), &notes, args.format.of_comparison())?;
+        return Ok(if end == Exit::Done && has_work { Exit::HasWork } else { end });
+    }
+    if opened.campaign.budget.policy.iter().any(|line| line.needs_a_base()) {
+        notes.push("the policy's `delta` and `percent` lines were not judged: `--base` names the plan to compare with".to_owned());
+    }
     let view = view(&opened, &standing, &changes, &notes);
     console::data(&match args.format {
         Format::Table => plan_table(&view, console::width().unwrap_or(120), true),
         Format::Json => format!("{:#}\n", plan_json(&view)),
         Format::Csv => plan_csv(&view)?,
         Format::Markdown => plan_markdown(&view),
+        Format::Github => plan_comment(&view),
     })?;
-    Ok(if args.detailed_exit_code && !standing.work.is_done() { Exit::HasWork } else { Exit::Done })
+    if standing.verdict.is_denied_by_policy() {
+        return Ok(Exit::Denied);
+    }
+    Ok(if has_work { Exit::HasWork } else { Exit::Done })
 }
 
 /// Shows what should be said of the campaign's files but forbids nothing.
