@@ -109,29 +109,33 @@ impl Lines {
 
     /// Adds words.
     pub fn say(&mut self, text: &str) {
-        self.words(text, Style::new());
+        self.words(text, Style::new(), false);
     }
 
     /// Adds a change: `[-old-]{+new+}`, coloured where that is wanted.
     pub fn pieces(&mut self, pieces: &[Piece]) {
+        let mut after_old = false;
         for piece in pieces {
             match piece {
-                Piece::Same(text) => self.words(text, Style::new()),
-                Piece::Old(text) => self.words(&format!("[-{text}-]"), AnsiColor::Red.on_default()),
-                Piece::New(text) => self.words(&format!("{{+{text}+}}"), AnsiColor::Green.on_default()),
+                Piece::Same(text) => self.words(text, Style::new(), false),
+                Piece::Old(text) => self.words(&format!("[-{text}-]"), AnsiColor::Red.on_default(), false),
+                Piece::New(text) => self.words(&format!("{{+{text}+}}"), AnsiColor::Green.on_default(), after_old),
             }
+            after_old = matches!(piece, Piece::Old(_));
         }
     }
 
-    fn words(&mut self, text: &str, style: Style) {
-        for word in text.split_whitespace() {
+    /// Adds words, the first right behind what stands there already if it is `glued` to it.
+    fn words(&mut self, text: &str, style: Style, glued: bool) {
+        for (place, word) in text.split_whitespace().enumerate() {
             let word = visible(word);
             let length = word.chars().count();
-            if self.column > self.indent && self.column + 1 + length > self.width {
+            let gap = usize::from(place > 0 || !glued);
+            if self.column > self.indent && self.column + gap + length > self.width {
                 self.text.push('\n');
                 self.text.extend(std::iter::repeat_n(' ', self.indent));
                 self.column = self.indent;
-            } else if self.column > self.indent {
+            } else if self.column > self.indent && gap > 0 {
                 self.text.push(' ');
                 self.column += 1;
             }

@@ -7,6 +7,7 @@ mod changes;
 mod cli;
 mod desk;
 mod diagnostics;
+mod diffs;
 mod failures;
 mod kills;
 mod price_vectors;
