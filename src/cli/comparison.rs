@@ -5,7 +5,7 @@
 //! campaign ─▶ plan ─────────────────────────────▶ Side ┴▶ diff ─▶ delta ─▶ policy ─▶ view
 //! ```
 //!
-//! In: what was opened, and what it is compared with. Out: text and how the command ends. Never: the working tree, the ledger, money spent.
+//! In: what was opened, and what it is compared with. Out: text, and how the command ends. Never: the working tree, the ledger, money spent.
 
 use std::path::Path;
 
@@ -56,18 +56,19 @@ enum Content {
     Nothing,
 }
 
-/// Compares the plan of a campaign with that of `base` and prints it. Nothing is printed as Markdown when nothing has changed.
+/// Compares the plan of a campaign with that of `base`: returns the text, which as Markdown is empty when nothing has changed, and
+/// how the command ends.
 ///
 /// # Errors
 /// A base that cannot be read, with all mistakes in it; sums that do not fit.
-pub fn print(
+pub fn compared(
     asked: &CampaignArgs,
     selected: &SelectionArgs,
     base: &str,
     (opened, standing): (&Opened, &Standing),
     notes: &[String],
     shown: Shown,
-) -> Outcome<Exit> {
+) -> Outcome<(String, Exit)> {
     let base = open(asked, selected, base)?;
     let selection = standing::selection(&opened.campaign, &opened.plan, selected)?;
     let current = LiveSide::new(&opened.plan, &standing.quotes, &selection);
@@ -115,7 +116,7 @@ fn counted_in(quotes: &Quotes) -> CountedIn {
     CountedIn { currency: quotes.book().currency.clone(), usd_per_credit: quotes.book().usd_per_credit }
 }
 
-fn compare((opened, standing, selection): (&Opened, &Standing, &Selection), sides: &Sides<'_>, shown: Shown) -> Outcome<Exit> {
+fn compare((opened, standing, selection): (&Opened, &Standing, &Selection), sides: &Sides<'_>, shown: Shown) -> Outcome<(String, Exit)> {
     let found = diff(sides.base, sides.current);
     let delta = Delta::of(&found, (sides.base, sides.base_in.clone()), (sides.current, sides.current_in.clone()))?;
     let is_nothing = found.groups.is_empty() && delta.is_nothing();
@@ -144,8 +145,7 @@ fn compare((opened, standing, selection): (&Opened, &Standing, &Selection), side
         Shown::Markdown => diff_markdown(&view, Reader::Plain)?,
         Shown::GitHub => diff_markdown(&view, Reader::GitHub)?,
     };
-    console::data(&text)?;
-    Ok(if policy.iter().any(|verdict| verdict.denies()) { Exit::Denied } else { Exit::Done })
+    Ok((text, if policy.iter().any(|verdict| verdict.denies()) { Exit::Denied } else { Exit::Done }))
 }
 
 /// Opens what a plan is compared with: an existing `.json` or `.yaml` file, else a git revision.

@@ -13,6 +13,7 @@ use std::sync::Arc;
 use super::args::CampaignArgs;
 use super::error::{CliError, Outcome};
 use super::market::{Market, Said, market_in};
+use super::saved::is_saved_plan;
 use crate::campaign::{Campaign, resolve};
 use crate::catalog::Catalog;
 use crate::imaging::{self, Limits};
@@ -20,7 +21,7 @@ use crate::plan::{self, Plan};
 use crate::provider::manifest::Manifest;
 use crate::spec::{self, CampaignSpec, DiskFiles, Files, Loaded, MoneySpec, Sources};
 use crate::types::diagnostic::{did_you_mean, listed};
-use crate::types::{Diagnostics, FieldPath, ImageInfo};
+use crate::types::{Diagnostics, Digest, FieldPath, ImageInfo};
 
 /// A campaign, planned.
 #[derive(Debug)]
@@ -41,6 +42,10 @@ pub struct Opened {
     pub campaign: Campaign,
     /// Its plan.
     pub plan: Arc<Plan>,
+    /// How many of the sources are the campaign and its tables; the others belong to provider and prices.
+    pub own_sources: usize,
+    /// The author's pictures, by path, with their digests.
+    pub assets: Vec<(Arc<str>, Digest)>,
 }
 
 /// Reads and plans a campaign; `cap` stands in for the campaign's own.
@@ -48,6 +53,10 @@ pub struct Opened {
 /// # Errors
 /// [`CliError::Mistakes`] with all that is wrong; [`CliError::Usage`] for names on the command line that do not exist.
 pub fn open(asked: &CampaignArgs, cap: Option<&MoneySpec>) -> Outcome<Opened> {
+    if is_saved_plan(&asked.campaign) {
+        let shown = asked.campaign.display();
+        return Err(CliError::usage(format!("`{shown}` is a saved plan, not a campaign"), format!("run it: callsheet run {shown}")));
+    }
     open_in(asked, cap, &DiskFiles)
 }
 
@@ -70,6 +79,7 @@ pub fn open_in(asked: &CampaignArgs, cap: Option<&MoneySpec>, files: &dyn Files)
         spec.budget.cap = Some(cap.clone());
     }
 
+    let own_sources = sources.iter().count();
     let provider = said(asked.provider.as_ref(), spec.provider.as_ref(), "provider");
     let prices = said(asked.prices.as_ref(), spec.prices.as_ref(), "prices");
     let Market { catalog, manifest } = market_in(provider.as_ref(), prices.as_ref(), &base, files, &mut sources)?;
@@ -87,14 +97,14 @@ pub fn open_in(asked: &CampaignArgs, cap: Option<&MoneySpec>, files: &dyn Files)
     warnings.extend(resolved.warnings);
     let campaign = resolved.campaign;
 
-    let plan = match planned(&campaign, &catalog, &base, files) {
-        Ok(plan) => Arc::new(plan),
+    let (plan, assets) = match planned(&campaign, &catalog, &base, files) {
+        Ok((plan, assets)) => (Arc::new(plan), assets),
         Err(found) => return Err(mistakes(found, sources)),
     };
     // One reference stays for good: the process ends with its command, and giving a large plan back piece by piece takes a tenth of
     // the time that making it took.
     std::mem::forget(Arc::clone(&plan));
-    Ok(Opened { path: asked.campaign.clone(), sources, warnings, base, manifest, catalog, campaign, plan })
+    Ok(Opened { path: asked.campaign.clone(), sources, warnings, base, manifest, catalog, campaign, plan, own_sources, assets })
 }
 
 /// Returns whether a campaign can be read and names no such profile.
@@ -103,10 +113,11 @@ pub fn lacks_profile(path: &Path, profile: &str, files: &dyn Files) -> bool {
     result.ok().or(partial).is_some_and(|loaded| !loaded.spec.profiles.contains_key(profile))
 }
 
-fn planned(campaign: &Campaign, catalog: &Catalog, base: &Path, files: &dyn Files) -> Result<Plan, Diagnostics> {
+fn planned(campaign: &Campaign, catalog: &Catalog, base: &Path, files: &dyn Files) -> Result<(Plan, Vec<(Arc<str>, Digest)>), Diagnostics> {
     let paths = plan::asset_paths(campaign)?;
     let assets = spec::read_assets(base, &paths, files, &probe);
-    plan::build(campaign, catalog, &assets)
+    let plan = plan::build(campaign, catalog, &assets)?;
+    Ok((plan, assets.into_iter().filter_map(|(path, asset)| Some((path, asset.ok()?.digest))).collect()))
 }
 
 fn probe(bytes: &[u8]) -> Result<ImageInfo, String> {

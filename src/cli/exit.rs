@@ -12,7 +12,7 @@ pub const INTERNAL: u8 = 1;
 pub const USAGE: u8 = 2;
 /// The campaign, a table, a price book or a manifest has mistakes.
 pub const CAMPAIGN: u8 = 3;
-/// Over budget, unpriced, or denied by the campaign's policy; what does not fit was not sent.
+/// Over budget, unpriced, denied by the campaign's policy, or a saved plan that is stale or spent; what does not fit was not sent.
 pub const BUDGET: u8 = 4;
 /// Some shots have failed, or were not tried because of that.
 pub const FAILED: u8 = 5;

@@ -5,10 +5,10 @@
 
 use super::error::Outcome;
 use super::workspace::Workspace;
-use crate::ledger::{AttemptRow, History, Recipe, Scope, ScopeTotals, SqliteReader};
+use crate::ledger::{AttemptRow, History, PlanRecord, Recipe, Scope, ScopeTotals, SqliteReader};
 use crate::plan::Plan;
 use crate::store::fs::{Census, FsStore};
-use crate::types::JobKey;
+use crate::types::{Digest, JobKey};
 
 /// A workspace's ledger and pictures, for reading.
 pub struct Memory {
@@ -67,6 +67,14 @@ impl Memory {
         match &self.ledger {
             Some(ledger) => Ok(ledger.last_seq()?),
             None => Ok(0),
+        }
+    }
+
+    /// Returns what is known of a saved plan, if a run of it has begun.
+    pub fn plan(&self, plan: Digest) -> Outcome<Option<PlanRecord>> {
+        match &self.ledger {
+            Some(ledger) => Ok(ledger.plan(plan)?),
+            None => Ok(None),
         }
     }
 

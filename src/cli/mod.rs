@@ -20,6 +20,7 @@ mod market;
 mod memory;
 mod performance;
 mod publish;
+mod saved;
 mod standing;
 mod words;
 mod workspace;

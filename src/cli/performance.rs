@@ -49,6 +49,10 @@ pub struct Performance<'a> {
     pub fail_fast: bool,
     /// Who is told what.
     pub loudness: Loudness,
+    /// The run's name.
+    pub run: RunId,
+    /// A cap beside those of the campaign: that of a saved plan.
+    pub plan_cap: Option<Cap>,
 }
 
 /// Who is told what.
@@ -64,14 +68,13 @@ pub struct Loudness {
 /// More would only hold more decoded pictures in memory at once, tens of megabytes each.
 const WAITING_FOR_DISKS: usize = 2;
 
-/// Runs the engine to its end and returns the run with what became of it.
+/// Runs the engine to its end and returns what became of it.
 ///
 /// # Errors
 /// What is broken on our side. Failed shots are an outcome.
-pub fn perform(performance: &Performance<'_>) -> Outcome<(RunId, RunOutcome)> {
+pub fn perform(performance: &Performance<'_>) -> Outcome<RunOutcome> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let run = run_id(&*clock);
-    let request = request(performance, &run);
+    let request = request(performance, &performance.run);
     let ports = ports(performance, &clock)?;
     let mut reporters = reporters(performance.loudness);
     let cores = std::thread::available_parallelism().map_or(2, usize::from);
@@ -95,11 +98,11 @@ pub fn perform(performance: &Performance<'_>) -> Outcome<(RunId, RunOutcome)> {
     for (name, error) in reporters.dropped() {
         console::warning(&format!("{name} stopped early: {error}"));
     }
-    Ok((run, outcome?))
+    Ok(outcome?)
 }
 
 /// Returns a name like `20261122T094500Z-7f3a`: sorts by time, and two that start in one second differ.
-fn run_id(clock: &dyn Clock) -> RunId {
+pub fn run_id(clock: &dyn Clock) -> RunId {
     let now = clock.now().to_string();
     let second: String = now.split('.').next().unwrap_or(&now).chars().filter(|char| !matches!(char, '-' | ':')).collect();
     RunId::new(format!("{second}Z-{:04x}", random() & 0xffff))
@@ -120,7 +123,7 @@ fn request(performance: &Performance<'_>, run: &RunId) -> RunRequest {
         work: standing.work.clone(),
         prices: opened.plan.indices().map(price).collect(),
         terms: terms(performance),
-        caps: caps(campaign),
+        caps: caps(campaign).into_iter().chain(performance.plan_cap.clone()).collect(),
         step_caps: step_caps(opened),
         concurrency: performance.concurrency.max(1),
         stop_after_failures: if performance.fail_fast { Some(1) } else { stop_after(opened, standing) },

@@ -14,8 +14,8 @@ use super::history::{AttemptRow, History, KnownJob};
 use super::record::{Entry, Scope, ScopeTotals};
 use super::rules::{self, Changes};
 use super::state::JobState;
-use super::{Grant, Ledger, LedgerError, Recipe, Record, SubmitIntent};
-use crate::types::{Clock, JobId, JobKey, RunId};
+use super::{Grant, Ledger, LedgerError, PlanRecord, Recipe, Record, SubmitIntent};
+use crate::types::{Clock, Digest, JobId, JobKey, RunId};
 
 /// A ledger that keeps its records in memory.
 pub struct MemoryLedger {
@@ -29,6 +29,7 @@ struct Kept {
     folded: Folded,
     recipes: HashMap<JobKey, Recipe>,
     addresses: HashMap<String, HashMap<JobId, JobKey>>,
+    plans: HashMap<Digest, PlanRecord>,
 }
 
 impl MemoryLedger {
@@ -136,5 +137,24 @@ impl Ledger for MemoryLedger {
 
     fn last_seq(&self) -> Result<u64, LedgerError> {
         Ok(self.lock().folded.last_seq())
+    }
+
+    fn begin_plan(&self, plan: Digest, campaign: &str, run: RunId) -> BoxFuture<'_, Result<PlanRecord, LedgerError>> {
+        let fresh = PlanRecord { campaign: campaign.to_owned(), begun_by: run, begun_at: self.clock.now(), spent: None };
+        async move { Ok(self.lock().plans.entry(plan).or_insert(fresh).clone()) }.boxed()
+    }
+
+    fn end_plan(&self, plan: Digest, run: RunId) -> BoxFuture<'_, Result<Option<PlanRecord>, LedgerError>> {
+        async move {
+            let mut kept = self.lock();
+            let Some(known) = kept.plans.get_mut(&plan) else { return Ok(None) };
+            *known = known.clone().ended(run, self.clock.now());
+            Ok(Some(known.clone()))
+        }
+        .boxed()
+    }
+
+    fn plan(&self, plan: Digest) -> Result<Option<PlanRecord>, LedgerError> {
+        Ok(self.lock().plans.get(&plan).cloned())
     }
 }

@@ -6,6 +6,7 @@
 pub mod fold;
 pub mod history;
 pub mod memory;
+pub mod plans;
 pub mod record;
 mod rules;
 pub mod sqlite;
@@ -21,12 +22,13 @@ use futures_util::future::BoxFuture;
 
 pub use history::{AttemptRow, AttemptStatus, History, KnownJob};
 pub use memory::MemoryLedger;
+pub use plans::PlanRecord;
 pub use record::{Artifact, AttemptCard, Entry, Record, Scope, ScopeTotals, Terms};
 pub use sqlite::{Durability, SqliteLedger, SqliteReader};
 pub use state::{IllegalTransition, JobState};
 pub use workspace::WorkspaceLock;
 
-use crate::types::{Amount, AttemptNo, Currency, IdempotencyKey, JobId, JobKey, Micros, RunId, Timestamp};
+use crate::types::{Amount, AttemptNo, Currency, Digest, IdempotencyKey, JobId, JobKey, Micros, RunId, Timestamp};
 
 /// At most `count` submits in any `span`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -213,4 +215,13 @@ pub trait Ledger: Send + Sync {
 
     /// Returns the number of the last record, 0 when there is none: changes whenever a record was written.
     fn last_seq(&self) -> Result<u64, LedgerError>;
+
+    /// Notes that `run` begins the saved plan called `plan`, unless a run of it has begun before; returns what stands then.
+    fn begin_plan(&self, plan: Digest, campaign: &str, run: RunId) -> BoxFuture<'_, Result<PlanRecord, LedgerError>>;
+
+    /// Notes that `run` has come to the end of a plan: it is spent, once and for all. Returns what stands then; nothing if it never began.
+    fn end_plan(&self, plan: Digest, run: RunId) -> BoxFuture<'_, Result<Option<PlanRecord>, LedgerError>>;
+
+    /// Returns what is known of a saved plan; nothing if no run of it has begun.
+    fn plan(&self, plan: Digest) -> Result<Option<PlanRecord>, LedgerError>;
 }

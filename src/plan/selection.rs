@@ -71,6 +71,18 @@ impl std::str::FromStr for Only {
     }
 }
 
+impl std::fmt::Display for Only {
+    /// Prints the selection as it is read.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.step)?;
+        for (position, (axis, value)) in self.values.iter().enumerate() {
+            write!(f, "{}{axis}={value}", if position == 0 { '[' } else { ',' })?;
+        }
+        f.write_str(if self.values.is_empty() { "" } else { "]" })?;
+        self.take.map_or(Ok(()), |take| write!(f, "#{take}"))
+    }
+}
+
 /// The selected jobs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Selection {
@@ -168,6 +180,9 @@ mod tests {
         assert_eq!(only.step, "surface");
         assert_eq!(only.values, [("sku".to_owned(), "teapot".to_owned()), ("angle".to_owned(), "front".to_owned())]);
         assert_eq!(only.take, Some(2));
+        for text in ["surface[sku=teapot,angle=front]#2", "surface#1", "surface", "surface[sku=teapot]"] {
+            assert_eq!(text.parse::<Only>().map(|only| only.to_string()), Ok(text.to_owned()));
+        }
         assert!("surface[sku]".parse::<Only>().is_err());
         assert!("".parse::<Only>().is_err());
     }

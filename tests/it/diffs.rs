@@ -174,6 +174,20 @@ fn a_policy_denies_with_its_own_exit_code_and_a_run_sends_nothing() {
 }
 
 #[test]
+fn a_saved_plan_is_compared_without_git() {
+    let desk = Desk::new();
+    assert_eq!(desk.say(&["plan", SPRING, "--out", "plan.json", "--profile", "draft"]).code, 0);
+    let against = ["plan", SPRING, "--profile", "draft", "--base", "plan.json"];
+    let same = desk.say(&[&against[..], &["--format", "github"]].concat());
+    assert_eq!((same.code, same.out.as_str()), (0, ""), "what the profile leaves out is left out on both sides: {}", same.all());
+    desk.edit("pale oak", "dark walnut");
+    let said = desk.say(&against);
+    assert!(said.out.contains("spring-drop, profile draft against plan.json"), "{}", said.all());
+    assert!(said.out.contains("changed    4 shots of `surface` in `prompt`"), "{}", said.all());
+    assert!(said.out.contains("[-pale oak-]{+dark walnut+}"), "{}", said.all());
+}
+
+#[test]
 fn a_comment_without_a_base_tells_the_estimate() {
     let desk = Desk::new();
     let said = desk.say(&["plan", SPRING, "--format", "github"]);

@@ -12,5 +12,6 @@ mod failures;
 mod kills;
 mod price_vectors;
 mod rehearsals;
+mod saved_plans;
 mod schemas;
 mod support;

@@ -3,6 +3,7 @@
 use std::fs;
 
 use callsheet::catalog::PriceBook;
+use callsheet::plan::SavedPlan;
 use callsheet::spec::schema;
 
 use crate::campaigns::shipped;
@@ -17,6 +18,7 @@ fn fresh(name: &str, text: &str) {
 fn the_schemas_on_disk_are_those_of_the_types() {
     fresh("campaign", &schema::text(&schema::campaign_schema()));
     fresh("price-book", &schema::text(&PriceBook::schema().to_value()));
+    fresh("saved-plan", &schema::text(&SavedPlan::schema().to_value()));
 }
 
 #[test]

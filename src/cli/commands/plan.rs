@@ -1,18 +1,22 @@
 //! `callsheet plan`: what there is to do and what it will cost.
 
+use std::path::PathBuf;
+
 use clap::{Args, ValueEnum};
 
-use crate::cli::args::{CampaignArgs, SelectionArgs, StageArgs};
+use super::run::Doubt;
+use crate::cli::args::{self, CampaignArgs, SelectionArgs, StageArgs};
 use crate::cli::comparison::{self, Shown};
 use crate::cli::context::{self, Opened};
 use crate::cli::error::Outcome;
 use crate::cli::exit::Exit;
 use crate::cli::memory::Memory;
+use crate::cli::saved::{self, Manner};
 use crate::cli::standing::{self, Standing};
 use crate::cli::workspace::{Stage, Workspace};
 use crate::cli::{console, diagnostics};
-use crate::engine::OnDoubt;
 use crate::report::{Change, PlanView, plan_comment, plan_csv, plan_json, plan_markdown, plan_table};
+use crate::spec::MoneySpec;
 
 /// Say what a campaign makes and what it will cost, before anything is spent
 ///
@@ -24,7 +28,8 @@ use crate::report::{Change, PlanView, plan_comment, plan_csv, plan_json, plan_ma
   callsheet plan campaigns/spring-drop.yaml
   callsheet plan campaigns/spring-drop.yaml --prices kie --only surface[surface=oak]
   callsheet plan campaigns/spring-drop.yaml --base origin/main --format github
-  callsheet plan campaigns/spring-drop.yaml --format json --detailed-exit-code")]
+  callsheet plan campaigns/spring-drop.yaml --format json --detailed-exit-code
+  callsheet plan campaigns/spring-drop.yaml --out plan.json     to be looked at, then: callsheet run plan.json")]
 pub struct PlanArgs {
     #[command(flatten)]
     asked: CampaignArgs,
@@ -32,6 +37,15 @@ pub struct PlanArgs {
     selected: SelectionArgs,
     #[command(flatten)]
     stage: StageArgs,
+    /// The most that the campaign may ever cost, instead of its own cap: credits, or "USD 12.50"
+    #[arg(long, value_name = "AMOUNT", value_parser = args::money)]
+    cap: Option<MoneySpec>,
+    /// What a run would do with a try whose outcome nobody knows; without it: hold
+    #[arg(long, value_enum)]
+    on_doubt: Option<Doubt>,
+    /// Save it for `callsheet run FILE`, which runs it as it was saved or not at all; `-` for stdout
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
     /// Compare with the same campaign at a git revision, with another campaign file, or with a saved plan (`.json`)
     #[arg(long, value_name = "REV|FILE")]
     base: Option<String>,
@@ -71,33 +85,44 @@ impl Format {
 
 /// Plans a campaign and prints it.
 pub fn plan(args: &PlanArgs) -> Outcome<Exit> {
-    let opened = context::open(&args.asked, None)?;
+    let opened = context::open(&args.asked, args.cap.as_ref())?;
+    let on_doubt = Doubt::rule(args.on_doubt);
     let workspace = Workspace::find(Stage::of(args.stage.rehearse))?;
     let memory = Memory::of(&workspace)?;
-    let standing = standing::standing(&opened, &memory, &args.selected, OnDoubt::Hold)?;
+    let standing = standing::standing(&opened, &memory, &args.selected, on_doubt)?;
     let changes = standing::changes(&opened, &memory, &standing.work)?;
     tell_warnings(&opened);
     let has_work = args.detailed_exit_code && !standing.work.is_done();
     let mut notes = notes(&opened, workspace.stage());
-    if let Some(base) = &args.base {
-        let end = comparison::print(&args.asked, &args.selected, base, (&opened, &standing), &notes, args.format.of_comparison())?;
-        return Ok(if end == Exit::Done && has_work { Exit::HasWork } else { end });
+    let (text, end) = match &args.base {
+        Some(base) => comparison::compared(&args.asked, &args.selected, base, (&opened, &standing), &notes, args.format.of_comparison())?,
+        None => {
+            if opened.campaign.budget.policy.iter().any(|line| line.needs_a_base()) {
+                notes.push("the policy's `delta` and `percent` lines were not judged: `--base` names the plan to compare with".to_owned());
+            }
+            let text = shown(args.format, &view(&opened, &standing, &changes, &notes))?;
+            (text, if standing.verdict.is_denied_by_policy() { Exit::Denied } else { Exit::Done })
+        }
+    };
+    if !args.out.as_deref().is_some_and(saved::is_stdout) {
+        console::data(&text)?;
     }
-    if opened.campaign.budget.policy.iter().any(|line| line.needs_a_base()) {
-        notes.push("the policy's `delta` and `percent` lines were not judged: `--base` names the plan to compare with".to_owned());
+    if let Some(out) = &args.out {
+        let manner = Manner { asked: &args.asked, selected: &args.selected, cap: args.cap.as_ref(), stage: workspace.stage(), on_doubt };
+        saved::save(out, &opened, &standing, &manner)?;
     }
-    let view = view(&opened, &standing, &changes, &notes);
-    console::data(&match args.format {
-        Format::Table => plan_table(&view, console::width().unwrap_or(120), true),
-        Format::Json => format!("{:#}\n", plan_json(&view)),
-        Format::Csv => plan_csv(&view)?,
-        Format::Markdown => plan_markdown(&view),
-        Format::Github => plan_comment(&view),
-    })?;
-    if standing.verdict.is_denied_by_policy() {
-        return Ok(Exit::Denied);
-    }
-    Ok(if has_work { Exit::HasWork } else { Exit::Done })
+    Ok(if end == Exit::Done && has_work { Exit::HasWork } else { end })
+}
+
+/// Returns a plan as it is asked for.
+fn shown(format: Format, view: &PlanView<'_>) -> Outcome<String> {
+    Ok(match format {
+        Format::Table => plan_table(view, console::width().unwrap_or(120), true),
+        Format::Json => format!("{:#}\n", plan_json(view)),
+        Format::Csv => plan_csv(view)?,
+        Format::Markdown => plan_markdown(view),
+        Format::Github => plan_comment(view),
+    })
 }
 
 /// Shows what should be said of the campaign's files but forbids nothing.

@@ -16,6 +16,7 @@ use crate::cli::exit::Exit;
 use crate::cli::memory::Memory;
 use crate::cli::performance::{self, Loudness, Performance};
 use crate::cli::publish::{Material, Shelf};
+use crate::cli::saved::{Approved, Typed, Wanted};
 use crate::cli::standing::{self, Standing};
 use crate::cli::workspace::{Stage, Workspace};
 use crate::cli::{console, market};
@@ -34,13 +35,14 @@ use crate::types::{RunId, SystemClock};
 /// Shots that are done are reused; a run that was interrupted is taken up where it stopped. Nothing is sent when even one try for
 /// each shot is over a cap, or when a shot has no price. Ctrl-C once: no new shots, what is paid is finished; twice: leave at once,
 /// nothing that is paid is lost.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 #[command(after_help = "Examples:
   callsheet run campaigns/spring-drop.yaml --rehearse
   callsheet run campaigns/spring-drop.yaml --rehearse --sim latency=2s,fail=0.05,seed=7
   callsheet run campaigns/spring-drop.yaml --profile draft --cap 260
+  callsheet run plan.json                        what `plan --out plan.json` saved, as it was saved or not at all
 
-Exit codes: 0 done · 2 usage · 3 mistakes in files · 4 over budget or unpriced · 5 some shots failed · 7 an outcome is in doubt
+Exit codes: 0 done · 2 usage · 3 mistakes in files · 4 over budget, unpriced, or a plan that is stale or spent · 5 some shots failed · 7 an outcome is in doubt
 · 8 account refused · 9 another run holds the workspace · 130 interrupted")]
 pub struct RunArgs {
     #[command(flatten)]
@@ -59,9 +61,9 @@ pub struct RunArgs {
     /// Shots under way at once, within the provider's own limits
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
     concurrency: Option<u32>,
-    /// What to do with a try whose outcome nobody knows
-    #[arg(long, value_enum, default_value_t = Doubt::Hold)]
-    on_doubt: Doubt,
+    /// What to do with a try whose outcome nobody knows; without it: hold
+    #[arg(long, value_enum)]
+    on_doubt: Option<Doubt>,
     /// Where to write, instead of `out/<campaign>` or `rehearsal/<campaign>`
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
@@ -79,32 +81,64 @@ pub struct RunArgs {
     quiet: bool,
 }
 
+/// What `--on-doubt` says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Doubt {
+pub enum Doubt {
     /// Count it as spent, never send it again.
     Hold,
     /// Count it as spent and buy again.
     Resend,
 }
 
-/// Runs a campaign, for money or as a rehearsal.
+impl Doubt {
+    /// Returns the rule that holds when `said` was said, or nothing.
+    pub fn rule(said: Option<Self>) -> OnDoubt {
+        match said {
+            Some(Self::Resend) => OnDoubt::Resend,
+            Some(Self::Hold) | None => OnDoubt::Hold,
+        }
+    }
+}
+
+/// Returns the same arguments as if what a saved plan says had been typed.
+fn as_approved(args: &RunArgs, approved: &Approved) -> Outcome<RunArgs> {
+    let on_doubt = args.on_doubt.map(|said| Doubt::rule(Some(said)));
+    let typed = Typed { asked: &args.asked, selected: &args.selected, cap: args.cap.as_ref(), rehearse: args.rehearse, on_doubt };
+    let Wanted { asked, selected, cap, stage, on_doubt } = approved.wanted(&typed)?;
+    let on_doubt = Some(if on_doubt == OnDoubt::Resend { Doubt::Resend } else { Doubt::Hold });
+    Ok(RunArgs { asked, selected, cap, rehearse: stage == Stage::Rehearsal, on_doubt, ..args.clone() })
+}
+
+/// Runs a campaign, or a saved plan, for money or as a rehearsal.
 pub fn run(args: &RunArgs) -> Outcome<Exit> {
+    let approved = Approved::read(&args.asked.campaign)?;
+    match &approved {
+        Some(plan) => perform(&as_approved(args, plan)?, Some(plan)),
+        None => perform(args, None),
+    }
+}
+
+fn perform(args: &RunArgs, approved: Option<&Approved>) -> Outcome<Exit> {
     let opened = context::open(&args.asked, args.cap.as_ref())?;
     let stage = Stage::of(args.rehearse);
     let workspace = Workspace::find(stage)?;
     let mut memory = Memory::of(&workspace)?;
-    let on_doubt = match args.on_doubt {
-        Doubt::Hold => OnDoubt::Hold,
-        Doubt::Resend => OnDoubt::Resend,
-    };
+    let on_doubt = Doubt::rule(args.on_doubt);
     let mut standing = standing::standing(&opened, &memory, &args.selected, on_doubt)?;
+    if let Some(approved) = approved {
+        approved.holds(&opened, &standing, &memory)?;
+    }
     let shelf = Shelf::of(&workspace, &opened.campaign.name, args.out.as_deref());
     if !args.quiet {
         tell_warnings(&opened);
     }
 
     if standing.work.is_done() {
-        return nothing_to_do(args, &opened, &memory, &standing, &shelf);
+        let exit = nothing_to_do(args, &opened, &memory, &standing, &shelf)?;
+        if let Some(approved) = approved {
+            approved.end_done(&workspace, &memory)?;
+        }
+        return Ok(exit);
     }
     if !args.quiet {
         tell_plan(&opened, &memory, &standing, stage)?;
@@ -126,7 +160,14 @@ pub fn run(args: &RunArgs) -> Outcome<Exit> {
         // Another run was faster: what was shown is no longer what is to do.
         console::talk("another run has worked here meanwhile; planned again");
         standing = standing::standing(&opened, &memory, &args.selected, on_doubt)?;
+        if let Some(approved) = approved {
+            approved.holds(&opened, &standing, &memory)?;
+        }
         gates(&standing, stage)?;
+    }
+    let run = performance::run_id(&SystemClock);
+    if let Some(approved) = approved {
+        approved.begin(&workspace, &run)?;
     }
     let performance = Performance {
         opened: &opened,
@@ -138,14 +179,20 @@ pub fn run(args: &RunArgs) -> Outcome<Exit> {
         on_doubt,
         fail_fast: args.fail_fast,
         loudness: Loudness { json: args.json, quiet: args.quiet },
+        run: run.clone(),
+        plan_cap: approved.map(|approved| approved.cap(&opened)),
     };
-    let (run, outcome) = performance::perform(&performance)?;
+    let outcome = performance::perform(&performance)?;
     if outcome.stopped == Some(StopReason::Cancelled) && outcome.stats.running > 0 {
         // The user asked twice: leave, and let the next run write the tree.
         console::talk("left at once; what is paid is in the ledger, the next run takes it up");
         return Ok(Exit::Interrupted);
     }
-    close(args, &opened, &workspace, &standing, &shelf, run, &outcome)?;
+    let next = approved.and_then(|approved| approved.words_for_next(&outcome)).unwrap_or_else(|| words_for_next(args));
+    close(args, &opened, &workspace, &standing, &shelf, run.clone(), &outcome, &next)?;
+    if let Some(approved) = approved {
+        approved.end(&workspace, &run, &outcome)?;
+    }
     drop(lock);
     Ok(exit(&outcome))
 }
@@ -202,7 +249,8 @@ fn can_buy(opened: &Opened) -> Outcome<()> {
     Err(CliError::usage(format!("nothing was sent: this version plans and rehearses, it cannot buy from {} yet", manifest.title), rehearse))
 }
 
-/// Writes tree and reports and says what has become of everything.
+/// Writes tree and reports and says what has become of everything; `next` follows `callsheet run` to go on.
+#[allow(clippy::too_many_arguments)]
 fn close(
     args: &RunArgs,
     opened: &Opened,
@@ -211,6 +259,7 @@ fn close(
     shelf: &Shelf,
     run: RunId,
     outcome: &RunOutcome,
+    next: &str,
 ) -> Outcome<()> {
     let memory = Memory::of(workspace)?;
     let material = Material::read(opened, &memory, workspace.stage())?;
@@ -218,7 +267,6 @@ fn close(
     let report = material.report(opened, quotes, Some(run))?;
     shelf.write(opened, &material, &report)?;
     let local_failures = local_failures(outcome);
-    let file = words_for_next(args);
     let out = shelf.shown();
     let view = RunView {
         report: &report,
@@ -226,7 +274,7 @@ fn close(
         local_failures: &local_failures,
         is_cut_short: outcome.stopped.is_some(),
         out: &out,
-        campaign_file: &file,
+        campaign_file: next,
     };
     if !args.quiet {
         console::talk("");

@@ -10,8 +10,10 @@ use tokio::sync::Notify;
 
 use super::stage::{Act, Stage, Step, chains, failure};
 use crate::engine::{JobOutcome, Ports};
-use crate::ledger::{AttemptRow, Grant, History, JobState, Ledger, LedgerError, MemoryLedger, Recipe, Record, Scope, ScopeTotals, SubmitIntent};
-use crate::types::{FailureClass, JobId, JobKey, RunId};
+use crate::ledger::{
+    AttemptRow, Grant, History, JobState, Ledger, LedgerError, MemoryLedger, PlanRecord, Recipe, Record, Scope, ScopeTotals, SubmitIntent,
+};
+use crate::types::{Digest, FailureClass, JobId, JobKey, RunId};
 
 /// Where the process dies, seen from one write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -78,6 +80,18 @@ impl Ledger for Dying {
 
     fn last_seq(&self) -> Result<u64, LedgerError> {
         self.ledger.last_seq()
+    }
+
+    fn begin_plan(&self, plan: Digest, campaign: &str, run: RunId) -> BoxFuture<'_, Result<PlanRecord, LedgerError>> {
+        self.ledger.begin_plan(plan, campaign, run)
+    }
+
+    fn end_plan(&self, plan: Digest, run: RunId) -> BoxFuture<'_, Result<Option<PlanRecord>, LedgerError>> {
+        self.ledger.end_plan(plan, run)
+    }
+
+    fn plan(&self, plan: Digest) -> Result<Option<PlanRecord>, LedgerError> {
+        self.ledger.plan(plan)
     }
 }
 

@@ -3,12 +3,15 @@
 //! Each case is told on a [`Stage`]; at its end the sums that the ledger keeps are compared with a fold of its records.
 
 mod crash;
+mod plans;
 mod random;
 pub(super) mod stage;
 
 use std::time::Duration;
 
 use stage::{Stage, accepted, cap, credits, done, doubt, failed, failure, intent, key, picture, run, settled};
+
+use plans::{a_plan_is_begun_by_the_first_run_and_taken_up_by_others, a_plan_is_spent_once};
 
 use super::*;
 use crate::types::FailureClass;
@@ -56,6 +59,8 @@ contract! {
     attempts_are_told_in_ledger_order_with_those_of_others_on_our_keys,
     caps_and_places_hold_under_sixty_four_tasks,
     a_job_asked_for_by_many_is_granted_once,
+    a_plan_is_begun_by_the_first_run_and_taken_up_by_others,
+    a_plan_is_spent_once,
 }
 
 async fn a_picture_costs_what_was_charged_and_frees_the_rest(stage: Stage) {

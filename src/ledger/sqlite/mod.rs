@@ -10,6 +10,7 @@
 //! In: commands. Out: answers that are on disk.
 //! Never: a future that holds a lock, a second writer inside the process.
 
+mod plans;
 mod read;
 mod rows;
 mod schema;
@@ -25,8 +26,8 @@ use rusqlite::Connection;
 use super::history::{AttemptRow, History};
 use super::record::{Entry, Scope, ScopeTotals};
 use super::state::JobState;
-use super::{Grant, Ledger, LedgerError, Recipe, Record, SubmitIntent};
-use crate::types::{Clock, JobId, JobKey, RunId};
+use super::{Grant, Ledger, LedgerError, PlanRecord, Recipe, Record, SubmitIntent};
+use crate::types::{Clock, Digest, JobId, JobKey, RunId};
 use writer::{Command, Writer};
 
 /// What a finished command survives.
@@ -129,6 +130,11 @@ impl SqliteReader {
         read::last_seq(&self.reader())
     }
 
+    /// Returns what is known of a saved plan; nothing if no run of it has begun.
+    pub fn plan(&self, plan: Digest) -> Result<Option<PlanRecord>, LedgerError> {
+        plans::plan(&self.reader(), plan)
+    }
+
     fn reader(&self) -> MutexGuard<'_, Connection> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -170,6 +176,19 @@ impl Ledger for SqliteLedger {
 
     fn last_seq(&self) -> Result<u64, LedgerError> {
         read::last_seq(&self.reader())
+    }
+
+    fn begin_plan(&self, plan: Digest, campaign: &str, run: RunId) -> BoxFuture<'_, Result<PlanRecord, LedgerError>> {
+        let campaign = campaign.to_owned();
+        self.writer.ask(move |reply| Command::BeginPlan { plan, campaign, run, reply }).boxed()
+    }
+
+    fn end_plan(&self, plan: Digest, run: RunId) -> BoxFuture<'_, Result<Option<PlanRecord>, LedgerError>> {
+        self.writer.ask(move |reply| Command::EndPlan { plan, run, reply }).boxed()
+    }
+
+    fn plan(&self, plan: Digest) -> Result<Option<PlanRecord>, LedgerError> {
+        plans::plan(&self.reader(), plan)
     }
 }
 

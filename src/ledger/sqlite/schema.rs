@@ -20,7 +20,7 @@ const BUSY_PATIENCE: Duration = Duration::from_secs(10);
 const CHECKPOINT_PAGES: u32 = 4096;
 
 /// Each migration brings a file from the format of its index to the next one.
-const MIGRATIONS: [&str; 1] = [FORMAT_1];
+const MIGRATIONS: [&str; 2] = [FORMAT_1, FORMAT_2];
 
 /// Newest format that this code reads and writes.
 pub(super) const FORMAT: u32 = MIGRATIONS.len() as u32;
@@ -89,6 +89,18 @@ const FORMAT_1: &str = "
         job INTEGER PRIMARY KEY,
         body TEXT NOT NULL
     );
+";
+
+const FORMAT_2: &str = "
+    -- Saved plans of which a run has begun, by the digest of the file.
+    CREATE TABLE plans (
+        plan BLOB PRIMARY KEY,
+        campaign TEXT NOT NULL,
+        begun_by TEXT NOT NULL,
+        begun_at INTEGER NOT NULL,
+        spent_by TEXT,
+        spent_at INTEGER
+    ) WITHOUT ROWID;
 ";
 
 /// Opens the file for writing, creates or migrates it.

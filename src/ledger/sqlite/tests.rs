@@ -33,8 +33,21 @@ fn a_newer_format_is_refused_and_left_alone() {
     drop(try_open(&path).expect("a new ledger opens"));
     raw(&path, "PRAGMA user_version = 9");
     let before = std::fs::read(&path).expect("the file can be read");
-    insta::assert_snapshot!(refusal(&path), @"the ledger has format 9, this callsheet reads up to 1");
+    insta::assert_snapshot!(refusal(&path), @"the ledger has format 9, this callsheet reads up to 2");
     assert_eq!(std::fs::read(&path).expect("the file can be read"), before);
+}
+
+#[tokio::test]
+async fn a_ledger_of_the_first_format_knows_no_plans_until_a_writer_brings_it_up() {
+    let (_folder, path) = file();
+    drop(try_open(&path).expect("a new ledger opens"));
+    raw(&path, "DROP TABLE plans; PRAGMA user_version = 1");
+    let plan = crate::types::Digest::of(b"plan");
+    let reader = SqliteReader::open(&path).expect("it opens").expect("it is there");
+    assert_eq!(reader.plan(plan).expect("it can be read"), None);
+    let ledger = try_open(&path).expect("it is brought up");
+    let begun = ledger.begin_plan(plan, "spring", run("r1")).await.expect("noted");
+    assert_eq!(reader.plan(plan).expect("it can be read"), Some(begun));
 }
 
 #[test]

@@ -13,12 +13,13 @@ use std::time::Duration;
 use rusqlite::{Connection, params};
 use tokio::sync::oneshot;
 
+use super::plans;
 use super::rows::{self, Blob, TRY};
 use crate::ledger::fold::{Try, before};
 use crate::ledger::record::{Scope, ScopeTotals};
 use crate::ledger::rules::{self, Changes, PLACE_OF_ANOTHER_RUN, View};
-use crate::ledger::{AttemptStatus, Grant, JobState, LedgerError, RateWindow, Recipe, Record, SubmitIntent};
-use crate::types::{AttemptNo, Clock, JobId, JobKey, RunId, Timestamp};
+use crate::ledger::{AttemptStatus, Grant, JobState, LedgerError, PlanRecord, RateWindow, Recipe, Record, SubmitIntent};
+use crate::types::{AttemptNo, Clock, Digest, JobId, JobKey, RunId, Timestamp};
 
 /// Most commands in one transaction: bounds how long the first of them waits, about 50 ms.
 const GROUP: usize = 1024;
@@ -34,6 +35,8 @@ pub(super) enum Command {
     BeginSubmit(Box<SubmitIntent>, Reply<Grant>),
     Append { run: RunId, key: JobKey, records: Vec<Record>, recipe: Option<Recipe>, reply: Reply<JobState> },
     Remember { campaign: String, addresses: Vec<(JobId, JobKey)>, reply: Reply<()> },
+    BeginPlan { plan: Digest, campaign: String, run: RunId, reply: Reply<PlanRecord> },
+    EndPlan { plan: Digest, run: RunId, reply: Reply<Option<PlanRecord>> },
 }
 
 /// Holds an answer back until the commit; given an error text it says that instead.
@@ -157,6 +160,16 @@ impl Group<'_> {
             Command::Remember { campaign, addresses, reply } => {
                 answers.push(later(Ok(()), reply));
                 addresses.iter().try_for_each(|(job, key)| self.put_address(&campaign, job, key))
+            }
+            Command::BeginPlan { plan, campaign, run, reply } => {
+                let known = plans::begin(self.connection, plan, &campaign, &run, now)?;
+                answers.push(later(Ok(known), reply));
+                Ok(())
+            }
+            Command::EndPlan { plan, run, reply } => {
+                let known = plans::end(self.connection, plan, &run, now)?;
+                answers.push(later(Ok(known), reply));
+                Ok(())
             }
         }
     }
@@ -363,6 +376,8 @@ fn refuse(command: Command, failure: &str) {
         Command::BeginSubmit(_, reply) => later(Ok(Grant::Full), reply)(Some(failure)),
         Command::Append { reply, .. } => later(Ok(JobState::Untried), reply)(Some(failure)),
         Command::Remember { reply, .. } => later(Ok(()), reply)(Some(failure)),
+        Command::BeginPlan { reply, .. } => drop(reply.send(Err(LedgerError::Storage(failure.to_owned())))),
+        Command::EndPlan { reply, .. } => drop(reply.send(Err(LedgerError::Storage(failure.to_owned())))),
     }
 }
 

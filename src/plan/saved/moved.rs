@@ -87,7 +87,9 @@ impl SavedPlan {
         odd |= self.totals.currency != now.totals.currency;
         moves.caps = caps(&self.caps, &now.caps, from);
         if from == Standpoint::Untouched {
-            moves.history = self.history != now.history;
+            // Other shots have another history; of the same ones it is the ledger that has moved.
+            let same_shots = moves.changed.is_none() && moves.added.is_none() && moves.gone.is_none();
+            moves.history = self.history != now.history && (same_shots || !moves.work.is_empty());
             let (was, is) = (&self.totals, &now.totals);
             let totals = [("floor", was.floor, is.floor), ("expected", was.expected, is.expected), ("ceiling", was.ceiling, is.ceiling)];
             moves.totals = totals.into_iter().filter(|(_, was, is)| was != is).collect();
