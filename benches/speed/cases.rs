@@ -7,6 +7,7 @@ use tempfile::TempDir;
 
 use crate::campaign::{CONCURRENCY, FILE, Matrix};
 use crate::child::{Cost, measure};
+use crate::compare::Priced;
 use crate::ninja;
 use crate::table::{Row, Wanted, cpu, median};
 
@@ -24,10 +25,11 @@ pub struct Case {
 }
 
 /// All of them, the quick ones first.
-pub const ALL: [Case; 6] = [
+pub const ALL: [Case; 7] = [
     Case { name: "start", measure: start },
     Case { name: "refuse", measure: refuse },
     Case { name: "plan", measure: plan },
+    Case { name: "diff", measure: diff },
     Case { name: "million", measure: million },
     Case { name: "rehearse idle", measure: rehearse_then_idle },
     Case { name: "memory", measure: memory },
@@ -133,6 +135,34 @@ fn plan(setup: &Setup) -> Vec<Row> {
         against(format!("`check` and `plan`, {jobs} jobs : ninja -n"), &pairs(|(check, plan, _)| check.then(*plan)), Wanted::AtMost(0.5, None)),
     ]);
     rows
+}
+
+/// Two plans of the largest size that needs no leave: nothing differs, one rung does, every prompt does, half the rows are others.
+fn diff(setup: &Setup) -> Vec<Row> {
+    let matrix = Matrix { rows: setup.rows(1_000), rungs: 49 };
+    let edited = |file: &str, from: &str, to: &str| {
+        let place = setup.folder();
+        matrix.write(&place, 100_000);
+        let path = place.join(file);
+        let text = std::fs::read_to_string(&path).expect("it was just written");
+        assert!(text.contains(from), "`{from}` stands in {file}");
+        std::fs::write(&path, text.replace(from, to)).expect("it can be written");
+        Priced::of(&place)
+    };
+    let base = edited(FILE, "speed", "speed");
+    let cases = [
+        ("nothing differs", edited(FILE, "speed", "speed")),
+        ("one rung differs", edited(FILE, "slab of stone number 7\"", "slab of dark stone number 7\"")),
+        ("every prompt differs", edited(FILE, "identical shape", "exactly the same shape")),
+        ("half the products are others", edited("rows.csv", "sku-1", "sku-x1")),
+    ];
+    let row = |(what, current): (&str, Priced)| {
+        let rounds: Vec<(usize, f64)> = (0..setup.rounds(9)).map(|_| current.against(&base)).collect();
+        let differ = thousands(rounds.first().map_or(0, |round| round.0));
+        let what = format!("diff of two {}-job plans, {what} ({differ})", thousands(matrix.jobs()));
+        Row::alone(what, median(rounds.into_iter().map(|round| round.1)), " ms", Wanted::AtMost(500.0, Some(100.0)))
+    };
+    cases.into_iter().map(row).collect()
 }
 
 /// Ten times the jobs, ten times the work, and a bit for what the processor's caches no longer hold: nothing is quadratic.

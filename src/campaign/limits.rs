@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Budget, RunSettings};
+use super::{Budget, RunSettings, policy};
 use crate::catalog::{PriceBook, builtin};
 use crate::spec::{CampaignSpec, IterationSpec, MoneySpec, ProfileSpec};
 use crate::types::diagnostic::{did_you_mean, listed};
@@ -50,11 +50,12 @@ pub fn budget(spec: &CampaignSpec, profile: Option<(&str, &ProfileSpec)>, book: 
         let finding = Diagnostic::error("warn-without-cap", at.key("warn-at").at_key(), "`warn-at` is a share of a cap, and there is no cap");
         found.push(finding.help("add `cap`, or remove the line"));
     }
-    Budget { cap, profile_cap, steps, iteration, warn_at: spec.budget.warn_at.map(|share| share.0) }
+    let policy = policy::lines(&spec.budget.policy, book, found);
+    Budget { cap, profile_cap, steps, iteration, warn_at: spec.budget.warn_at.map(|share| share.0), policy }
 }
 
 /// Returns an amount in the book's currency.
-fn money(money: &MoneySpec, at: &FieldPath, book: &PriceBook, found: &mut Diagnostics) -> Option<Micros> {
+pub(super) fn money(money: &MoneySpec, at: &FieldPath, book: &PriceBook, found: &mut Diagnostics) -> Option<Micros> {
     let wrong = |message: String, help: String| Diagnostic::error("currency", at.clone(), message).help(help);
     match (&book.currency, money.usd) {
         (Currency::Usd, true) | (Currency::Credits(_), false) => Some(money.micros),

@@ -9,6 +9,7 @@ mod limits;
 pub mod lookups;
 mod models;
 mod names;
+mod policy;
 mod resolve;
 mod steps;
 pub mod template;
@@ -18,6 +19,7 @@ use std::sync::Arc;
 
 use minijinja::value::Value;
 
+pub use policy::{Figure, PolicyAction, PolicyLimit, PolicyLine};
 pub use resolve::{Resolved, resolve};
 pub use template::{Condition, Roots, Template, TemplateProblem, slug};
 pub use variables::{AxisObject, Scope};
@@ -176,6 +178,8 @@ pub struct Budget {
     pub iteration: Option<(String, Micros)>,
     /// Share of the cap at which to warn, in hundredths of a per cent.
     pub warn_at: Option<u32>,
+    /// From which figure on the plan is worth a word or a no, in the author's order.
+    pub policy: Vec<PolicyLine>,
 }
 
 /// How a campaign is run.

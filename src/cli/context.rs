@@ -12,14 +12,14 @@ use std::sync::Arc;
 
 use super::args::CampaignArgs;
 use super::error::{CliError, Outcome};
-use super::market::{Market, Said, market};
+use super::market::{Market, Said, market_in};
 use super::saved::is_saved_plan;
 use crate::campaign::{Campaign, resolve};
 use crate::catalog::Catalog;
 use crate::imaging::{self, Limits};
 use crate::plan::{self, Plan};
 use crate::provider::manifest::Manifest;
-use crate::spec::{self, CampaignSpec, DiskFiles, Loaded, MoneySpec, Sources};
+use crate::spec::{self, CampaignSpec, DiskFiles, Files, Loaded, MoneySpec, Sources};
 use crate::types::diagnostic::{did_you_mean, listed};
 use crate::types::{Diagnostics, Digest, FieldPath, ImageInfo};
 
@@ -57,7 +57,15 @@ pub fn open(asked: &CampaignArgs, cap: Option<&MoneySpec>) -> Outcome<Opened> {
         let shown = asked.campaign.display();
         return Err(CliError::usage(format!("`{shown}` is a saved plan, not a campaign"), format!("run it: callsheet run {shown}")));
     }
-    let spec::Loading { mut sources, result, partial, mut warnings } = spec::load(&asked.campaign, &DiskFiles);
+    open_in(asked, cap, &DiskFiles)
+}
+
+/// Reads and plans a campaign whose files are these: those of the disk, or those of a git revision.
+///
+/// # Errors
+/// As [`open`].
+pub fn open_in(asked: &CampaignArgs, cap: Option<&MoneySpec>, files: &dyn Files) -> Outcome<Opened> {
+    let spec::Loading { mut sources, result, partial, mut warnings } = spec::load(&asked.campaign, files);
     // Mistakes that leave the rest readable do not hide those further on.
     let (Loaded { mut spec, tables, base }, found_so_far) = match (result, partial) {
         (Ok(loaded), _) => (loaded, Diagnostics::new()),
@@ -74,7 +82,7 @@ pub fn open(asked: &CampaignArgs, cap: Option<&MoneySpec>) -> Outcome<Opened> {
     let own_sources = sources.iter().count();
     let provider = said(asked.provider.as_ref(), spec.provider.as_ref(), "provider");
     let prices = said(asked.prices.as_ref(), spec.prices.as_ref(), "prices");
-    let Market { catalog, manifest } = market(provider.as_ref(), prices.as_ref(), &base, &mut sources)?;
+    let Market { catalog, manifest } = market_in(provider.as_ref(), prices.as_ref(), &base, files, &mut sources)?;
 
     let today = jiff::Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC).date();
     let resolved = match resolve(&spec, &tables, &catalog, asked.profile.as_deref(), today) {
@@ -89,7 +97,7 @@ pub fn open(asked: &CampaignArgs, cap: Option<&MoneySpec>) -> Outcome<Opened> {
     warnings.extend(resolved.warnings);
     let campaign = resolved.campaign;
 
-    let (plan, assets) = match planned(&campaign, &catalog, &base) {
+    let (plan, assets) = match planned(&campaign, &catalog, &base, files) {
         Ok((plan, assets)) => (Arc::new(plan), assets),
         Err(found) => return Err(mistakes(found, sources)),
     };
@@ -99,9 +107,15 @@ pub fn open(asked: &CampaignArgs, cap: Option<&MoneySpec>) -> Outcome<Opened> {
     Ok(Opened { path: asked.campaign.clone(), sources, warnings, base, manifest, catalog, campaign, plan, own_sources, assets })
 }
 
-fn planned(campaign: &Campaign, catalog: &Catalog, base: &Path) -> Result<(Plan, Vec<(Arc<str>, Digest)>), Diagnostics> {
+/// Returns whether a campaign can be read and names no such profile.
+pub fn lacks_profile(path: &Path, profile: &str, files: &dyn Files) -> bool {
+    let spec::Loading { result, partial, .. } = spec::load(path, files);
+    result.ok().or(partial).is_some_and(|loaded| !loaded.spec.profiles.contains_key(profile))
+}
+
+fn planned(campaign: &Campaign, catalog: &Catalog, base: &Path, files: &dyn Files) -> Result<(Plan, Vec<(Arc<str>, Digest)>), Diagnostics> {
     let paths = plan::asset_paths(campaign)?;
-    let assets = spec::read_assets(base, &paths, &DiskFiles, &probe);
+    let assets = spec::read_assets(base, &paths, files, &probe);
     let plan = plan::build(campaign, catalog, &assets)?;
     Ok((plan, assets.into_iter().filter_map(|(path, asset)| Some((path, asset.ok()?.digest))).collect()))
 }

@@ -122,6 +122,7 @@ fn mend(refusal: &Refusal, stage: Stage) -> String {
         Refusal::Unpriced { .. } => {
             "name a book that has the price with `--prices`, or write one: `callsheet prices show kie` shows how they look".to_owned()
         }
+        Refusal::Policy(_) => "make less, or change the line in the campaign's `budget.policy`".to_owned(),
         Refusal::Balance { .. } => "top up the account, or make less: `--only`, `--until`, `--profile`".to_owned(),
     }
 }

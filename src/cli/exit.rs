@@ -12,7 +12,7 @@ pub const INTERNAL: u8 = 1;
 pub const USAGE: u8 = 2;
 /// The campaign, a table, a price book or a manifest has mistakes.
 pub const CAMPAIGN: u8 = 3;
-/// Over budget, unpriced, or a saved plan that is stale or spent; what does not fit was not sent.
+/// Over budget, unpriced, denied by the campaign's policy, or a saved plan that is stale or spent; what does not fit was not sent.
 pub const BUDGET: u8 = 4;
 /// Some shots have failed, or were not tried because of that.
 pub const FAILED: u8 = 5;
@@ -38,6 +38,8 @@ pub enum Exit {
     Mistakes,
     /// A cap stopped the run before the end.
     OverCap,
+    /// The campaign's policy denies the plan.
+    Denied,
     /// Some shots have failed.
     SomeFailed,
     /// The outcome of a paid try is in doubt.
@@ -56,7 +58,7 @@ impl Exit {
         match self {
             Self::Done => DONE,
             Self::Mistakes => CAMPAIGN,
-            Self::OverCap => BUDGET,
+            Self::OverCap | Self::Denied => BUDGET,
             Self::SomeFailed => FAILED,
             Self::InDoubt => IN_DOUBT,
             Self::Account => ACCOUNT,

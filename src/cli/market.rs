@@ -70,17 +70,18 @@ pub struct Market {
     pub manifest: Option<Manifest>,
 }
 
-/// Finds provider and book. Files that are read are added to `sources`.
+/// Finds provider and book. Files that the campaign names are read from `files`, those of the command line from the disk; all
+/// that are read are added to `sources`.
 ///
 /// # Errors
 /// Unknown names with what was probably meant; mistakes in files with line and column.
-pub fn market(provider: Option<&Said>, prices: Option<&Said>, base: &Path, sources: &mut Sources) -> Outcome<Market> {
-    let manifest = provider.map(|said| provider_called(said, base, sources)).transpose()?;
+pub fn market_in(provider: Option<&Said>, prices: Option<&Said>, base: &Path, files: &dyn Files, sources: &mut Sources) -> Outcome<Market> {
+    let manifest = provider.map(|said| provider_in(said, base, files, sources)).transpose()?;
     let book = match (prices, &manifest) {
-        (Some(said), _) => book_called(said, base, sources)?,
+        (Some(said), _) => book_in(said, base, files, sources)?,
         (None, Some(manifest)) => {
             let own = Said::Here(manifest.prices.to_string());
-            book_called(&own, base, sources)?
+            book_in(&own, base, files, sources)?
         }
         (None, None) => {
             let help = format!("name who makes the pictures, `provider: kie`, or only whose prices hold: {}", listed(builtin::book_names(), 8));
@@ -99,10 +100,14 @@ pub fn market(provider: Option<&Said>, prices: Option<&Said>, base: &Path, sourc
 /// Returns the provider of this name, or of this file.
 ///
 /// # Errors
-/// As [`market`].
+/// As [`market_in`].
 pub fn provider_called(said: &Said, base: &Path, sources: &mut Sources) -> Outcome<Manifest> {
+    provider_in(said, base, &DiskFiles, sources)
+}
+
+fn provider_in(said: &Said, base: &Path, files: &dyn Files, sources: &mut Sources) -> Outcome<Manifest> {
     if let Some(path) = said.path(base) {
-        let (doc, text) = document(said, &path, sources)?;
+        let (doc, text) = document(said, &path, files, sources)?;
         return Manifest::read(doc, &text).map_err(|found| mistakes(found, sources));
     }
     manifest::builtin(said.name()).ok_or_else(|| {
@@ -114,10 +119,14 @@ pub fn provider_called(said: &Said, base: &Path, sources: &mut Sources) -> Outco
 /// Returns the price book of this name, or of this file.
 ///
 /// # Errors
-/// As [`market`]; a book that reads well and makes no sense is refused too.
+/// As [`market_in`]; a book that reads well and makes no sense is refused too.
 pub fn book_called(said: &Said, base: &Path, sources: &mut Sources) -> Outcome<PriceBook> {
+    book_in(said, base, &DiskFiles, sources)
+}
+
+fn book_in(said: &Said, base: &Path, files: &dyn Files, sources: &mut Sources) -> Outcome<PriceBook> {
     if let Some(path) = said.path(base) {
-        let (doc, text) = document(said, &path, sources)?;
+        let (doc, text) = document(said, &path, files, sources)?;
         let book = PriceBook::parse(doc, &text).map_err(|found| mistakes(found, sources))?;
         let found = book.lint(doc);
         return if found.has_errors() { Err(mistakes(found, sources)) } else { Ok(book) };
@@ -136,8 +145,9 @@ fn suggestion(name: &str, known: &[&str], what: &str, own: &str) -> String {
 }
 
 /// Reads a file of a user's into the sources.
-fn document(said: &Said, path: &Path, sources: &mut Sources) -> Outcome<(crate::types::DocId, Arc<str>)> {
-    let bytes = DiskFiles.read(path, MAX_BYTES).map_err(|error| {
+fn document(said: &Said, path: &Path, files: &dyn Files, sources: &mut Sources) -> Outcome<(crate::types::DocId, Arc<str>)> {
+    let files = if let Said::Here(_) = said { &DiskFiles } else { files };
+    let bytes = files.read(path, MAX_BYTES).map_err(|error| {
         let help = "give the path of a YAML file".to_owned();
         said.wrong("unreadable-file", format!("the file `{}` cannot be read: {error}", path.display()), help, sources)
     })?;

@@ -10,11 +10,13 @@
 mod args;
 mod cap_stop;
 mod commands;
+mod comparison;
 mod console;
 mod context;
 pub mod diagnostics;
 mod error;
 pub mod exit;
+mod git;
 mod market;
 mod memory;
 mod performance;

@@ -18,9 +18,8 @@ use crate::catalog::{Catalog, builtin};
 use crate::engine::OnDoubt;
 use crate::ledger::{Cap, LedgerError, ScopeTotals};
 use crate::ledger::{History, Scope};
-use crate::plan::{Reason, Selection, Work, Worklist, why, worklist};
-use crate::pricing::{CapOf, Sum, Unweighed};
-use crate::pricing::{Committed, Estimate, Gate, Quotes, Verdict, estimate, gate, quotes};
+use crate::plan::{Plan, Reason, Selection, Work, Worklist, why, worklist};
+use crate::pricing::{CapOf, Committed, Delta, Estimate, Gate, PolicyVerdict, Quotes, Sum, Unweighed, Verdict, Whole, estimate, gate, judge, quotes};
 use crate::report::Change;
 use crate::types::{Amount, Currency, Micros, Rates};
 
@@ -35,6 +34,8 @@ pub struct Standing {
     pub quotes: Quotes,
     /// What it will cost.
     pub estimate: Estimate,
+    /// What the campaign's policy says to the plan alone.
+    pub policy: Vec<PolicyVerdict>,
     /// Whether a run may start.
     pub verdict: Verdict,
     /// What is left on the account.
@@ -53,15 +54,16 @@ pub fn standing(opened: &Opened, memory: &Memory, selected: &SelectionArgs, on_d
     let Opened { campaign, plan, catalog, .. } = opened;
     let seq = memory.last_seq()?;
     let history = memory.history(plan)?;
-    let selection = Selection::new(plan, &selected.only, &until(campaign, selected))?;
+    let selection = selection(campaign, plan, selected)?;
     let census = memory.census(history.jobs.len());
     let work = worklist(plan, &history, &selection, &|blob| census.has(blob.digest));
     let work = if on_doubt == OnDoubt::Resend { work.resending(plan, &history) } else { work };
     let quotes = quotes(plan, catalog);
     let (committed, rates) = committed(opened, memory)?;
     let estimate = estimate(plan, &work, &quotes, &campaign.budget, campaign.run.attempts, &committed)?;
-    let verdict = gate(&estimate, Gate { balance: None, allow_unpriced: false, warn_at: campaign.budget.warn_at });
-    Ok(Standing { history, work, quotes, estimate, verdict, balance: Balance::NotAsked, rates, seq })
+    let policy = policy(campaign, plan, &quotes, &selection, None)?;
+    let verdict = gate(&estimate, Gate { balance: None, allow_unpriced: false, warn_at: campaign.budget.warn_at }).with_policy(&policy);
+    Ok(Standing { history, work, quotes, estimate, policy, verdict, balance: Balance::NotAsked, rates, seq })
 }
 
 /// What is left on the account, as far as somebody has asked.
@@ -80,7 +82,7 @@ impl Standing {
     pub fn weigh(&mut self, balance: Balance, warn_at: Option<u32>) {
         self.balance = balance;
         let balance = self.comparable_balance();
-        self.verdict = gate(&self.estimate, Gate { balance, allow_unpriced: false, warn_at });
+        self.verdict = gate(&self.estimate, Gate { balance, allow_unpriced: false, warn_at }).with_policy(&self.policy);
     }
 
     /// Returns the balance in the currency of the plan, if a stated rate leads there.
@@ -113,6 +115,28 @@ impl Standing {
         let totals = &self.estimate.totals;
         Some(format!("balance {shown}: {}, {}", after(totals.floor, "floor"), after(totals.ceiling, "ceiling")))
     }
+}
+
+/// Returns what the campaign's policy says to its plan; `delta` is what that has grown by, if it is compared with another.
+///
+/// # Errors
+/// Sums that do not fit.
+pub fn policy(campaign: &Campaign, plan: &Plan, quotes: &Quotes, selection: &Selection, delta: Option<&Delta>) -> Outcome<Vec<PolicyVerdict>> {
+    let budget = &campaign.budget;
+    if budget.policy.is_empty() {
+        return Ok(Vec::new());
+    }
+    let factor = budget.iteration.as_ref().map(|(_, factor)| *factor);
+    let whole = Whole::of(plan, quotes, selection, factor, campaign.run.attempts)?;
+    Ok(judge(&budget.policy, &whole, delta, &quotes.book().currency))
+}
+
+/// Returns which jobs a command is about.
+///
+/// # Errors
+/// A step, axis or value that the plan does not have.
+pub fn selection(campaign: &Campaign, plan: &Plan, selected: &SelectionArgs) -> Outcome<Selection> {
+    Ok(Selection::new(plan, &selected.only, &until(campaign, selected))?)
 }
 
 /// Returns the last steps: those of the command line, else the profile's, unless single shots are asked for.

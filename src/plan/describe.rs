@@ -59,18 +59,24 @@ impl Keys {
 
 /// Returns the named ingredients of a job's key, as people read them.
 pub fn recipe(plan: &Plan, ix: JobIx) -> Recipe {
-    struct Listed(Recipe);
+    let mut recipe = Vec::new();
+    tell_recipe(plan, ix, &mut |name, value| recipe.push((name.to_owned(), value.to_owned())));
+    recipe
+}
 
-    impl Fields for Listed {
+/// Tells the named ingredients of a job's key, as people read them, one after the other.
+pub fn tell_recipe(plan: &Plan, ix: JobIx, tell: &mut dyn FnMut(&str, &str)) {
+    struct Told<'a>(&'a mut dyn FnMut(&str, &str));
+
+    impl Fields for Told<'_> {
         fn field(&mut self, name: &str, value: &[u8]) {
-            self.0.push((name.to_owned(), String::from_utf8_lossy(value).into_owned()));
+            (self.0)(name, &String::from_utf8_lossy(value));
         }
     }
 
-    let mut listed = Listed(Vec::new());
-    describe_own(plan.job(ix), plan.take_of(ix), &mut listed);
-    describe_inputs(plan.inputs(ix).into_iter().map(|input| (input, plan.job(input.from).key)), &mut listed);
-    listed.0
+    let mut told = Told(tell);
+    describe_own(plan.job(ix), plan.take_of(ix), &mut told);
+    describe_inputs(plan.inputs(ix).into_iter().map(|input| (input, plan.job(input.from).key)), &mut told);
 }
 
 /// Tells all but the inputs. Of a step's paid jobs only the prompt and the take differ here, which [`Keys`] relies on.

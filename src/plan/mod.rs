@@ -6,6 +6,7 @@
 mod build;
 mod cells;
 mod describe;
+mod diff;
 mod jobs;
 mod lower;
 mod mistakes;
@@ -15,6 +16,7 @@ mod selection;
 mod side;
 mod texts;
 mod why;
+pub mod word_diff;
 mod worklist;
 
 use std::collections::BTreeMap;
@@ -26,11 +28,14 @@ use petgraph::Direction;
 use petgraph::graph::{DiGraph, NodeIndex};
 
 pub use build::{asset_paths, build};
-pub use describe::recipe;
+pub use describe::{recipe, tell_recipe};
+#[cfg(test)]
+pub(crate) use diff::sample;
+pub use diff::{Change, Diff, FieldChange, Group, MOST_FIELDS, Pair, StepDiff, Value, Variant, diff};
 pub use jobs::Assets;
 pub use saved::SavedPlan;
 pub use selection::{Only, Selection, SelectionError};
-pub use side::{Side, SidePrice};
+pub use side::{PartOfSide, Side, SidePrice};
 pub use why::{Difference, Reason, why};
 pub use worklist::{Work, Worklist, worklist};
 
@@ -185,6 +190,12 @@ impl Plan {
         JobId::new(Address { plan: self, ix }.to_string())
     }
 
+    /// Adds the address of a job to a text, as [`Plan::id`] prints it.
+    pub fn write_id(&self, ix: JobIx, text: &mut String) {
+        use fmt::Write as _;
+        write!(text, "{}", Address { plan: self, ix }).expect("a string takes all");
+    }
+
     /// Finds a job by its address as printed by [`Plan::id`].
     pub fn find(&self, address: &str) -> Option<JobIx> {
         let step_name = address.split(['[', '#']).next()?;
@@ -202,11 +213,14 @@ struct Address<'a> {
 impl fmt::Display for Address<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.plan.step_of(self.ix).name)?;
-        for (position, (axis, key)) in self.plan.axes_of(self.ix).into_iter().enumerate() {
-            let before = if position == 0 { '[' } else { ',' };
-            write!(f, "{before}{axis}={key}")?;
+        let mut before = "[";
+        for (axis, key) in self.plan.coordinates(self.ix).filter(|(axis, _)| !axis.is_take) {
+            for part in [before, &axis.name, "=", key] {
+                f.write_str(part)?;
+            }
+            before = ",";
         }
-        if !self.plan.axes_of(self.ix).is_empty() {
+        if before == "," {
             f.write_str("]")?;
         }
         match self.plan.take_of(self.ix) {

@@ -10,6 +10,8 @@ use crate::types::{Amount, Currency, Micros};
 
 use super::estimate::{CapLine, CapOf, Estimate, Unweighed};
 
+use super::policy::PolicyVerdict;
+
 /// What the gate is told besides the estimate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Gate {
@@ -71,6 +73,9 @@ pub enum Refusal {
         /// What is needed at least.
         floor: Amount,
     },
+    /// The campaign's own policy forbids it.
+    #[error("the campaign's policy denies this plan: {0}")]
+    Policy(PolicyVerdict),
 }
 
 /// What the user should hear before saying yes.
@@ -101,6 +106,8 @@ pub enum Warning {
         /// How many.
         count: usize,
     },
+    /// The campaign's own policy says a word.
+    Policy(PolicyVerdict),
 }
 
 impl std::fmt::Display for Warning {
@@ -112,6 +119,7 @@ impl std::fmt::Display for Warning {
             Self::ExpectedOverCap { of, limit, with_expected } => {
                 write!(f, "what is expected, {with_expected} with what is committed, is above {} of {limit}", cap_words(of))
             }
+            Self::Policy(verdict) => write!(f, "the campaign's policy warns: {verdict}"),
             Self::Unpriced { count: 1 } => f.write_str("1 outstanding shot has no price; no total includes it"),
             Self::Unpriced { count } => write!(f, "{count} outstanding shots have no price; no total includes them"),
         }
@@ -154,6 +162,19 @@ impl Verdict {
     /// Returns whether the run may start.
     pub fn is_open(&self) -> bool {
         self.refusals.is_empty()
+    }
+
+    /// Adds what the campaign's policy says.
+    #[must_use]
+    pub fn with_policy(mut self, verdicts: &[PolicyVerdict]) -> Self {
+        self.refusals.extend(verdicts.iter().filter(|verdict| verdict.denies()).cloned().map(Refusal::Policy));
+        self.warnings.extend(verdicts.iter().filter(|verdict| verdict.warns()).cloned().map(Warning::Policy));
+        self
+    }
+
+    /// Returns whether the campaign's policy forbids the plan.
+    pub fn is_denied_by_policy(&self) -> bool {
+        self.refusals.iter().any(|refusal| matches!(refusal, Refusal::Policy(_)))
     }
 }
 

@@ -3,11 +3,16 @@
 //! In: the plan, its history, the paid tries, quotes. Out: bytes and text; [`tree`] alone writes to the disk.
 //! Never: network; a prompt, a path or a vendor's message unescaped.
 
+pub mod changes;
 pub mod costs_csv;
 pub mod costs_summary;
 pub mod graph;
 pub mod index_html;
 pub mod manifest_json;
+pub mod markdown;
+pub mod plan_comment;
+pub mod plan_diff;
+pub mod plan_diff_export;
 pub mod plan_export;
 pub mod plan_table;
 pub mod prices_diff;
@@ -24,6 +29,9 @@ mod tree_write;
 
 use std::io;
 
+pub use plan_comment::{Reader, diff_markdown, plan_comment};
+pub use plan_diff::{DiffView, diff_table};
+pub use plan_diff_export::{diff_csv, diff_json};
 pub use plan_export::{plan_csv, plan_json, plan_markdown};
 pub use plan_table::{Change, PlanView, plan_table};
 pub use prices_diff::{CampaignSides, PricesDiffView, StepSides, prices_diff_csv, prices_diff_json, prices_diff_markdown, prices_diff_table};

@@ -6,6 +6,7 @@ use std::fmt::Write as _;
 
 use serde_json::{Value, json};
 
+use super::markdown::{code, plain};
 use super::plan_table::{PlanView, factor_words, what};
 use super::spreadsheet::neutral;
 use super::text::{count, sum, sum_words, unit};
@@ -220,28 +221,4 @@ pub fn plan_markdown(view: &PlanView<'_>) -> String {
         let _ = writeln!(page, "- {}", plain(note));
     }
     page
-}
-
-/// Returns text that Markdown shows as it stands: no markup, no HTML, no mention, one line.
-pub(super) fn plain(text: &str) -> String {
-    let mut plain = String::with_capacity(text.len());
-    for char in crate::types::visible(text).chars() {
-        match char {
-            '&' => plain.push_str("&amp;"),
-            '<' => plain.push_str("&lt;"),
-            '>' => plain.push_str("&gt;"),
-            '@' => plain.push_str("&#64;"),
-            '\\' | '`' | '*' | '_' | '[' | ']' | '|' | '#' | '!' | '~' => {
-                plain.push('\\');
-                plain.push(char);
-            }
-            _ => plain.push(char),
-        }
-    }
-    plain
-}
-
-/// Returns text for between two backticks.
-fn code(text: &str) -> String {
-    crate::types::visible(text).replace('`', "'")
 }

@@ -248,6 +248,7 @@ fn remarks(view: &PlanView<'_>, notes: &mut Notes) {
         match refusal {
             Refusal::Balance { .. } => notes.refuse("balance", &refusal.to_string()),
             Refusal::NoRate { .. } => notes.refuse("cap", &refusal.to_string()),
+            Refusal::Policy(verdict) => notes.refuse("denied", &verdict.to_string()),
             Refusal::OverCap { .. } | Refusal::Unpriced { .. } => {}
         }
     }
@@ -401,7 +402,7 @@ mod tests {
 
         | step | what | jobs | new | changed | reused | unit | floor | expected | ceiling |
         |---|---|--:|--:|--:|--:|--:|--:|--:|--:|
-        | he\|ro&lt;b&gt;&#64;team | generate gpt-image-2 | 4 | 4 | - | - | 6 | 24 | 43.2 | 48 |
+        | he\|ro&lt;b&gt;@&#8203;team | generate gpt-image-2 | 4 | 4 | - | - | 6 | 24 | 43.2 | 48 |
         | surface | edit gpt-image-2 | 12 | 12 | - | - | 6 | 72 | 129.6 | 144 |
         | deliver | transform | 12 | 12 | - | - | free | - | - | - |
         | **total** | | 28 | 28 | - | - | | **96** | **172.8** | **192** |

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use super::ReportError;
-use super::plan_export::plain;
+use super::markdown::plain;
 use super::spreadsheet::neutral;
 use super::text::{Column, Table, numbers, words, wrapped};
 use crate::catalog::diff::permille;

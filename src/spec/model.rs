@@ -4,6 +4,7 @@ use indexmap::IndexMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::policy::PolicySpec;
 use crate::steps::{SettingsSpec, StepSpec};
 use crate::types::Micros;
 
@@ -205,6 +206,10 @@ pub struct BudgetSpec {
     /// Caps of single steps, in the same currency.
     #[serde(default)]
     pub steps: IndexMap<String, MoneySpec>,
+    /// From which figure on a plan is worth a warning, or a no.
+    #[serde(default)]
+    #[schemars(length(min = 1))]
+    pub policy: Vec<PolicySpec>,
 }
 
 /// A number of the book's credits, or an amount with its currency: `1300` or `"USD 12.50"`.

@@ -8,6 +8,7 @@ use serde::Deserialize;
 use serde::de::{Error, MapAccess, SeqAccess, Visitor};
 
 use super::model::{AxisSpec, FailureLimitSpec, FileAxisSpec, IterationSpec, MoneySpec, PercentSpec};
+use super::policy::GrowthSpec;
 use crate::types::Micros;
 
 /// Reads a plain number or text into `$type` through `$parse`, which sees the shortest decimal text of a number.
@@ -104,6 +105,20 @@ fn percent(text: &str) -> Result<PercentSpec, String> {
 
 deserialize_from_text!(PercentSpec, "a share such as 80%", percent);
 schema!(PercentSpec, "Percent", { "description": "A share of a whole.", "type": "string", "pattern": "^[0-9]{1,3}([.][0-9]{1,2})?%$", "patternErrorMessage": "a share like 80%", "examples": ["80%"] });
+
+deserialize_from_text!(GrowthSpec, "a share such as 20%", |text| {
+    let wrong = || format!("`{text}` is not a share such as 20%");
+    let number: Micros = text.strip_suffix('%').unwrap_or(text).parse().map_err(|_| wrong())?;
+    match u32::try_from(number.get() / 10_000) {
+        Ok(hundredths) if hundredths <= 100_000_000 && number.get() % 10_000 == 0 => Ok(GrowthSpec(hundredths)),
+        _ => Err(format!("`{text}` is not between 0% and 1000000% with at most two decimals")),
+    }
+});
+schema!(GrowthSpec, "Growth", {
+    "description": "A share to grow by: 20% is a fifth more, 100% is twice as much.",
+    "type": ["number", "string"], "minimum": 0, "pattern": "^[0-9]{1,7}([.][0-9]{1,2})?%?$",
+    "patternErrorMessage": "a share of 0% or more like 20%", "examples": ["20%"],
+});
 
 deserialize_from_text!(FailureLimitSpec, "a number of failures, or a share such as 10%", |text| {
     if text.ends_with('%') {

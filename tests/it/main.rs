@@ -8,6 +8,7 @@ mod changes;
 mod cli;
 mod desk;
 mod diagnostics;
+mod diffs;
 mod doubts;
 mod failures;
 mod kills;

@@ -6,6 +6,7 @@ use clap::{Args, ValueEnum};
 
 use super::run::Doubt;
 use crate::cli::args::{self, CampaignArgs, SelectionArgs, StageArgs};
+use crate::cli::comparison::{self, Shown};
 use crate::cli::context::{self, Opened};
 use crate::cli::error::Outcome;
 use crate::cli::exit::Exit;
@@ -14,7 +15,7 @@ use crate::cli::saved::{self, Manner};
 use crate::cli::standing::{self, Standing};
 use crate::cli::workspace::{Stage, Workspace};
 use crate::cli::{console, diagnostics};
-use crate::report::{Change, PlanView, plan_csv, plan_json, plan_markdown, plan_table};
+use crate::report::{Change, PlanView, plan_comment, plan_csv, plan_json, plan_markdown, plan_table};
 use crate::spec::MoneySpec;
 
 /// Say what a campaign makes and what it will cost, before anything is spent
@@ -26,6 +27,7 @@ use crate::spec::MoneySpec;
 #[command(after_help = "Examples:
   callsheet plan campaigns/spring-drop.yaml
   callsheet plan campaigns/spring-drop.yaml --prices kie --only surface[surface=oak]
+  callsheet plan campaigns/spring-drop.yaml --base origin/main --format github
   callsheet plan campaigns/spring-drop.yaml --format json --detailed-exit-code
   callsheet plan campaigns/spring-drop.yaml --out plan.json     to be looked at, then: callsheet run plan.json")]
 pub struct PlanArgs {
@@ -44,6 +46,9 @@ pub struct PlanArgs {
     /// Save it for `callsheet run FILE`, which runs it as it was saved or not at all; `-` for stdout
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
+    /// Compare with the same campaign at a git revision, with another campaign file, or with a saved plan (`.json`)
+    #[arg(long, value_name = "REV|FILE")]
+    base: Option<String>,
     /// How to print it
     #[arg(long, value_enum, default_value_t = Format::Table)]
     format: Format,
@@ -62,6 +67,20 @@ enum Format {
     Csv,
     /// For a pull request.
     Markdown,
+    /// A comment on GitHub; with `--base` nothing at all when nothing has changed.
+    Github,
+}
+
+impl Format {
+    fn of_comparison(self) -> Shown {
+        match self {
+            Self::Table => Shown::Table,
+            Self::Json => Shown::Json,
+            Self::Csv => Shown::Csv,
+            Self::Markdown => Shown::Markdown,
+            Self::Github => Shown::GitHub,
+        }
+    }
 }
 
 /// Plans a campaign and prints it.
@@ -73,21 +92,37 @@ pub fn plan(args: &PlanArgs) -> Outcome<Exit> {
     let standing = standing::standing(&opened, &memory, &args.selected, on_doubt)?;
     let changes = standing::changes(&opened, &memory, &standing.work)?;
     tell_warnings(&opened);
-    let notes = notes(&opened, workspace.stage());
-    let view = view(&opened, &standing, &changes, &notes);
-    let is_printed = !args.out.as_deref().is_some_and(saved::is_stdout);
-    let print = |text: &str| if is_printed { console::data(text) } else { Ok(()) };
-    print(&match args.format {
-        Format::Table => plan_table(&view, console::width().unwrap_or(120), true),
-        Format::Json => format!("{:#}\n", plan_json(&view)),
-        Format::Csv => plan_csv(&view)?,
-        Format::Markdown => plan_markdown(&view),
-    })?;
+    let has_work = args.detailed_exit_code && !standing.work.is_done();
+    let mut notes = notes(&opened, workspace.stage());
+    let (text, end) = match &args.base {
+        Some(base) => comparison::compared(&args.asked, &args.selected, base, (&opened, &standing), &notes, args.format.of_comparison())?,
+        None => {
+            if opened.campaign.budget.policy.iter().any(|line| line.needs_a_base()) {
+                notes.push("the policy's `delta` and `percent` lines were not judged: `--base` names the plan to compare with".to_owned());
+            }
+            let text = shown(args.format, &view(&opened, &standing, &changes, &notes))?;
+            (text, if standing.verdict.is_denied_by_policy() { Exit::Denied } else { Exit::Done })
+        }
+    };
+    if !args.out.as_deref().is_some_and(saved::is_stdout) {
+        console::data(&text)?;
+    }
     if let Some(out) = &args.out {
         let manner = Manner { asked: &args.asked, selected: &args.selected, cap: args.cap.as_ref(), stage: workspace.stage(), on_doubt };
         saved::save(out, &opened, &standing, &manner)?;
     }
-    Ok(if args.detailed_exit_code && !standing.work.is_done() { Exit::HasWork } else { Exit::Done })
+    Ok(if end == Exit::Done && has_work { Exit::HasWork } else { end })
+}
+
+/// Returns a plan as it is asked for.
+fn shown(format: Format, view: &PlanView<'_>) -> Outcome<String> {
+    Ok(match format {
+        Format::Table => plan_table(view, console::width().unwrap_or(120), true),
+        Format::Json => format!("{:#}\n", plan_json(view)),
+        Format::Csv => plan_csv(view)?,
+        Format::Markdown => plan_markdown(view),
+        Format::Github => plan_comment(view),
+    })
 }
 
 /// Shows what should be said of the campaign's files but forbids nothing.
