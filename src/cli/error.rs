@@ -113,7 +113,7 @@ fn mend(refusal: &Refusal, stage: Stage) -> String {
         }
         Refusal::OverCap { .. } => "raise the cap in the campaign's `budget`, or make less: `--only`, `--until`, `--profile`".to_owned(),
         Refusal::Unpriced { .. } => {
-            "name a book that has the price with `--prices`, or write one: `callsheet prices show kie` shows how they look".to_owned()
+            "name a book that has the price with `--prices`, or write one (`callsheet prices show kie` shows how they look); `--allow-unpriced` lets them pass".to_owned()
         }
         Refusal::Balance { .. } => "top up the account, or make less: `--only`, `--until`, `--profile`".to_owned(),
     }

@@ -14,7 +14,7 @@ use crate::campaign::Campaign;
 use crate::engine::OnDoubt;
 use crate::ledger::{History, Scope};
 use crate::plan::{Reason, Selection, Work, Worklist, why, worklist};
-use crate::pricing::{Committed, Estimate, Gate, Quotes, Verdict, estimate, gate, quotes};
+use crate::pricing::{Committed, Estimate, Factors, Gate, Quotes, Verdict, estimate_by, gate, learn, quotes};
 use crate::report::Change;
 use crate::types::Micros;
 
@@ -48,9 +48,31 @@ pub fn standing(opened: &Opened, memory: &Memory, selected: &SelectionArgs, on_d
     let work = worklist(plan, &history, &selection, &|blob| census.has(blob.digest));
     let work = if on_doubt == OnDoubt::Resend { work.resending(plan) } else { work };
     let quotes = quotes(plan, catalog);
-    let estimate = estimate(plan, &work, &quotes, &campaign.budget, campaign.run.attempts, &committed(campaign, memory)?)?;
+    let factors = factors(opened, memory, &history)?;
+    let estimate = estimate_by(plan, &work, &quotes, &campaign.budget, factors, campaign.run.attempts, &committed(campaign, memory)?)?;
     let verdict = gate(&estimate, Gate { balance: None, allow_unpriced: false, warn_at: campaign.budget.warn_at });
     Ok(Standing { history, work, quotes, estimate, verdict, seq })
+}
+
+/// Returns the iteration factors: those that the campaign names, or what its own runs in this workspace teach.
+fn factors(opened: &Opened, memory: &Memory, history: &History) -> Outcome<Factors> {
+    let Opened { campaign, plan, .. } = opened;
+    if !campaign.budget.learns {
+        return Ok(Factors::of(&campaign.budget));
+    }
+    Ok(Factors::learning(&campaign.budget, learn(plan, history, &memory.attempts(plan)?)?))
+}
+
+impl Standing {
+    /// Returns the same for a user who lets shots without a price pass.
+    #[must_use]
+    pub fn allowing_unpriced(self, opened: &Opened, allowed: bool) -> Self {
+        if !allowed {
+            return self;
+        }
+        let verdict = gate(&self.estimate, Gate { balance: None, allow_unpriced: true, warn_at: opened.campaign.budget.warn_at });
+        Self { verdict, ..self }
+    }
 }
 
 /// Returns the last steps: those of the command line, else the profile's, unless single shots are asked for.
@@ -76,7 +98,11 @@ pub fn step_scope(campaign: &Campaign, step: &str) -> Scope {
     Scope(format!("campaign:{}/step:{step}", campaign.name))
 }
 
-fn committed(campaign: &Campaign, memory: &Memory) -> Outcome<Committed> {
+/// Returns what the ledger already counts under each cap of a campaign.
+///
+/// # Errors
+/// A ledger that cannot be read, sums that do not fit.
+pub fn committed(campaign: &Campaign, memory: &Memory) -> Outcome<Committed> {
     let under = |scope: &Scope| -> Outcome<Micros> {
         let Some(totals) = memory.totals(scope)? else { return Ok(Micros::ZERO) };
         Ok(totals.spent.checked_add(totals.reserved)?.checked_add(totals.in_doubt)?)

@@ -6,6 +6,7 @@
 mod breakdown;
 pub mod estimate;
 pub mod gate;
+pub mod learned;
 pub mod quote;
 #[cfg(test)]
 pub(crate) mod sample;
@@ -13,7 +14,9 @@ pub mod sum;
 
 pub use estimate::{
     AxisLines, CapLine, CapOf, CeilingBy, Committed, Counts, Estimate, Finals, GroupLine, NamedJobs, StepLine, Unit, UnpricedJobs, estimate,
+    estimate_by,
 };
-pub use gate::{Gate, Refusal, Verdict, Warning, gate};
+pub use learned::{FEWEST_FINALS, Factors, Learned, learn};
+pub use gate::{Gate, Refusal, Verdict, Warning, gate, without_price};
 pub use quote::{BookFacts, JobQuote, Quotes, quotes};
 pub use sum::Sum;

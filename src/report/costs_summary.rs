@@ -12,7 +12,7 @@ use super::{ReportError, ReportWriter};
 const FILE: &str = "costs-summary.csv";
 
 /// Its columns.
-const COLUMNS: [&str; 11] = ["by", "name", "value", "attempts", "pictures", "quoted", "charged", "refunded", "in_doubt", "reserved", "currency"];
+const COLUMNS: [&str; 12] = ["by", "name", "value", "attempts", "pictures", "quoted", "charged", "refunded", "in_doubt", "reserved", "currency", "unpriced"];
 
 /// Writes `costs-summary.csv`.
 #[derive(Debug, Clone, Copy)]
@@ -39,7 +39,7 @@ impl ReportWriter for CostsSummary {
     }
 }
 
-fn cells(by: &str, name: &str, value: &str, spending: &Spending) -> [String; 11] {
+fn cells(by: &str, name: &str, value: &str, spending: &Spending) -> [String; 12] {
     let text = |text: &str| neutral(text).into_owned();
     [
         by.to_owned(),
@@ -53,6 +53,7 @@ fn cells(by: &str, name: &str, value: &str, spending: &Spending) -> [String; 11]
         spending.in_doubt.to_string(),
         spending.reserved.to_string(),
         text(&spending.currency.to_string()),
+        spending.unpriced.to_string(),
     ]
 }
 

@@ -30,6 +30,9 @@ pub struct PlanArgs {
     selected: SelectionArgs,
     #[command(flatten)]
     stage: StageArgs,
+    /// Let shots without a price pass; they are in no total, and no cap guards them
+    #[arg(long)]
+    allow_unpriced: bool,
     /// How to print it
     #[arg(long, value_enum, default_value_t = Format::Table)]
     format: Format,
@@ -55,7 +58,7 @@ pub fn plan(args: &PlanArgs) -> Outcome<Exit> {
     let opened = context::open(&args.asked, None)?;
     let workspace = Workspace::find(Stage::of(args.stage.rehearse))?;
     let memory = Memory::of(&workspace)?;
-    let standing = standing::standing(&opened, &memory, &args.selected, OnDoubt::Hold)?;
+    let standing = standing::standing(&opened, &memory, &args.selected, OnDoubt::Hold)?.allowing_unpriced(&opened, args.allow_unpriced);
     let changes = standing::changes(&opened, &memory, &standing.work)?;
     tell_warnings(&opened);
     let notes = notes(&opened, workspace.stage());

@@ -22,7 +22,7 @@ use crate::cli::{console, market};
 use crate::engine::{JobOutcome, OnDoubt, RunOutcome, StopReason};
 use crate::ledger::WorkspaceLock;
 use crate::plan::JobIx;
-use crate::pricing::Quotes;
+use crate::pricing::{Quotes, without_price};
 use crate::provider::sim::SimOptions;
 use crate::report::{RunView, plan_table, run_summary};
 use crate::spec::MoneySpec;
@@ -59,6 +59,9 @@ pub struct RunArgs {
     /// Shots under way at once, within the provider's own limits
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
     concurrency: Option<u32>,
+    /// Let shots without a price pass; they are in no total, and no cap guards them
+    #[arg(long)]
+    allow_unpriced: bool,
     /// What to do with a try whose outcome nobody knows
     #[arg(long, value_enum, default_value_t = Doubt::Hold)]
     on_doubt: Doubt,
@@ -97,7 +100,7 @@ pub fn run(args: &RunArgs) -> Outcome<Exit> {
         Doubt::Hold => OnDoubt::Hold,
         Doubt::Resend => OnDoubt::Resend,
     };
-    let mut standing = standing::standing(&opened, &memory, &args.selected, on_doubt)?;
+    let mut standing = standing::standing(&opened, &memory, &args.selected, on_doubt)?.allowing_unpriced(&opened, args.allow_unpriced);
     let shelf = Shelf::of(&workspace, &opened.campaign.name, args.out.as_deref());
     if !args.quiet {
         tell_warnings(&opened);
@@ -112,7 +115,9 @@ pub fn run(args: &RunArgs) -> Outcome<Exit> {
     gates(&standing, stage)?;
     if stage == Stage::Real {
         can_buy(&opened)?;
-        let question = format!("spend up to {}; go on?", standing.estimate.book.amount(standing.estimate.totals.ceiling.micros));
+        let estimate = &standing.estimate;
+        let beyond = if estimate.unpriced.is_empty() { String::new() } else { format!("; {}", without_price(estimate.unpriced_jobs())) };
+        let question = format!("spend up to {}{beyond}; go on?", estimate.book.amount(estimate.totals.ceiling.micros));
         if !args.yes && console::can_ask() && !console::agrees(&question) {
             console::talk("nothing was sent");
             return Ok(Exit::Done);
@@ -125,7 +130,7 @@ pub fn run(args: &RunArgs) -> Outcome<Exit> {
     if memory.last_seq()? != standing.seq {
         // Another run was faster: what was shown is no longer what is to do.
         console::talk("another run has worked here meanwhile; planned again");
-        standing = standing::standing(&opened, &memory, &args.selected, on_doubt)?;
+        standing = standing::standing(&opened, &memory, &args.selected, on_doubt)?.allowing_unpriced(&opened, args.allow_unpriced);
         gates(&standing, stage)?;
     }
     let performance = Performance {
@@ -137,6 +142,7 @@ pub fn run(args: &RunArgs) -> Outcome<Exit> {
         concurrency: args.concurrency.map_or(opened.campaign.run.concurrency, |number| number as usize),
         on_doubt,
         fail_fast: args.fail_fast,
+        allow_unpriced: args.allow_unpriced,
         loudness: Loudness { json: args.json, quiet: args.quiet },
     };
     let (run, outcome) = performance::perform(&performance)?;
@@ -244,8 +250,10 @@ fn words_for_next(args: &RunArgs) -> String {
             words.push_str(&format!(" {flag} {value}"));
         }
     }
-    if args.rehearse {
-        words.push_str(" --rehearse");
+    for (flag, is_set) in [("--allow-unpriced", args.allow_unpriced), ("--rehearse", args.rehearse)] {
+        if is_set {
+            words.push_str(&format!(" {flag}"));
+        }
     }
     words
 }

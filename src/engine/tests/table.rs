@@ -95,7 +95,7 @@ const PLAIN: Setting =
     Setting { paid: true, lost: false, closed: false, attempts: 1, fetches: 3, on_doubt: OnDoubt::Hold, idempotent: false, alone: false };
 
 fn decide(state: &JobState, event: JobEvent, setting: Setting, effort: Effort) -> Turn {
-    let price = JobPrice { quoted: credits(10), reserved: credits(12) };
+    let price = JobPrice { quoted: credits(10), reserved: credits(12), unpriced: false };
     let terms = crate::engine::ProviderTerms { idempotent: setting.idempotent, ..terms() };
     let rules =
         RunRules { attempts: setting.attempts, fetches: setting.fetches, on_doubt: setting.on_doubt, alone: setting.alone, ..RunRules::default() };

@@ -1,0 +1,217 @@
+//! The iteration factor that a campaign's own past teaches: paid tries for each accepted final, by baseline.
+//!
+//! The floor counts one try for every picture that the finals stand on, so the tries are set against those pictures: a chain of three
+//! steps that needed one try each has a factor of 1. A picture counts when this campaign paid for it and a final that is done stands
+//! on it; what was paid for and is no longer part of the plan is iteration. Tries of unknown outcome count on neither side.
+//!
+//! In: the plan, its history, the campaign's paid tries over all its runs. Out: one [`Learned`] a baseline.
+//! Never: another campaign's tries, a factor from too few finals.
+
+use std::collections::{BTreeMap, HashSet};
+use std::sync::Arc;
+
+use crate::campaign::Budget;
+use crate::ledger::{AttemptRow, AttemptStatus, History, JobState};
+use crate::plan::{JobIx, Plan};
+use crate::types::{JobKey, Micros, MoneyError};
+
+/// Fewest accepted finals of a baseline from which a factor is learned: with fewer, one unlucky shot moves it by a quarter.
+pub const FEWEST_FINALS: usize = 5;
+
+/// What is known of one baseline.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Learned {
+    /// The baseline; `None` for steps with a prompt of their own.
+    pub baseline: Option<Arc<str>>,
+    /// Finals that are done and stand on pictures of the baseline.
+    pub finals: usize,
+    /// Pictures of the baseline that those finals stand on.
+    pub pictures: usize,
+    /// Tries of the baseline that were paid.
+    pub attempts: usize,
+    /// Tries for each picture, in millionths, rounded up; `None` while there are too few finals.
+    pub factor: Option<Micros>,
+}
+
+/// What multiplies the floor of which step.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Factors {
+    /// Of every baseline without a learned one, in millionths, as the author called it; without any, expected is the floor.
+    pub named: Option<(String, Micros)>,
+    /// What was learned; empty when the author named a factor.
+    pub learned: Vec<Learned>,
+}
+
+impl Factors {
+    /// Returns those of a budget, as long as nothing is learned.
+    pub fn of(budget: &Budget) -> Self {
+        Self { named: budget.iteration.clone(), learned: Vec::new() }
+    }
+
+    /// Returns those of a budget with what the ledger teaches, if the author asked for it.
+    #[must_use]
+    pub fn learning(budget: &Budget, learned: Vec<Learned>) -> Self {
+        Self { named: budget.iteration.clone(), learned: if budget.learns { learned } else { Vec::new() } }
+    }
+
+    /// Returns the factor of a baseline's steps; `None` when there is none at all.
+    pub fn factor(&self, baseline: Option<&Arc<str>>) -> Option<Micros> {
+        let learned = self.learned.iter().find(|learned| learned.baseline.as_ref() == baseline).and_then(|learned| learned.factor);
+        learned.or_else(|| self.named.as_ref().map(|(_, factor)| *factor))
+    }
+}
+
+/// Returns what a campaign's past teaches about each baseline of its paid steps, in the plan's order.
+///
+/// # Errors
+/// [`MoneyError::Overflow`] if there are more tries than fit (over 9 trillion).
+pub fn learn(plan: &Plan, history: &History, attempts: &[AttemptRow]) -> Result<Vec<Learned>, MoneyError> {
+    let mut found: Vec<Learned> = Vec::new();
+    let mut of_step: BTreeMap<&str, usize> = BTreeMap::new();
+    for step in plan.steps.iter().filter(|step| step.action.is_some()) {
+        let place = found.iter().position(|learned| learned.baseline == step.baseline).unwrap_or_else(|| {
+            found.push(Learned { baseline: step.baseline.clone(), finals: 0, pictures: 0, attempts: 0, factor: None });
+            found.len() - 1
+        });
+        of_step.insert(&step.name, place);
+    }
+    let mut bought: HashSet<JobKey> = HashSet::new();
+    for row in attempts.iter().filter(|row| *row.card.campaign == *plan.campaign) {
+        if row.status == AttemptStatus::Done {
+            bought.insert(row.key);
+        }
+        // A step that is gone from the plan has no baseline any more.
+        if let Some(place) = of_step.get(row.card.step.as_str()).filter(|_| is_paid(row)) {
+            found[*place].attempts += 1;
+        }
+    }
+    let accepted = accepted(plan, history);
+    for (place, learned) in found.iter_mut().enumerate() {
+        let is_of = |ix: JobIx| of_step.get(&*plan.step_of(ix).name) == Some(&place) && accepted[ix.index()] && bought.contains(&plan.job(ix).key);
+        learned.pictures = plan.indices().filter(|ix| is_of(*ix)).map(|ix| plan.job(ix).key).collect::<HashSet<_>>().len();
+        learned.finals = finals_on(plan, &accepted, is_of);
+        if learned.finals >= FEWEST_FINALS && learned.pictures > 0 {
+            let count = |count: usize| i64::try_from(count).map_err(|_| MoneyError::Overflow);
+            learned.factor = Some(Micros::units(count(learned.attempts)?).mul_ratio_ceil(1, count(learned.pictures)?)?);
+        }
+    }
+    Ok(found)
+}
+
+fn is_paid(row: &AttemptRow) -> bool {
+    row.status == AttemptStatus::Done || row.charged.is_some_and(|charged| charged > Micros::ZERO)
+}
+
+/// Says of each job whether it is done and a done final stands on it, or is it. Makers stand before takers: one pass from the end.
+fn accepted(plan: &Plan, history: &History) -> Vec<bool> {
+    let mut accepted = vec![false; plan.jobs.len()];
+    for ix in plan.indices().rev() {
+        let is_done = matches!(history.state(&plan.job(ix).key), JobState::Done { .. });
+        accepted[ix.index()] = is_done && (plan.step_of(ix).is_final || plan.dependents(ix).any(|taker| accepted[taker.index()]));
+    }
+    accepted
+}
+
+/// Counts the accepted finals that stand on a job for which `is_of` is true, or are one.
+fn finals_on(plan: &Plan, accepted: &[bool], is_of: impl Fn(JobIx) -> bool) -> usize {
+    let mut stands = vec![false; plan.jobs.len()];
+    let mut finals = 0;
+    for ix in plan.indices() {
+        stands[ix.index()] |= is_of(ix);
+        if stands[ix.index()] {
+            plan.dependents(ix).for_each(|taker| stands[taker.index()] = true);
+            finals += usize::from(accepted[ix.index()] && plan.step_of(ix).is_final);
+        }
+    }
+    finals
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ledger::AttemptCard;
+    use crate::pricing::sample;
+    use crate::types::{Amount, AttemptNo, Currency, RunId, Timestamp};
+
+    fn row(plan: &Plan, ix: JobIx, status: AttemptStatus, charged: i64) -> AttemptRow {
+        let card = AttemptCard {
+            campaign: plan.campaign.to_string(),
+            job: plan.id(ix),
+            step: plan.step_of(ix).name.to_string(),
+            axes: Vec::new(),
+            take: None,
+            provider: "kie".to_owned(),
+            model: "gpt-image-2".to_owned(),
+            operation: "generate".to_owned(),
+            aspect: None,
+            resolution: None,
+            quality: None,
+            unpriced: false,
+        };
+        let quoted = Amount::new(Currency::credits("kie"), Micros::units(6));
+        let (key, at) = (plan.job(ix).key, Timestamp::from_millis(0));
+        let charged = Some(Micros::units(charged));
+        let (run, attempt) = (RunId::new("r"), AttemptNo(1));
+        let (refunded, started_at) = (Micros::ZERO, at);
+        AttemptRow { run, key, card, attempt, status, error_code: None, quoted, charged, refunded, started_at, finished_at: None, task: None, artifact: None }
+    }
+
+    /// Two products; every paid job done at its first try, and the first `delivered` deliveries done.
+    fn past(delivered: u32) -> (Plan, History, Vec<AttemptRow>) {
+        let plan = sample::plan(2);
+        let mut history = History::default();
+        for ix in (0..8 + delivered).map(JobIx) {
+            sample::done(&mut history, &plan, ix);
+        }
+        let rows = (0..8).map(|ix| row(&plan, JobIx(ix), AttemptStatus::Done, 6)).collect();
+        (plan, history, rows)
+    }
+
+    #[test]
+    fn one_try_for_each_picture_is_a_factor_of_one_however_long_the_chain() {
+        let (plan, history, rows) = past(6);
+        let learned = learn(&plan, &history, &rows).expect("few tries");
+        let factor = Some(Micros::units(1));
+        assert_eq!(learned, [Learned { baseline: Some("pdp".into()), finals: 6, pictures: 8, attempts: 8, factor }]);
+    }
+
+    #[test]
+    fn every_paid_try_counts_also_those_of_a_picture_that_the_plan_has_left_behind() {
+        let (plan, history, mut rows) = past(6);
+        let mut older = row(&plan, JobIx(3), AttemptStatus::Done, 6);
+        older.key = JobKey(crate::types::Digest::of(b"an earlier prompt"));
+        rows.push(older);
+        rows.push(row(&plan, JobIx(4), AttemptStatus::Failed, 6));
+        rows.push(row(&plan, JobIx(4), AttemptStatus::Failed, 0));
+        rows.push(row(&plan, JobIx(4), AttemptStatus::InDoubt, 0));
+        let learned = learn(&plan, &history, &rows).expect("few tries");
+        assert_eq!((learned[0].attempts, learned[0].factor), (10, Some(Micros::new(1_250_000))), "neither a refund nor a doubt was paid for");
+    }
+
+    #[test]
+    fn too_few_finals_teach_nothing_and_the_named_factor_stands_in() {
+        let (plan, history, rows) = past(4);
+        let learned = learn(&plan, &history, &rows).expect("few tries");
+        assert_eq!((learned[0].finals, learned[0].factor), (4, None));
+        let budget = Budget { iteration: Some(("strict".to_owned(), Micros::new(1_200_000))), learns: true, ..Budget::default() };
+        let factors = Factors::learning(&budget, learned);
+        assert_eq!(factors.factor(Some(&"pdp".into())), Some(Micros::new(1_200_000)));
+        assert_eq!(factors.factor(None), Some(Micros::new(1_200_000)));
+    }
+
+    #[test]
+    fn what_another_campaign_paid_for_teaches_nothing() {
+        let (plan, history, mut rows) = past(6);
+        rows.iter_mut().for_each(|row| row.card.campaign = "summer".to_owned());
+        let learned = learn(&plan, &history, &rows).expect("few tries");
+        assert_eq!((learned[0].finals, learned[0].pictures, learned[0].attempts, learned[0].factor), (0, 0, 0, None));
+    }
+
+    #[test]
+    fn a_factor_that_the_author_names_is_not_overruled() {
+        let (plan, history, rows) = past(6);
+        let learned = learn(&plan, &history, &rows).expect("few tries");
+        let budget = Budget { iteration: Some(("explore".to_owned(), Micros::new(1_800_000))), ..Budget::default() };
+        assert_eq!(Factors::learning(&budget, learned), Factors::of(&budget));
+    }
+}
