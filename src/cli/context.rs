@@ -48,6 +48,13 @@ pub struct Opened {
 /// # Errors
 /// [`CliError::Mistakes`] with all that is wrong; [`CliError::Usage`] for names on the command line that do not exist.
 pub fn open(asked: &CampaignArgs, cap: Option<&MoneySpec>) -> Outcome<Opened> {
+    if asked.prices.as_ref().is_some_and(|prices| prices.contains(',')) {
+        let fact = "`--prices` names several books; only `plan` sets them beside each other, and a run is paid by one".to_owned();
+        return Err(CliError::usage(
+            fact,
+            format!("name one: `--prices {}`", asked.prices.iter().flat_map(|all| all.split(',')).next().unwrap_or("kie")),
+        ));
+    }
     let spec::Loading { mut sources, result, partial, mut warnings } = spec::load(&asked.campaign, &DiskFiles);
     // Mistakes that leave the rest readable do not hide those further on.
     let (Loaded { mut spec, tables, base }, found_so_far) = match (result, partial) {

@@ -27,6 +27,8 @@ pub enum CliError {
     Mistakes(Box<(Diagnostics, Sources)>),
     /// The gate before the first request is shut.
     Refused(Vec<Refusal>, Stage),
+    /// What is asked for has no price: the fact, and how to mend it.
+    Unpriced(String, String),
     /// There is no key for the account: the fact, and how to mend it.
     Account(String, String),
     /// The ledger cannot be used.
@@ -66,7 +68,7 @@ impl CliError {
         match self {
             Self::Usage(..) => exit::USAGE,
             Self::Mistakes(_) => exit::CAMPAIGN,
-            Self::Refused(..) => exit::BUDGET,
+            Self::Refused(..) | Self::Unpriced(..) => exit::BUDGET,
             Self::Account(..) => exit::ACCOUNT,
             Self::Ledger(LedgerError::Locked { .. }) => exit::LOCKED,
             Self::Engine(error) => match &**error {
@@ -87,7 +89,7 @@ impl CliError {
     pub fn hints(&self) -> Vec<String> {
         match self {
             Self::Usage(_, help) => help.iter().cloned().collect(),
-            Self::Account(_, help) => vec![help.clone()],
+            Self::Account(_, help) | Self::Unpriced(_, help) => vec![help.clone()],
             Self::Refused(refusals, stage) => {
                 let mut hints: Vec<String> = refusals.iter().map(|refusal| mend(refusal, *stage)).collect();
                 hints.dedup();
@@ -133,7 +135,7 @@ fn ledger_hint(error: &LedgerError) -> Option<String> {
 impl fmt::Display for CliError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let said = match self {
-            Self::Usage(fact, _) | Self::Account(fact, _) => fact.clone(),
+            Self::Usage(fact, _) | Self::Account(fact, _) | Self::Unpriced(fact, _) => fact.clone(),
             Self::Mistakes(found) => super::diagnostics::counted_words(&found.0),
             Self::Refused(refusals, _) => {
                 let all: Vec<String> = refusals.iter().map(ToString::to_string).collect();

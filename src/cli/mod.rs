@@ -14,6 +14,7 @@ mod context;
 pub mod diagnostics;
 mod error;
 pub mod exit;
+mod forecast;
 mod market;
 mod memory;
 mod performance;
@@ -51,6 +52,7 @@ fn execute(command: &Command) -> Outcome<Exit> {
     match command {
         Command::Check(args) => commands::check::check(args),
         Command::Plan(args) => commands::plan::plan(args),
+        Command::Estimate(args) => commands::estimate::estimate(args),
         Command::Run(args) => commands::run::run(args),
         Command::Status(args) => commands::status::status(args),
         Command::Why(args) => commands::why::why(args),

@@ -460,7 +460,7 @@ pub(super) fn bound_by_step(line: &mut StepLine, caps: &[CapLine]) {
     }
 }
 
-fn unit(step: &PlannedStep, quotes: &Quotes, used: impl Iterator<Item = usize>) -> Unit {
+pub(super) fn unit(step: &PlannedStep, quotes: &Quotes, used: impl Iterator<Item = usize>) -> Unit {
     let mut unit = None;
     let mut unpriced = false;
     for place in used {
@@ -532,7 +532,7 @@ fn finals(plan: &Plan, worklist: &Worklist, totals: &Totals) -> Result<Finals, M
 }
 
 /// Finds the jobs that a person must hear of by name.
-fn notable(plan: &Plan, worklist: &Worklist, quotes: &Quotes) -> (Vec<UnpricedJobs>, NamedJobs) {
+pub(super) fn notable(plan: &Plan, worklist: &Worklist, quotes: &Quotes) -> (Vec<UnpricedJobs>, NamedJobs) {
     let mut unpriced: Vec<UnpricedJobs> = Vec::new();
     let mut in_doubt = NamedJobs::default();
     // Reasons are long texts: each quote is compared once, not each job.

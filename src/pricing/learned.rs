@@ -153,7 +153,21 @@ mod tests {
         let charged = Some(Micros::units(charged));
         let (run, attempt) = (RunId::new("r"), AttemptNo(1));
         let (refunded, started_at) = (Micros::ZERO, at);
-        AttemptRow { run, key, card, attempt, status, error_code: None, quoted, charged, refunded, started_at, finished_at: None, task: None, artifact: None }
+        AttemptRow {
+            run,
+            key,
+            card,
+            attempt,
+            status,
+            error_code: None,
+            quoted,
+            charged,
+            refunded,
+            started_at,
+            finished_at: None,
+            task: None,
+            artifact: None,
+        }
     }
 
     /// Two products; every paid job done at its first try, and the first `delivered` deliveries done.

@@ -4,6 +4,7 @@
 //! Never: HTTP, the disk, a price of 0 for something unknown.
 
 mod breakdown;
+pub mod compare;
 pub mod estimate;
 pub mod gate;
 pub mod learned;
@@ -11,12 +12,17 @@ pub mod quote;
 #[cfg(test)]
 pub(crate) mod sample;
 pub mod sum;
+pub mod what_if;
+pub mod worksheet;
 
+pub use compare::{Asked, Cheapest, Lack, Offer, cheapest, offer};
 pub use estimate::{
     AxisLines, CapLine, CapOf, CeilingBy, Committed, Counts, Estimate, Finals, GroupLine, NamedJobs, StepLine, Unit, UnpricedJobs, estimate,
     estimate_by,
 };
-pub use learned::{FEWEST_FINALS, Factors, Learned, learn};
 pub use gate::{Gate, Refusal, Verdict, Warning, gate, without_price};
+pub use learned::{FEWEST_FINALS, Factors, Learned, learn};
 pub use quote::{BookFacts, JobQuote, Quotes, quotes};
 pub use sum::Sum;
+pub use what_if::{WhatIf, WhatIfError, factor_called, suppose};
+pub use worksheet::{Sheet, SheetError, SheetLine, Wanted, worksheet};

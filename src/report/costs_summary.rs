@@ -12,7 +12,8 @@ use super::{ReportError, ReportWriter};
 const FILE: &str = "costs-summary.csv";
 
 /// Its columns.
-const COLUMNS: [&str; 12] = ["by", "name", "value", "attempts", "pictures", "quoted", "charged", "refunded", "in_doubt", "reserved", "currency", "unpriced"];
+const COLUMNS: [&str; 12] =
+    ["by", "name", "value", "attempts", "pictures", "quoted", "charged", "refunded", "in_doubt", "reserved", "currency", "unpriced"];
 
 /// Writes `costs-summary.csv`.
 #[derive(Debug, Clone, Copy)]

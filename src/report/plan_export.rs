@@ -93,7 +93,7 @@ fn unit_range(unit: Unit) -> (Option<Micros>, Option<Micros>) {
     }
 }
 
-fn certainty(certainty: Certainty) -> &'static str {
+pub(super) fn certainty(certainty: Certainty) -> &'static str {
     match certainty {
         Certainty::Exact => "exact",
         Certainty::LowerBound => "lower-bound",
@@ -234,7 +234,7 @@ pub fn plan_markdown(view: &PlanView<'_>) -> String {
 }
 
 /// Returns text that Markdown shows as it stands: no markup, no HTML, no mention, one line.
-fn plain(text: &str) -> String {
+pub(super) fn plain(text: &str) -> String {
     let mut plain = String::with_capacity(text.len());
     for char in crate::types::visible(text).chars() {
         match char {

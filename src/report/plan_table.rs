@@ -188,7 +188,8 @@ pub(super) fn factor_words(name: &str, factor: Micros) -> String {
 
 /// Returns what was learned of each baseline, and from how many finals; nothing when the author named a factor.
 pub(super) fn learned_words(factors: &Factors) -> Vec<String> {
-    let stand_in = factors.named.as_ref().map(|(name, factor)| if *name == number(*factor) { name.clone() } else { format!("{name} {}", number(*factor)) });
+    let stand_in =
+        factors.named.as_ref().map(|(name, factor)| if *name == number(*factor) { name.clone() } else { format!("{name} {}", number(*factor)) });
     let sentence = |learned: &Learned| {
         let whose = learned.baseline.as_ref().map_or("prompts without a baseline".to_owned(), |name| format!("baseline `{name}`"));
         match (learned.factor, &stand_in) {

@@ -4,8 +4,9 @@ use clap::{Args, ValueEnum};
 
 use crate::cli::args::{CampaignArgs, SelectionArgs, StageArgs};
 use crate::cli::context::{self, Opened};
-use crate::cli::error::Outcome;
+use crate::cli::error::{CliError, Outcome};
 use crate::cli::exit::Exit;
+use crate::cli::forecast::{self, Forecast, Form, Supposed};
 use crate::cli::memory::Memory;
 use crate::cli::standing::{self, Standing};
 use crate::cli::workspace::{Stage, Workspace};
@@ -22,6 +23,8 @@ use crate::report::{Change, PlanView, plan_csv, plan_json, plan_markdown, plan_t
 #[command(after_help = "Examples:
   callsheet plan campaigns/spring-drop.yaml
   callsheet plan campaigns/spring-drop.yaml --prices kie --only surface[surface=oak]
+  callsheet plan campaigns/spring-drop.yaml --prices kie,openai,gptimage2-flat
+  callsheet plan campaigns/spring-drop.yaml --what-if sku=40 --what-if iteration=1.8
   callsheet plan campaigns/spring-drop.yaml --format json --detailed-exit-code")]
 pub struct PlanArgs {
     #[command(flatten)]
@@ -30,6 +33,9 @@ pub struct PlanArgs {
     selected: SelectionArgs,
     #[command(flatten)]
     stage: StageArgs,
+    /// What it would cost if an axis had N values, or at another iteration factor: `sku=40`, `iteration=1.8`; can be repeated
+    #[arg(long, value_name = "AXIS=N")]
+    what_if: Vec<Supposed>,
     /// Let shots without a price pass; they are in no total, and no cap guards them
     #[arg(long)]
     allow_unpriced: bool,
@@ -55,10 +61,14 @@ enum Format {
 
 /// Plans a campaign and prints it.
 pub fn plan(args: &PlanArgs) -> Outcome<Exit> {
-    let opened = context::open(&args.asked, None)?;
+    let books = forecast::several(args.asked.prices.as_deref());
+    let opened = open(args, books.as_deref())?;
     let workspace = Workspace::find(Stage::of(args.stage.rehearse))?;
     let memory = Memory::of(&workspace)?;
     let standing = standing::standing(&opened, &memory, &args.selected, OnDoubt::Hold)?.allowing_unpriced(&opened, args.allow_unpriced);
+    if books.is_some() || !args.what_if.is_empty() {
+        return foretell(args, &opened, &memory, &standing, books.as_deref(), workspace.stage());
+    }
     let changes = standing::changes(&opened, &memory, &standing.work)?;
     tell_warnings(&opened);
     let notes = notes(&opened, workspace.stage());
@@ -69,7 +79,46 @@ pub fn plan(args: &PlanArgs) -> Outcome<Exit> {
         Format::Csv => plan_csv(&view)?,
         Format::Markdown => plan_markdown(&view),
     })?;
-    Ok(if args.detailed_exit_code && !standing.work.is_done() { Exit::HasWork } else { Exit::Done })
+    Ok(exit(args, &standing))
+}
+
+fn exit(args: &PlanArgs, standing: &Standing) -> Exit {
+    if args.detailed_exit_code && !standing.work.is_done() { Exit::HasWork } else { Exit::Done }
+}
+
+/// Opens the campaign. What is made does not depend on prices: on several books it is planned on its own, or else on the first.
+fn open(args: &PlanArgs, books: Option<&[String]>) -> Outcome<Opened> {
+    let Some(books) = books else { return context::open(&args.asked, None) };
+    match context::open(&CampaignArgs { prices: None, ..args.asked.clone() }, None) {
+        Err(CliError::Mistakes(found)) if found.0.iter().any(|finding| finding.code.0 == "no-prices") => {
+            context::open(&CampaignArgs { prices: books.first().cloned(), ..args.asked.clone() }, None)
+        }
+        other => other,
+    }
+}
+
+/// Prints the plan on several books, or as it would be.
+fn foretell(args: &PlanArgs, opened: &Opened, memory: &Memory, standing: &Standing, books: Option<&[String]>, stage: Stage) -> Outcome<Exit> {
+    tell_warnings(opened);
+    let notes = notes(opened, stage);
+    let (supposed, allow_unpriced) = (&args.what_if[..], args.allow_unpriced);
+    let forecast = Forecast { opened, memory, standing, supposed, allow_unpriced, notes: &notes, form: args.format.into() };
+    match books {
+        Some(books) => forecast.side_by_side(books)?,
+        None => forecast.supposed()?,
+    }
+    Ok(exit(args, standing))
+}
+
+impl From<Format> for Form {
+    fn from(format: Format) -> Self {
+        match format {
+            Format::Table => Self::Table,
+            Format::Json => Self::Json,
+            Format::Csv => Self::Csv,
+            Format::Markdown => Self::Markdown,
+        }
+    }
 }
 
 /// Shows what should be said of the campaign's files but forbids nothing.

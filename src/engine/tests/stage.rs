@@ -280,7 +280,8 @@ impl Stage {
         let keys: Vec<JobKey> = self.plan.jobs.iter().map(|job| job.key).collect();
         let history = self.ledger.history("spring", &keys).unwrap();
         let work = worklist(&self.plan, &history, &Selection::all(), &|blob| self.store.contains(blob.digest));
-        let price = |job: &Job| matches!(job.operation, Operation::Paid(_)).then(|| JobPrice { quoted: credits(10), reserved: credits(12), unpriced: false });
+        let price =
+            |job: &Job| matches!(job.operation, Operation::Paid(_)).then(|| JobPrice { quoted: credits(10), reserved: credits(12), unpriced: false });
         RunRequest {
             run: RunId::new("run"),
             workspace: "workspace".into(),
