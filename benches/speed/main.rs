@@ -19,6 +19,8 @@ mod cases;
 #[cfg(unix)]
 mod child;
 #[cfg(unix)]
+mod estimates;
+#[cfg(unix)]
 mod ninja;
 #[cfg(unix)]
 mod table;

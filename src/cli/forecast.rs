@@ -90,9 +90,13 @@ impl Forecast<'_> {
                 return Err(CliError::usage("`--prices` names a book twice, or none between two commas", "for example `--prices kie,openai`"));
             }
             let book = book_called(&Said::Here(name.clone()), Path::new(""), &mut Sources::new())?;
-            let own = (book.digest == catalog.book.digest).then(|| committed(campaign, self.memory)).transpose()?;
-            let budget = own.as_ref().map(|committed| (&campaign.budget, committed));
-            offers.push(offer(&asked, &with_cards(book), budget)?);
+            // On the campaign's own book its own provider sells, and its caps hold.
+            if book.digest == catalog.book.digest {
+                let committed = committed(campaign, self.memory)?;
+                offers.push(offer(&asked, catalog, Some((&campaign.budget, &committed)))?);
+            } else {
+                offers.push(offer(&asked, &with_cards(book), None)?);
+            }
         }
         let supposed = what_if.as_ref().map(|what_if| what_if.words(plan)).unwrap_or_default();
         let view = OffersView {

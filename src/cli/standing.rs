@@ -48,19 +48,19 @@ pub fn standing(opened: &Opened, memory: &Memory, selected: &SelectionArgs, on_d
     let work = worklist(plan, &history, &selection, &|blob| census.has(blob.digest));
     let work = if on_doubt == OnDoubt::Resend { work.resending(plan) } else { work };
     let quotes = quotes(plan, catalog);
-    let factors = factors(opened, memory, &history)?;
+    let factors = factors(opened, memory)?;
     let estimate = estimate_by(plan, &work, &quotes, &campaign.budget, factors, campaign.run.attempts, &committed(campaign, memory)?)?;
     let verdict = gate(&estimate, Gate { balance: None, allow_unpriced: false, warn_at: campaign.budget.warn_at });
     Ok(Standing { history, work, quotes, estimate, verdict, seq })
 }
 
 /// Returns the iteration factors: those that the campaign names, or what its own runs in this workspace teach.
-fn factors(opened: &Opened, memory: &Memory, history: &History) -> Outcome<Factors> {
+fn factors(opened: &Opened, memory: &Memory) -> Outcome<Factors> {
     let Opened { campaign, plan, .. } = opened;
     if !campaign.budget.learns {
         return Ok(Factors::of(&campaign.budget));
     }
-    Ok(Factors::learning(&campaign.budget, learn(plan, history, &memory.attempts(plan)?)?))
+    Ok(Factors::learning(&campaign.budget, learn(plan, &memory.attempts(plan)?)?))
 }
 
 impl Standing {

@@ -7,14 +7,14 @@ use std::sync::Arc;
 
 use super::estimate::{Committed, Estimate, estimate_by};
 use super::learned::Factors;
-use super::quote::{Quotes, quotes};
+use super::quote::{Quotes, quotes_settled};
 use super::sum::Sum;
 use super::what_if::{WhatIf, suppose};
 use crate::campaign::Budget;
 use crate::catalog::{Catalog, Certainty, Unfit};
 use crate::plan::{JobIx, Plan, PlannedStep, Work, Worklist};
 use crate::types::diagnostic::listed;
-use crate::types::{Currency, InputRole, Micros, MoneyError, Operation};
+use crate::types::{Currency, InputRole, Micros, MoneyError, Operation, Settings};
 
 /// What one book offers for a plan.
 #[derive(Debug, Clone)]
@@ -23,6 +23,8 @@ pub struct Offer {
     pub estimate: Estimate,
     /// What the plan asks for and cannot be had there.
     pub lacks: Vec<Lack>,
+    /// Settings that the plan leaves open and its models settle there in their own way, by step: "quality `medium`".
+    pub assumed: Vec<(Arc<str>, String)>,
 }
 
 /// Something that a step asks for and a book's models cannot do.
@@ -61,11 +63,11 @@ pub struct Asked<'a> {
 /// # Errors
 /// [`MoneyError::Overflow`] if a sum does not fit (over 9.2 trillion units).
 pub fn offer(asked: &Asked<'_>, catalog: &Catalog, budget: Option<(&Budget, &Committed)>) -> Result<Offer, MoneyError> {
-    let quotes = quotes(asked.plan, catalog);
+    let quotes = quotes_settled(asked.plan, catalog);
     let (none, nothing) = (Budget::default(), Committed::default());
     let (budget, committed) = budget.unwrap_or((&none, &nothing));
-    let lacks = lacks(asked.plan, asked.work, catalog);
-    Ok(Offer { estimate: priced(asked, &quotes, budget, committed)?, lacks })
+    let (lacks, assumed) = lacks(asked.plan, asked.work, catalog);
+    Ok(Offer { estimate: priced(asked, &quotes, budget, committed)?, lacks, assumed })
 }
 
 fn priced(asked: &Asked<'_>, quotes: &Quotes, budget: &Budget, committed: &Committed) -> Result<Estimate, MoneyError> {
@@ -77,8 +79,8 @@ fn priced(asked: &Asked<'_>, quotes: &Quotes, budget: &Budget, committed: &Commi
 }
 
 /// Finds what the steps ask for and the catalog's models cannot do. A model that the catalog has no card of is not judged.
-fn lacks(plan: &Plan, work: &Worklist, catalog: &Catalog) -> Vec<Lack> {
-    let mut lacks = Vec::new();
+fn lacks(plan: &Plan, work: &Worklist, catalog: &Catalog) -> (Vec<Lack>, Vec<(Arc<str>, String)>) {
+    let (mut lacks, mut assumed) = (Vec::new(), Vec::new());
     for step in plan.steps.iter().filter(|step| step.action.is_some()) {
         let Some(first) = step.jobs.clone().map(JobIx).find(|ix| work.work(*ix) != Work::Excluded) else { continue };
         let Operation::Paid(paid) = &plan.job(first).operation else { continue };
@@ -90,7 +92,9 @@ fn lacks(plan: &Plan, work: &Worklist, catalog: &Catalog) -> Vec<Lack> {
             continue;
         };
         let references = plan.inputs(first).iter().filter(|input| matches!(input.role, InputRole::Reference(_))).count();
-        let found = operation.fit(&paid.settings, 0, references);
+        let settled = operation.settle(&paid.settings);
+        assumed.extend(differences(&paid.settings, &settled).into_iter().map(|what| (Arc::clone(&step.name), what)));
+        let found = operation.fit(&settled, 0, references);
         for unfit in found.iter().filter(|unfit| matters(unfit)) {
             let what = unfit.to_string();
             let help = unfit.help().filter(|help| !what.contains(help));
@@ -100,7 +104,19 @@ fn lacks(plan: &Plan, work: &Worklist, catalog: &Catalog) -> Vec<Lack> {
             lacks.extend(too_long(plan, work, step, limit).map(|what| lack(what, None)));
         }
     }
-    lacks
+    (lacks, assumed)
+}
+
+/// Returns what settling has added.
+fn differences(said: &Settings, settled: &Settings) -> Vec<String> {
+    let words = [
+        ("aspect", said.aspect.map(|ratio| ratio.to_string()), settled.aspect.map(|ratio| ratio.to_string())),
+        ("resolution", said.resolution.as_deref().map(str::to_owned), settled.resolution.as_deref().map(str::to_owned)),
+        ("quality", said.quality.as_deref().map(str::to_owned), settled.quality.as_deref().map(str::to_owned)),
+        ("speed", said.speed.as_deref().map(str::to_owned), settled.speed.as_deref().map(str::to_owned)),
+        ("scale", said.scale.map(|scale| scale.to_string()), settled.scale.map(|scale| scale.to_string())),
+    ];
+    words.into_iter().filter(|(_, said, settled)| said != settled).filter_map(|(name, _, settled)| Some(format!("{name} `{}`", settled?))).collect()
 }
 
 /// Returns whether a misfit shows in the picture. How fast and how thoroughly a model works is tuned in each product's own words, and

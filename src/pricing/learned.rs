@@ -1,19 +1,20 @@
 //! The iteration factor that a campaign's own past teaches: paid tries for each accepted final, by baseline.
 //!
-//! The floor counts one try for every picture that the finals stand on, so the tries are set against those pictures: a chain of three
-//! steps that needed one try each has a factor of 1. A picture counts when this campaign paid for it and a final that is done stands
-//! on it; what was paid for and is no longer part of the plan is iteration. Tries of unknown outcome count on neither side.
+//! A shot's address stands for what the author wants there, whatever its prompt was at the time: a changed prompt that is bought again
+//! is a further try for the same final. The floor counts one try for every picture that the finals stand on, so the tries are set
+//! against those pictures: a chain of three steps that needed one try each has a factor of 1. A final is accepted when all that it is
+//! made from was bought at least once; picks may say more one day. Tries of unknown outcome count on neither side.
 //!
-//! In: the plan, its history, the campaign's paid tries over all its runs. Out: one [`Learned`] a baseline.
-//! Never: another campaign's tries, a factor from too few finals.
+//! In: the plan, its campaign's paid tries over all runs of the workspace. Out: one [`Learned`] a baseline.
+//! Never: another campaign's tries, tries for shots that the plan no longer has, a factor from too few finals.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::campaign::Budget;
-use crate::ledger::{AttemptRow, AttemptStatus, History, JobState};
+use crate::ledger::{AttemptRow, AttemptStatus};
 use crate::plan::{JobIx, Plan};
-use crate::types::{JobKey, Micros, MoneyError};
+use crate::types::{Micros, MoneyError, Operation};
 
 /// Fewest accepted finals of a baseline from which a factor is learned: with fewer, one unlucky shot moves it by a quarter.
 pub const FEWEST_FINALS: usize = 5;
@@ -65,30 +66,34 @@ impl Factors {
 ///
 /// # Errors
 /// [`MoneyError::Overflow`] if there are more tries than fit (over 9 trillion).
-pub fn learn(plan: &Plan, history: &History, attempts: &[AttemptRow]) -> Result<Vec<Learned>, MoneyError> {
+pub fn learn(plan: &Plan, attempts: &[AttemptRow]) -> Result<Vec<Learned>, MoneyError> {
     let mut found: Vec<Learned> = Vec::new();
-    let mut of_step: BTreeMap<&str, usize> = BTreeMap::new();
-    for step in plan.steps.iter().filter(|step| step.action.is_some()) {
-        let place = found.iter().position(|learned| learned.baseline == step.baseline).unwrap_or_else(|| {
-            found.push(Learned { baseline: step.baseline.clone(), finals: 0, pictures: 0, attempts: 0, factor: None });
-            found.len() - 1
+    let mut of_step: Vec<Option<usize>> = Vec::with_capacity(plan.steps.len());
+    for step in &plan.steps {
+        let place = step.action.map(|_| {
+            found.iter().position(|learned| learned.baseline == step.baseline).unwrap_or_else(|| {
+                found.push(Learned { baseline: step.baseline.clone(), finals: 0, pictures: 0, attempts: 0, factor: None });
+                found.len() - 1
+            })
         });
-        of_step.insert(&step.name, place);
+        of_step.push(place);
     }
-    let mut bought: HashSet<JobKey> = HashSet::new();
-    for row in attempts.iter().filter(|row| *row.card.campaign == *plan.campaign) {
-        if row.status == AttemptStatus::Done {
-            bought.insert(row.key);
-        }
-        // A step that is gone from the plan has no baseline any more.
-        if let Some(place) = of_step.get(row.card.step.as_str()).filter(|_| is_paid(row)) {
-            found[*place].attempts += 1;
+    let of = |ix: JobIx| of_step[plan.job(ix).step as usize];
+
+    let ids: Vec<_> = plan.indices().map(|ix| plan.id(ix)).collect();
+    let places: HashMap<&str, JobIx> = ids.iter().map(|id| id.as_str()).zip(plan.indices()).collect();
+    let mut is_bought = vec![false; plan.jobs.len()];
+    for row in attempts.iter().filter(|row| *row.card.campaign == *plan.campaign && is_paid(row)) {
+        let Some(ix) = places.get(row.card.job.as_str()) else { continue };
+        is_bought[ix.index()] |= row.status == AttemptStatus::Done;
+        if let Some(place) = of(*ix) {
+            found[place].attempts += 1;
         }
     }
-    let accepted = accepted(plan, history);
+    let accepted = accepted(plan, &is_bought);
     for (place, learned) in found.iter_mut().enumerate() {
-        let is_of = |ix: JobIx| of_step.get(&*plan.step_of(ix).name) == Some(&place) && accepted[ix.index()] && bought.contains(&plan.job(ix).key);
-        learned.pictures = plan.indices().filter(|ix| is_of(*ix)).map(|ix| plan.job(ix).key).collect::<HashSet<_>>().len();
+        let is_of = |ix: JobIx| of(ix) == Some(place) && accepted[ix.index()] && is_bought[ix.index()];
+        learned.pictures = plan.indices().filter(|ix| is_of(*ix)).count();
         learned.finals = finals_on(plan, &accepted, is_of);
         if learned.finals >= FEWEST_FINALS && learned.pictures > 0 {
             let count = |count: usize| i64::try_from(count).map_err(|_| MoneyError::Overflow);
@@ -102,12 +107,21 @@ fn is_paid(row: &AttemptRow) -> bool {
     row.status == AttemptStatus::Done || row.charged.is_some_and(|charged| charged > Micros::ZERO)
 }
 
-/// Says of each job whether it is done and a done final stands on it, or is it. Makers stand before takers: one pass from the end.
-fn accepted(plan: &Plan, history: &History) -> Vec<bool> {
-    let mut accepted = vec![false; plan.jobs.len()];
+/// Says of each job whether it had its picture and a final that had its own stands on it, or is it. Makers stand before takers: one
+/// pass forward tells who had a picture, one backward who was of use.
+fn accepted(plan: &Plan, is_bought: &[bool]) -> Vec<bool> {
+    let mut had = is_bought.to_vec();
+    for ix in plan.indices() {
+        had[ix.index()] = match (plan.twins.get(&ix), &plan.job(ix).operation) {
+            // The same picture as an earlier shot's, paid there.
+            (Some(first), _) => had[first.index()] || had[ix.index()],
+            (None, Operation::Paid(_)) => had[ix.index()],
+            (None, Operation::Local(_)) => plan.inputs(ix).iter().all(|input| had[input.from.index()]),
+        };
+    }
+    let mut accepted = vec![false; had.len()];
     for ix in plan.indices().rev() {
-        let is_done = matches!(history.state(&plan.job(ix).key), JobState::Done { .. });
-        accepted[ix.index()] = is_done && (plan.step_of(ix).is_final || plan.dependents(ix).any(|taker| accepted[taker.index()]));
+        accepted[ix.index()] = had[ix.index()] && (plan.step_of(ix).is_final || plan.dependents(ix).any(|taker| accepted[taker.index()]));
     }
     accepted
 }
@@ -131,7 +145,7 @@ mod tests {
     use super::*;
     use crate::ledger::AttemptCard;
     use crate::pricing::sample;
-    use crate::types::{Amount, AttemptNo, Currency, RunId, Timestamp};
+    use crate::types::{Amount, AttemptNo, Currency, JobKey, RunId, Timestamp};
 
     fn row(plan: &Plan, ix: JobIx, status: AttemptStatus, charged: i64) -> AttemptRow {
         let card = AttemptCard {
@@ -170,42 +184,40 @@ mod tests {
         }
     }
 
-    /// Two products; every paid job done at its first try, and the first `delivered` deliveries done.
-    fn past(delivered: u32) -> (Plan, History, Vec<AttemptRow>) {
+    /// Two products with three surfaces each, and a row for each of the first `bought` paid jobs.
+    fn past(bought: u32) -> (Plan, Vec<AttemptRow>) {
         let plan = sample::plan(2);
-        let mut history = History::default();
-        for ix in (0..8 + delivered).map(JobIx) {
-            sample::done(&mut history, &plan, ix);
-        }
-        let rows = (0..8).map(|ix| row(&plan, JobIx(ix), AttemptStatus::Done, 6)).collect();
-        (plan, history, rows)
+        let rows = (0..bought).map(|ix| row(&plan, JobIx(ix), AttemptStatus::Done, 6)).collect();
+        (plan, rows)
     }
 
     #[test]
     fn one_try_for_each_picture_is_a_factor_of_one_however_long_the_chain() {
-        let (plan, history, rows) = past(6);
-        let learned = learn(&plan, &history, &rows).expect("few tries");
+        let (plan, rows) = past(8);
+        let learned = learn(&plan, &rows).expect("few tries");
         let factor = Some(Micros::units(1));
         assert_eq!(learned, [Learned { baseline: Some("pdp".into()), finals: 6, pictures: 8, attempts: 8, factor }]);
     }
 
     #[test]
-    fn every_paid_try_counts_also_those_of_a_picture_that_the_plan_has_left_behind() {
-        let (plan, history, mut rows) = past(6);
+    fn every_paid_try_counts_also_those_of_an_earlier_prompt_of_the_shot() {
+        let (mut plan, mut rows) = past(8);
         let mut older = row(&plan, JobIx(3), AttemptStatus::Done, 6);
         older.key = JobKey(crate::types::Digest::of(b"an earlier prompt"));
         rows.push(older);
         rows.push(row(&plan, JobIx(4), AttemptStatus::Failed, 6));
         rows.push(row(&plan, JobIx(4), AttemptStatus::Failed, 0));
         rows.push(row(&plan, JobIx(4), AttemptStatus::InDoubt, 0));
-        let learned = learn(&plan, &history, &rows).expect("few tries");
+        // The author has changed the prompt once more since: what was learned stays.
+        plan.jobs.iter_mut().for_each(|job| job.key = JobKey(crate::types::Digest::of(job.key.to_string().as_bytes())));
+        let learned = learn(&plan, &rows).expect("few tries");
         assert_eq!((learned[0].attempts, learned[0].factor), (10, Some(Micros::new(1_250_000))), "neither a refund nor a doubt was paid for");
     }
 
     #[test]
     fn too_few_finals_teach_nothing_and_the_named_factor_stands_in() {
-        let (plan, history, rows) = past(4);
-        let learned = learn(&plan, &history, &rows).expect("few tries");
+        let (plan, rows) = past(6);
+        let learned = learn(&plan, &rows).expect("few tries");
         assert_eq!((learned[0].finals, learned[0].factor), (4, None));
         let budget = Budget { iteration: Some(("strict".to_owned(), Micros::new(1_200_000))), learns: true, ..Budget::default() };
         let factors = Factors::learning(&budget, learned);
@@ -215,16 +227,16 @@ mod tests {
 
     #[test]
     fn what_another_campaign_paid_for_teaches_nothing() {
-        let (plan, history, mut rows) = past(6);
+        let (plan, mut rows) = past(8);
         rows.iter_mut().for_each(|row| row.card.campaign = "summer".to_owned());
-        let learned = learn(&plan, &history, &rows).expect("few tries");
+        let learned = learn(&plan, &rows).expect("few tries");
         assert_eq!((learned[0].finals, learned[0].pictures, learned[0].attempts, learned[0].factor), (0, 0, 0, None));
     }
 
     #[test]
     fn a_factor_that_the_author_names_is_not_overruled() {
-        let (plan, history, rows) = past(6);
-        let learned = learn(&plan, &history, &rows).expect("few tries");
+        let (plan, rows) = past(8);
+        let learned = learn(&plan, &rows).expect("few tries");
         let budget = Budget { iteration: Some(("explore".to_owned(), Micros::new(1_800_000))), ..Budget::default() };
         assert_eq!(Factors::learning(&budget, learned), Factors::of(&budget));
     }

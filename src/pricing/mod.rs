@@ -22,7 +22,7 @@ pub use estimate::{
 };
 pub use gate::{Gate, Refusal, Verdict, Warning, gate, without_price};
 pub use learned::{FEWEST_FINALS, Factors, Learned, learn};
-pub use quote::{BookFacts, JobQuote, Quotes, quotes};
+pub use quote::{BookFacts, JobQuote, Quotes, quotes, quotes_settled};
 pub use sum::Sum;
 pub use what_if::{WhatIf, WhatIfError, factor_called, suppose};
 pub use worksheet::{Sheet, SheetError, SheetLine, Wanted, worksheet};

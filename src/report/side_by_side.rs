@@ -60,7 +60,6 @@ pub fn offers_table(view: &OffersView<'_>, width: usize, color: bool) -> String 
     let _ = writeln!(text, ": {} to pay for, on {}\n", counted(view.shots(), "shot"), counted(view.offers.len(), "price book"));
     let mut table = Table::new(vec![
         words("book", Some(8)),
-        words("read on", None),
         words("in", None),
         numbers("floor"),
         numbers("expected"),
@@ -71,18 +70,18 @@ pub fn offers_table(view: &OffersView<'_>, width: usize, color: bool) -> String 
     for offer in view.offers {
         let Estimate { book, totals, finals, .. } = &offer.estimate;
         let unit = if book.currency == Currency::Usd { "USD" } else { "credits" };
-        let date = book.as_of.map_or("undated".to_owned(), |date| date.to_string());
         let each = finals.floor_each.map_or("-".to_owned(), shown);
         let usd = offer.estimate.usd(totals.floor).map_or("no rate".to_owned(), shown);
         let name = book.name.to_string();
-        table.row(vec![name, date, unit.to_owned(), shown(totals.floor), shown(totals.expected), shown(totals.ceiling), each, usd]);
+        table.row(vec![name, unit.to_owned(), shown(totals.floor), shown(totals.expected), shown(totals.ceiling), each, usd]);
     }
     text.push_str(&table.render(width, color));
     let mut notes = Notes { text, width, color };
     for (place, offer) in view.offers.iter().enumerate() {
         notes.text.push('\n');
-        notes.text.push_str(&styled(&visible(&offer.estimate.book.name), Style::new().bold(), color));
-        notes.text.push('\n');
+        let date = offer.estimate.book.as_of.map_or("undated".to_owned(), |date| format!("of {date}"));
+        let name = styled(&visible(&offer.estimate.book.name), Style::new().bold(), color);
+        let _ = writeln!(notes.text, "{name}, {date}");
         about(view, offer, cheapest.filter(|cheapest| cheapest.offer == place), &mut notes);
     }
     notes.text.push('\n');
@@ -124,6 +123,23 @@ fn about(view: &OffersView<'_>, offer: &Offer, cheapest: Option<Cheapest>, notes
     for sentence in lacks(offer) {
         notes.warn("cannot", &sentence);
     }
+    for sentence in assumed(offer) {
+        notes.say("assumed", &sentence);
+    }
+}
+
+/// Returns what the plan leaves open and is settled differently there, steps with the same together.
+fn assumed(offer: &Offer) -> Vec<String> {
+    let mut told: Vec<(&str, Vec<&str>)> = Vec::new();
+    for (step, what) in &offer.assumed {
+        match told.iter_mut().find(|(known, _)| known == what) {
+            Some((_, steps)) => steps.push(step),
+            None => told.push((what, vec![&**step])),
+        }
+    }
+    let sentence =
+        |(what, steps): (&str, Vec<&str>)| format!("{what}, the model's own choice there, for {}", crate::types::diagnostic::listed(steps, 8));
+    told.into_iter().map(sentence).collect()
 }
 
 /// What makes a book the cheapest.
@@ -185,6 +201,7 @@ pub fn offers_json(view: &OffersView<'_>) -> Value {
             "per-final": { "floor": finals.floor_each.map(of_sum), "expected": finals.expected_each.map(of_sum), "finals": finals.count },
             "unpriced": unpriced.iter().map(|group| json!({ "reason": group.reason.to_string(), "count": group.jobs.count, "first": group.jobs.first })).collect::<Vec<_>>(),
             "cannot": offer.lacks.iter().map(|lack| json!({ "step": lack.step, "model": lack.model, "what": lack.what, "help": lack.help })).collect::<Vec<_>>(),
+            "assumed": offer.assumed.iter().map(|(step, what)| json!({ "step": step, "what": what })).collect::<Vec<_>>(),
             "cheapest": is_cheapest.is_some(), "cheapest-is-sure": is_cheapest.map(|cheapest| cheapest.is_sure),
         })
     };
@@ -209,7 +226,7 @@ pub fn offers_csv(view: &OffersView<'_>) -> Result<String, ReportError> {
     let failed = |source| ReportError::Csv { file: "plan.csv", source };
     let cheapest = cheapest(view.offers);
     let mut writer = csv::Writer::from_writer(Vec::new());
-    let headings = "campaign,book,as_of,currency,usd_per_credit,floor,expected,ceiling,floor_per_final,expected_per_final,floor_usd,expected_usd,ceiling_usd,certainty,unpriced,cannot,cheapest";
+    let headings = "campaign,book,as_of,currency,usd_per_credit,floor,expected,ceiling,floor_per_final,expected_per_final,floor_usd,expected_usd,ceiling_usd,certainty,unpriced,reasons,cannot,cheapest";
     writer.write_record(headings.split(',')).map_err(failed)?;
     for (place, offer) in view.offers.iter().enumerate() {
         let Estimate { book, totals, finals, .. } = &offer.estimate;
@@ -234,6 +251,7 @@ pub fn offers_csv(view: &OffersView<'_>) -> Result<String, ReportError> {
             usd(totals.ceiling),
             certainty(totals.floor.certainty).to_owned(),
             offer.estimate.unpriced_jobs().to_string(),
+            text(&offer.estimate.unpriced.iter().map(|group| group.reason.to_string()).collect::<Vec<_>>().join("; ")),
             text(&lacks(offer).join("; ")),
             cheapest.is_some_and(|cheapest| cheapest.offer == place).to_string(),
         ];
@@ -280,6 +298,9 @@ pub fn offers_markdown(view: &OffersView<'_>) -> String {
         }
         for sentence in lacks(offer) {
             let _ = writeln!(page, "- {name} cannot: {}", plain(&sentence));
+        }
+        for sentence in assumed(offer) {
+            let _ = writeln!(page, "- {name} assumed: {}", plain(&sentence));
         }
     }
     for sentence in closing(view, cheapest) {

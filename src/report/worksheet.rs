@@ -83,8 +83,8 @@ fn one(view: &SheetsView<'_>, sheet: &Sheet, notes: &mut Notes) {
         Some(usd) => format!("{} ({})", sum_words(&book.currency, of), money(&Currency::Usd, usd.micros)),
         None => sum_words(&book.currency, of),
     };
-    let factor = sheet.factor.as_ref().map_or("1: no `--iteration` is named".to_owned(), |(name, factor)| factor_words(name, *factor));
-    notes.say("effective", &format!("{} images: {} x {factor}", number(sheet.effective), pictures(sheet)));
+    let factor = sheet.factor.as_ref().map_or("1 (no `--iteration` is named)".to_owned(), |(name, factor)| factor_words(name, *factor));
+    notes.say("effective", &format!("{}: {} x {factor}", images(sheet.effective), pictures(sheet)));
     notes.say("floor", &format!("{}: each picture once", with_usd(sheet.floor)));
     notes.say("expected", &format!("{}: the effective images", with_usd(sheet.expected)));
     let lines = if sheet.lines.len() > 1 { ", rounded up in each line" } else { "" };
@@ -119,6 +119,10 @@ fn pictures(sheet: &Sheet) -> String {
         return finals(sheet.finals);
     }
     format!("{} for {}", counted(usize::try_from(sheet.pictures).unwrap_or(usize::MAX), "picture"), finals(sheet.finals))
+}
+
+fn images(effective: Micros) -> String {
+    if effective == Micros::units(1) { "1 image".to_owned() } else { format!("{} images", number(effective)) }
 }
 
 fn whole(count: u64) -> String {
