@@ -200,8 +200,8 @@ mod tests {
         );
         let told: Vec<String> =
             offers[1].lacks.iter().map(|lack| format!("{}: {}; {}", lack.step, lack.what, lack.help.as_deref().unwrap_or("-"))).collect();
-        insta::assert_snapshot!(told.join("\n"), @r"
-        hero: aspect `4:5` is not offered; it has `1:1`; -
+        insta::assert_snapshot!(told.join("\n"), @"
+        hero: aspect `4:5` is not offered; it has `1:1`
         hero: 2 prompts have up to 25 characters; the model takes at most 10; -
         surface: cannot `edit`; it can `generate`
         ");

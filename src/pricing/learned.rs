@@ -1,8 +1,8 @@
 //! The iteration factor that a campaign's own past teaches: paid tries for each accepted final, by baseline.
 //!
 //! A shot's address stands for what the author wants there, whatever its prompt was at the time: a changed prompt that is bought again
-//! is a further try for the same final. The floor counts one try for every picture that the finals stand on, so the tries are set
-//! against those pictures: a chain of three steps that needed one try each has a factor of 1. A final is accepted when all that it is
+//! is a further try for the same final. The floor counts one try for every picture, so the tries are set against the pictures: a chain of
+//! three steps, or a ladder of which one rung is delivered, has a factor of 1 if each picture took one try. A final is accepted when all that it is
 //! made from was bought at least once; picks may say more one day. Tries of unknown outcome count on neither side.
 //!
 //! In: the plan, its campaign's paid tries over all runs of the workspace. Out: one [`Learned`] a baseline.
@@ -26,7 +26,7 @@ pub struct Learned {
     pub baseline: Option<Arc<str>>,
     /// Finals that are done and stand on pictures of the baseline.
     pub finals: usize,
-    /// Pictures of the baseline that those finals stand on.
+    /// Shots of the baseline that have, or had, their picture.
     pub pictures: usize,
     /// Tries of the baseline that were paid.
     pub attempts: usize,
@@ -92,7 +92,7 @@ pub fn learn(plan: &Plan, attempts: &[AttemptRow]) -> Result<Vec<Learned>, Money
     }
     let accepted = accepted(plan, &is_bought);
     for (place, learned) in found.iter_mut().enumerate() {
-        let is_of = |ix: JobIx| of(ix) == Some(place) && accepted[ix.index()] && is_bought[ix.index()];
+        let is_of = |ix: JobIx| of(ix) == Some(place) && is_bought[ix.index()];
         learned.pictures = plan.indices().filter(|ix| is_of(*ix)).count();
         learned.finals = finals_on(plan, &accepted, is_of);
         if learned.finals >= FEWEST_FINALS && learned.pictures > 0 {

@@ -440,10 +440,19 @@ mod tests {
             said(&|wanted| wanted.model = Some("gpt-image-3".to_owned()), "gptimage2-flat"),
             said(&|wanted| wanted.model = None, "qolaba-app"),
             said(&|wanted| (wanted.model, wanted.tiers) = (None, vec![("HD++".to_owned(), 2)]), "bestphoto-hd"),
-            said(&|wanted| wanted.settings.aspect = Some(crate::types::Ratio::new(16, 9)), "imagineart-studio"),
+            said(
+                &|wanted| (wanted.model, wanted.settings.aspect) = (Some("gpt-image-1.5".to_owned()), Some(crate::types::Ratio::new(16, 9))),
+                "imagineart-studio",
+            ),
             said(&|wanted| wanted.action = Some(Action::Upscale), "qolaba-app"),
         ];
-        insta::assert_snapshot!(slips.join("\n"), @"");
+        insta::assert_snapshot!(slips.join("\n"), @"
+        book `gptimage2-flat` has no model `gpt-image-3`; did you mean `gpt-image-2`?
+        book `qolaba-app` has several models; name one with `--model`: `nano-banana-pro`, `nano-banana-2`, `gpt-image-2`, `flux-1.1-pro`, `seedream-4.5`, `recraft-v3`, `ideogram-v3`, `sd-3.5`, `dall-e-3`, `sdxl`, `flux-dev`, `sd-3.5-turbo`, `sd-3.5-medium`, `imagen-4` and `imagen-4-fast`
+        `bestphoto` in book `bestphoto-hd` has no tier `HD++`; did you mean `HD+`?
+        `gpt-image-1.5` at the prices of `imagineart-studio` cannot `generate` so: aspect `16:9` is not offered; it has `1:1`, `2:3` and `3:2`
+        `gpt-image-2` at the prices of `qolaba-app` cannot `upscale`; it can `generate` and `edit`
+        ");
     }
 
     proptest! {

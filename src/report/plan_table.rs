@@ -442,11 +442,11 @@ mod tests {
 
     #[test]
     fn csv_has_a_row_for_each_step() {
-        insta::assert_snapshot!(Case::new().view(|view| plan_csv(view).expect("plain cells")), @r"
-        campaign,step,kind,model,jobs,new,changed,lost,again,resumed,reused,twin,in_doubt,excluded,unit_low,unit_high,floor,expected,ceiling,saved,currency,certainty
-        spring-drop,hero,generate,gpt-image-2,4,4,0,0,0,0,0,0,0,0,6,6,24,43.2,48,0,credits:kie,exact
-        spring-drop,surface,edit,gpt-image-2,12,12,0,0,0,0,0,0,0,0,6,6,72,129.6,144,0,credits:kie,exact
-        spring-drop,deliver,transform,,12,12,0,0,0,0,0,0,0,0,0,0,0,0,0,0,credits:kie,exact
+        insta::assert_snapshot!(Case::new().view(|view| plan_csv(view).expect("plain cells")), @"
+        campaign,step,kind,model,jobs,new,changed,lost,again,resumed,reused,twin,in_doubt,excluded,unit_low,unit_high,floor,expected,ceiling,saved,currency,certainty,unpriced
+        spring-drop,hero,generate,gpt-image-2,4,4,0,0,0,0,0,0,0,0,6,6,24,43.2,48,0,credits:kie,exact,0
+        spring-drop,surface,edit,gpt-image-2,12,12,0,0,0,0,0,0,0,0,6,6,72,129.6,144,0,credits:kie,exact,0
+        spring-drop,deliver,transform,,12,12,0,0,0,0,0,0,0,0,0,0,0,0,0,0,credits:kie,exact,0
         ");
     }
 

@@ -197,8 +197,7 @@ pub struct LadderSpec {
 pub struct BudgetSpec {
     /// The most the campaign may ever cost, over all its runs: credits of the book, or "USD 12.50". Never reserved past.
     pub cap: Option<MoneySpec>,
-    /// How many pictures one final takes until everyone is content: `strict` (1.2), `explore` (1.8), `blank-box` (2.5), a number of at least 1, or
-    /// `learned`: paid tries for each accepted final so far, by baseline; `{ learned: explore }` names what stands in while there are too few.
+    /// Pictures for one final until everyone is content: `strict` 1.2, `explore` 1.8, `blank-box` 2.5, a number from 1 on, `learned` from own finals.
     pub iteration: Option<IterationSpec>,
     /// Share of the cap at which `plan` and `run` warn.
     #[schemars(example = &"80%")]

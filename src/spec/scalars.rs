@@ -151,7 +151,7 @@ impl<'de> Deserialize<'de> for IterationSpec {
 }
 
 schema!(IterationSpec, "Iteration", {
-    "description": "`strict` (1.2), `explore` (1.8), `blank-box` (2.5), `learned` from this campaign's own finals, or a number of at least 1.",
+    "description": "`strict` (1.2), `explore` (1.8), `blank-box` (2.5), a number of at least 1, or `learned`: what this campaign's own finals took so far.",
     "anyOf": [
         { "type": ["number", "string"], "minimum": 1, "examples": ["strict", "explore", "blank-box", "learned", 1.5] },
         {

@@ -16,17 +16,67 @@ fn twenty_four_finals_of_an_exploring_team() {
     let desk = Desk::new();
     let words = "estimate --finals 24 --iteration explore --model gpt-image-2 --prices gptimage2-flat";
     let words: Vec<&str> = words.split(' ').collect();
-    insta::assert_snapshot!(desk.say(&words).all(), @"");
+    insta::assert_snapshot!(desk.say(&words).all(), @"
+    exit 0
+    --- stdout
+    gpt-image-2, prices `gptimage2-flat` of 2026-04-30, in credits
+
+    what      pictures  effective  unit  floor  expected  whole  set aside
+    generate        24       43.2    12    288     518.4     44        528
+
+    effective  43.2 images: 24 finals x 1.8 (explore)
+    floor      288 credits: each picture once
+    expected   518.4 credits: the effective images
+    set aside  528 credits: 44 whole generations
+    per final  12 credits floor, 21.6 credits expected, over 24 finals
+    note       the book states no rate to USD
+    --- stderr
+    ");
     let csv: Vec<&str> = words.iter().copied().chain(["--format", "csv"]).collect();
-    insta::assert_snapshot!(desk.say(&csv).out, @"");
+    insta::assert_snapshot!(desk.say(&csv).out, @"
+    book,as_of,model,operation,resolution,quality,aspect,scale,pictures,factor,effective,unit,floor,expected,whole,set_aside,currency,floor_usd,expected_usd,set_aside_usd,certainty,reason
+    gptimage2-flat,2026-04-30,gpt-image-2,generate,,,,,24,1.8,43.2,12,288,518.4,44,528,credits:gptimage2-flat,,,,exact,
+    ");
 }
 
 #[test]
 fn tiers_are_counted_one_by_one_and_several_books_answer_for_themselves() {
     let desk = Desk::new();
-    insta::assert_snapshot!(desk.say(&["estimate", "--count", "HD=20", "--count", "HD+=3", "--prices", "bestphoto-hd"]).out, @"");
+    insta::assert_snapshot!(desk.say(&["estimate", "--count", "HD=20", "--count", "HD+=3", "--prices", "bestphoto-hd"]).out, @"
+    bestphoto, prices `bestphoto-hd` of 2026-11-22, in credits
+
+    what          pictures  effective  unit  floor  expected  whole  set aside
+    generate HD         20         20     1     20        20     20         20
+    generate HD+         3          3     2      6         6      3          6
+    total               23         23           26        26     23         26
+
+    effective  23 images: 23 finals x 1 (no `--iteration` is named)
+    floor      26 credits: each picture once
+    expected   26 credits: the effective images
+    set aside  26 credits: 23 whole generations, rounded up in each line
+    per final  1.1305 credits floor, 1.1305 credits expected, over 23 finals
+    note       the book states no rate to USD
+    ");
     let words = "estimate --finals 24 --iteration 1.8 --model gpt-image-2 --prices kie,bestphoto-hd";
-    insta::assert_snapshot!(desk.say(&words.split(' ').collect::<Vec<_>>()).all(), @"");
+    insta::assert_snapshot!(desk.say(&words.split(' ').collect::<Vec<_>>()).all(), @"
+    exit 0
+    --- stdout
+    gpt-image-2, prices `kie` of 2026-06-30, in credits
+
+    what         pictures  effective  unit  floor  expected  whole  set aside
+    generate 1K        24       43.2     6    144     259.2     44        264
+
+    effective  43.2 images: 24 finals x 1.8
+    floor      144 credits ($0.72): each picture once
+    expected   259.2 credits ($1.296): the effective images
+    set aside  264 credits ($1.32): 44 whole generations
+    per final  6 credits floor, 10.8 credits expected, over 24 finals
+
+    bestphoto-hd
+
+    cannot     book `bestphoto-hd` has no model `gpt-image-2`; it has `bestphoto`
+    --- stderr
+    ");
 }
 
 #[test]
@@ -96,7 +146,7 @@ fn the_iteration_factors_of_the_guide_make_effective_images_and_whole_generation
 #[test]
 fn sizes_scales_and_certainty_come_from_the_book() {
     for (words, amount, certainty) in [
-        ("--prices imagineart-studio --model nano-banana-2 --resolution 2K --finals 2", "147", "lower-bound"),
+        ("--prices imagineart-studio --model nano-banana-2 --resolution 2K --finals 2", "147", "exact"),
         ("--prices imagineart-studio --model topaz-upscale --scale 2 --input 1920x1080", "41.472", "exact"),
         ("--prices imagineart-studio --model magnific-precision-v2 --scale 16 --input 1920x1080", "1040", "lower-bound"),
         ("--prices qolaba-app --model nano-banana-pro --resolution 2K --finals 3", "147", "exact"),

@@ -58,7 +58,10 @@ fn several_books_are_for_plans_alone_and_each_is_named_once() {
         assert_eq!((said.code, said.out.as_str()), (2, ""), "{slip}: {}", said.all());
     }
     let said = desk.say(&words("run campaigns/spring-drop.yaml --rehearse --prices kie,openai"));
-    insta::assert_snapshot!(said.err, @"");
+    insta::assert_snapshot!(said.err, @"
+    error: `--prices` names several books; only `plan` sets them beside each other, and a run is paid by one
+    hint: name one: `--prices kie`
+    ");
 }
 
 #[test]
@@ -67,12 +70,45 @@ fn what_if_stands_beside_what_is() {
     let asked = ["plan", SPRING, "--what-if", "sku=40", "--what-if", "iteration=1.8"];
     insta::assert_snapshot!("what_if", desk.say(&asked).all());
     let format = |format: &str| desk.say(&asked.iter().copied().chain(["--format", format]).collect::<Vec<_>>()).out;
-    insta::assert_snapshot!(format("markdown"), @"");
-    insta::assert_snapshot!(format("csv"), @"");
+    insta::assert_snapshot!(format("markdown"), @r"
+    ### spring-drop
+
+    What if sku=40: 12 known, 28 more like their average in each step, rounded up; iteration=1.8.
+
+    | | now | what if | more |
+    |---|--:|--:|--:|
+    | floor | 1440 | 4800 | +3360 |
+    | expected | 1728 | 8640 | +6912 |
+    | ceiling | 2000 | 2000 | - |
+    | floor per final | 60 | 60 | - |
+    | expected per final | 72 | 108 | +36 |
+
+    - 24 finals, 80 then; in credits of the book
+    - expected is the floor x 1.2 (strict), then x 1.8
+    - the cap of 2000 credits bounds both ceilings
+    - **then refused**: the floor of 4800 credits is above the campaign's cap of 2000 credits by 2800 credits
+    - **then refused**: the floor of 2880 credits is above the cap of step \`surface\` of 1200 credits by 1680 credits
+    ");
+    insta::assert_snapshot!(format("csv"), @"
+    campaign,step,jobs,jobs_what_if,floor,floor_what_if,expected,expected_what_if,ceiling,ceiling_what_if,currency,certainty,certainty_what_if
+    spring-drop,hero,24,80,288,960,345.6,1728,576,1920,credits:gptimage2-flat,exact,exact
+    spring-drop,surface,72,240,864,2880,1036.8,5184,1200,1200,credits:gptimage2-flat,exact,exact
+    spring-drop,evening,24,80,288,960,345.6,1728,576,1920,credits:gptimage2-flat,exact,exact
+    spring-drop,overview,12,40,0,0,0,0,0,0,credits:gptimage2-flat,exact,exact
+    spring-drop,deliver,24,80,0,0,0,0,0,0,credits:gptimage2-flat,exact,exact
+    spring-drop,total,156,520,1440,4800,1728,8640,2000,2000,credits:gptimage2-flat,exact,exact
+    ");
     let read: serde_json::Value = serde_json::from_str(&format("json")).expect("it is JSON");
     assert_eq!((&read["more"]["floor"], &read["more"]["ceiling"]), (&"3360".into(), &"0".into()));
-    insta::assert_snapshot!(desk.say(&["plan", SPRING, "--what-if", "skus=40"]).err, @"");
-    insta::assert_snapshot!(desk.say(&["plan", SPRING, "--what-if", "sku"]).err, @"");
+    insta::assert_snapshot!(desk.say(&["plan", SPRING, "--what-if", "skus=40"]).err, @"
+    error: the plan has no axis `skus` to suppose another length of
+    hint: did you mean `sku`?
+    ");
+    insta::assert_snapshot!(desk.say(&["plan", SPRING, "--what-if", "sku"]).err, @"
+    error: invalid value 'sku' for '--what-if <AXIS=N>': write `AXIS=NUMBER` or `iteration=FACTOR`, for example `sku=40`
+
+    For more information, try '--help'.
+    ");
     // On several books the supposition holds for all.
     let on_two = desk.say(&["plan", SPRING, "--what-if", "sku=24", "--prices", "kie,gptimage2-flat", "--format", "csv"]).out;
     assert!(on_two.contains("spring-drop,kie,2026-06-30,credits:kie,0.005,1440,"), "{on_two}");

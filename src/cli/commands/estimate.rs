@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use clap::{Args, ValueEnum};
 
-use crate::catalog::{PriceBook, builtin};
+use crate::catalog::{PriceBook, Unpriced, builtin};
 use crate::cli::args;
 use crate::cli::console;
 use crate::cli::error::{CliError, Outcome};
@@ -193,6 +193,14 @@ fn refusal(sheets: &[(String, Result<Sheet, SheetError>)]) -> CliError {
     let facts = errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
     let help = errors.iter().find_map(|error| error.help()).map(str::to_owned);
     if errors.iter().any(|error| matches!(error, SheetError::Unpriced(_))) {
+        let by_name = errors.iter().find_map(|error| match error {
+            SheetError::Unpriced(Unpriced::InputSize { .. }) => Some("name the size of the picture: `--input 1920x1080`".to_owned()),
+            SheetError::Unpriced(Unpriced::Unset { key, .. }) => Some(format!("name it: `--{key}`")),
+            _ => None,
+        });
+        if let Some(help) = by_name {
+            return CliError::Unpriced(visible(&facts).into_owned(), help);
+        }
         let own = "name a book that has the price with `--prices`, or write one: `callsheet prices show kie` shows how they look";
         return CliError::Unpriced(visible(&facts).into_owned(), help.unwrap_or_else(|| own.to_owned()));
     }
