@@ -25,11 +25,12 @@ pub struct Case {
 }
 
 /// All of them, the quick ones first.
-pub const ALL: [Case; 7] = [
+pub const ALL: [Case; 8] = [
     Case { name: "start", measure: start },
     Case { name: "refuse", measure: refuse },
     Case { name: "plan", measure: plan },
     Case { name: "diff", measure: diff },
+    Case { name: "estimate", measure: crate::estimates::estimate },
     Case { name: "million", measure: million },
     Case { name: "rehearse idle", measure: rehearse_then_idle },
     Case { name: "memory", measure: memory },
@@ -59,18 +60,20 @@ impl Setup {
     }
 
     /// Makes another folder.
-    fn folder(&self) -> PathBuf {
+    pub fn folder(&self) -> PathBuf {
         self.folders.set(self.folders.get() + 1);
         let folder = self.root.path().join(self.folders.get().to_string());
         std::fs::create_dir(&folder).expect("a folder can be made");
         folder
     }
 
-    fn rounds(&self, full: usize) -> usize {
+    /// Returns how many rounds are measured.
+    pub fn rounds(&self, full: usize) -> usize {
         if self.quick { full.div_ceil(3) } else { full }
     }
 
-    fn rows(&self, full: usize) -> usize {
+    /// Returns how many rows a campaign has.
+    pub fn rows(&self, full: usize) -> usize {
         if self.quick { full.div_ceil(10) } else { full }
     }
 
@@ -258,7 +261,8 @@ fn millis(costs: &[Cost], time: fn(&Cost) -> std::time::Duration) -> f64 {
     median(costs.iter().map(|cost| time(cost).as_secs_f64())) * 1e3
 }
 
-fn thousands(number: usize) -> String {
+/// Returns a number with its thousands apart.
+pub fn thousands(number: usize) -> String {
     let digits = number.to_string();
     let groups: Vec<&str> = digits.as_bytes().rchunks(3).rev().map(|group| std::str::from_utf8(group).expect("digits are ASCII")).collect();
     groups.join(",")

@@ -21,6 +21,8 @@ mod child;
 #[cfg(unix)]
 mod compare;
 #[cfg(unix)]
+mod estimates;
+#[cfg(unix)]
 mod ninja;
 #[cfg(unix)]
 mod table;

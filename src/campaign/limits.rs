@@ -46,12 +46,13 @@ pub fn budget(spec: &CampaignSpec, profile: Option<(&str, &ProfileSpec)>, book: 
         }
     }
     let iteration = spec.budget.iteration.as_ref().and_then(|factor| iteration(factor, &at.key("iteration"), found));
+    let learns = matches!(spec.budget.iteration, Some(IterationSpec::Learned { .. }));
     if spec.budget.warn_at.is_some() && cap.is_none() && profile_cap.is_none() {
         let finding = Diagnostic::error("warn-without-cap", at.key("warn-at").at_key(), "`warn-at` is a share of a cap, and there is no cap");
         found.push(finding.help("add `cap`, or remove the line"));
     }
     let policy = policy::lines(&spec.budget.policy, book, found);
-    Budget { cap, profile_cap, steps, iteration, warn_at: spec.budget.warn_at.map(|share| share.0), policy }
+    Budget { cap, profile_cap, steps, iteration, learns, warn_at: spec.budget.warn_at.map(|share| share.0), policy }
 }
 
 /// Returns an amount in the book's currency.
@@ -78,8 +79,13 @@ pub(super) fn money(money: &MoneySpec, at: &FieldPath, book: &PriceBook, found: 
     }
 }
 
+/// What stands in for `learned` unless the author says otherwise: the calmest way of working.
+const STAND_IN: &str = "strict";
+
 fn iteration(factor: &IterationSpec, at: &FieldPath, found: &mut Diagnostics) -> Option<(String, Micros)> {
     match factor {
+        IterationSpec::Learned { fallback: None } => builtin::iteration_factor(STAND_IN).map(|factor| (STAND_IN.to_owned(), factor)),
+        IterationSpec::Learned { fallback: Some(fallback) } => iteration(fallback, &at.key("learned"), found),
         IterationSpec::Factor(factor) => Some((factor.to_string(), *factor)),
         IterationSpec::Named(name) => {
             let factor = builtin::iteration_factor(name);
@@ -87,7 +93,7 @@ fn iteration(factor: &IterationSpec, at: &FieldPath, found: &mut Diagnostics) ->
                 let names = builtin::iteration_factors().iter().map(|(name, _)| *name);
                 let help = match did_you_mean(name, names.clone()) {
                     Some(near) => format!("did you mean `{near}`?"),
-                    None => format!("there are {}, or a number of at least 1", listed(names, 8)),
+                    None => format!("there are {}, `learned`, or a number of at least 1", listed(names, 8)),
                 };
                 found.push(Diagnostic::error("unknown-iteration", at.clone(), format!("there is no iteration profile `{name}`")).help(help));
             }

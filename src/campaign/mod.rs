@@ -176,6 +176,8 @@ pub struct Budget {
     pub steps: Vec<(Arc<str>, Micros)>,
     /// The iteration factor, in millionths, and how the author called it.
     pub iteration: Option<(String, Micros)>,
+    /// Whether the factor is to be learned from the ledger; `iteration` then is what stands in while there are too few finals.
+    pub learns: bool,
     /// Share of the cap at which to warn, in hundredths of a per cent.
     pub warn_at: Option<u32>,
     /// From which figure on the plan is worth a word or a no, in the author's order.

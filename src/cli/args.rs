@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use clap::builder::styling::{AnsiColor, Styles};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use super::commands::{check, graph, plan, prices, providers, reconcile, report, run, schema, status, why};
+use super::commands::{check, estimate, graph, plan, prices, providers, reconcile, report, run, schema, status, why};
 use crate::plan::Only;
 use crate::spec::MoneySpec;
 
@@ -53,6 +53,7 @@ pub enum When {
 pub enum Command {
     Check(check::CheckArgs),
     Plan(plan::PlanArgs),
+    Estimate(Box<estimate::EstimateArgs>),
     Run(Box<run::RunArgs>),
     Status(status::StatusArgs),
     Why(why::WhyArgs),
@@ -76,7 +77,7 @@ pub struct CampaignArgs {
     /// Who makes the pictures, instead of the campaign's own: a name or the path of a manifest
     #[arg(long, value_name = "PROVIDER")]
     pub provider: Option<String>,
-    /// Whose prices hold, instead of the campaign's own: a name or the path of a price book
+    /// Whose prices hold, instead of the campaign's own: a name or the path of a price book; for `plan` also several, `A,B`
     #[arg(long, value_name = "BOOK")]
     pub prices: Option<String>,
 }

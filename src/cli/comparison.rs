@@ -123,7 +123,7 @@ fn compare((opened, standing, selection): (&Opened, &Standing, &Selection), side
     // Lines judge what a change brings: who changes nothing is not held up by what stood there before.
     let policy = match is_nothing {
         true => Vec::new(),
-        false => standing::policy(&opened.campaign, &opened.plan, &standing.quotes, selection, Some(&delta))?,
+        false => standing::policy(&opened.campaign, &opened.plan, &standing.quotes, selection, standing.factor(), Some(&delta))?,
     };
     let view = DiffView {
         campaign: &opened.campaign.name,

@@ -57,6 +57,13 @@ pub fn open(asked: &CampaignArgs, cap: Option<&MoneySpec>) -> Outcome<Opened> {
         let shown = asked.campaign.display();
         return Err(CliError::usage(format!("`{shown}` is a saved plan, not a campaign"), format!("run it: callsheet run {shown}")));
     }
+    if asked.prices.as_ref().is_some_and(|prices| prices.contains(',')) {
+        let fact = "`--prices` names several books; only `plan` sets them beside each other, and a run is paid by one".to_owned();
+        return Err(CliError::usage(
+            fact,
+            format!("name one: `--prices {}`", asked.prices.iter().flat_map(|all| all.split(',')).next().unwrap_or("kie")),
+        ));
+    }
     open_in(asked, cap, &DiskFiles)
 }
 

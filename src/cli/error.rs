@@ -29,6 +29,8 @@ pub enum CliError {
     Refused(Vec<Refusal>, Stage),
     /// A saved plan no longer holds, or is spent: the fact, and how to go on.
     Stale(String, String),
+    /// What is asked for has no price: the fact, and how to mend it.
+    Unpriced(String, String),
     /// There is no key for the account: the fact, and how to mend it.
     Account(String, String),
     /// The ledger cannot be used.
@@ -68,7 +70,7 @@ impl CliError {
         match self {
             Self::Usage(..) => exit::USAGE,
             Self::Mistakes(_) => exit::CAMPAIGN,
-            Self::Refused(..) | Self::Stale(..) => exit::BUDGET,
+            Self::Refused(..) | Self::Stale(..) | Self::Unpriced(..) => exit::BUDGET,
             Self::Account(..) => exit::ACCOUNT,
             Self::Ledger(LedgerError::Locked { .. }) => exit::LOCKED,
             Self::Engine(error) => match &**error {
@@ -89,7 +91,7 @@ impl CliError {
     pub fn hints(&self) -> Vec<String> {
         match self {
             Self::Usage(_, help) => help.iter().cloned().collect(),
-            Self::Account(_, help) | Self::Stale(_, help) => vec![help.clone()],
+            Self::Account(_, help) | Self::Stale(_, help) | Self::Unpriced(_, help) => vec![help.clone()],
             Self::Refused(refusals, stage) => {
                 let mut hints: Vec<String> = refusals.iter().map(|refusal| mend(refusal, *stage)).collect();
                 hints.dedup();
@@ -120,7 +122,7 @@ fn mend(refusal: &Refusal, stage: Stage) -> String {
         Refusal::OverCap { .. } => "raise the cap in the campaign's `budget`, or make less: `--only`, `--until`, `--profile`".to_owned(),
         Refusal::NoRate { .. } => NO_RATE.to_owned(),
         Refusal::Unpriced { .. } => {
-            "name a book that has the price with `--prices`, or write one: `callsheet prices show kie` shows how they look".to_owned()
+            "name a book that has the price with `--prices`, or write one (`callsheet prices show kie` shows how they look); `--allow-unpriced` lets them pass".to_owned()
         }
         Refusal::Policy(_) => "make less, or change the line in the campaign's `budget.policy`".to_owned(),
         Refusal::Balance { .. } => "top up the account, or make less: `--only`, `--until`, `--profile`".to_owned(),
@@ -143,7 +145,7 @@ fn ledger_hint(error: &LedgerError) -> Option<String> {
 impl fmt::Display for CliError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let said = match self {
-            Self::Usage(fact, _) | Self::Account(fact, _) | Self::Stale(fact, _) => fact.clone(),
+            Self::Usage(fact, _) | Self::Account(fact, _) | Self::Stale(fact, _) | Self::Unpriced(fact, _) => fact.clone(),
             Self::Mistakes(found) => super::diagnostics::counted_words(&found.0),
             Self::Refused(refusals, _) => {
                 let all: Vec<String> = refusals.iter().map(ToString::to_string).collect();

@@ -16,6 +16,7 @@ mod context;
 pub mod diagnostics;
 mod error;
 pub mod exit;
+mod forecast;
 mod git;
 mod market;
 mod memory;
@@ -55,6 +56,7 @@ fn execute(command: &Command) -> Outcome<Exit> {
     match command {
         Command::Check(args) => commands::check::check(args),
         Command::Plan(args) => commands::plan::plan(args),
+        Command::Estimate(args) => commands::estimate::estimate(args),
         Command::Run(args) => commands::run::run(args),
         Command::Status(args) => commands::status::status(args),
         Command::Why(args) => commands::why::why(args),

@@ -22,6 +22,7 @@ use crate::campaign::Campaign;
 use crate::engine::{self, Cancel, JobPrice, OnDoubt, Originals, PATIENCE, Ports, ProviderTerms, RunOutcome, RunRequest, RunRules};
 use crate::event::Event;
 use crate::ledger::{AccountLimits, Cap, Durability, Scope, SqliteLedger};
+use crate::pricing::JobQuote;
 use crate::provider::manifest::{ChargePolicy, ChargedOn, Known};
 use crate::provider::sim::{SimOptions, Simulator};
 use crate::provider::{Provider, Shot, Tariff};
@@ -52,6 +53,8 @@ pub struct Performance<'a> {
     pub on_doubt: OnDoubt,
     /// Whether the first failure stops new shots.
     pub fail_fast: bool,
+    /// Whether shots without a price are sent: nothing is reserved for them.
+    pub allow_unpriced: bool,
     /// Who is told what.
     pub loudness: Loudness,
     /// The run's name.
@@ -162,10 +165,13 @@ pub fn run_id(clock: &dyn Clock) -> RunId {
 fn request(performance: &Performance<'_>, run: &RunId) -> RunRequest {
     let Performance { opened, standing, .. } = performance;
     let campaign = &opened.campaign;
-    let price = |ix| {
-        let quote = standing.quotes.price(ix)?;
-        let reserved = standing.estimate.book.amount(quote.highest);
-        Some(JobPrice { quoted: quote.amount.clone(), reserved })
+    let nothing = standing.estimate.book.amount(Micros::ZERO);
+    let price = |ix| match standing.quotes.of(ix)? {
+        JobQuote::Priced(quote) => {
+            Some(JobPrice { quoted: quote.amount.clone(), reserved: standing.estimate.book.amount(quote.highest), unpriced: false })
+        }
+        JobQuote::Unpriced(_) if performance.allow_unpriced => Some(JobPrice { quoted: nothing.clone(), reserved: nothing.clone(), unpriced: true }),
+        JobQuote::Unpriced(_) => None,
     };
     RunRequest {
         run: run.clone(),

@@ -19,7 +19,9 @@ use crate::engine::OnDoubt;
 use crate::ledger::{Cap, LedgerError, ScopeTotals};
 use crate::ledger::{History, Scope};
 use crate::plan::{Plan, Reason, Selection, Work, Worklist, why, worklist};
-use crate::pricing::{CapOf, Committed, Delta, Estimate, Gate, PolicyVerdict, Quotes, Sum, Unweighed, Verdict, Whole, estimate, gate, judge, quotes};
+use crate::pricing::{
+    CapOf, Committed, Delta, Estimate, Factors, Gate, PolicyVerdict, Quotes, Sum, Unweighed, Verdict, Whole, estimate_by, gate, judge, learn, quotes,
+};
 use crate::report::Change;
 use crate::types::{Amount, Currency, Micros, Rates};
 
@@ -38,6 +40,8 @@ pub struct Standing {
     pub policy: Vec<PolicyVerdict>,
     /// Whether a run may start.
     pub verdict: Verdict,
+    /// Whether shots without a price are let pass.
+    allow_unpriced: bool,
     /// What is left on the account.
     pub balance: Balance,
     /// What the books at hand say their credits are worth.
@@ -60,10 +64,11 @@ pub fn standing(opened: &Opened, memory: &Memory, selected: &SelectionArgs, on_d
     let work = if on_doubt == OnDoubt::Resend { work.resending(plan, &history) } else { work };
     let quotes = quotes(plan, catalog);
     let (committed, rates) = committed(opened, memory)?;
-    let estimate = estimate(plan, &work, &quotes, &campaign.budget, campaign.run.attempts, &committed)?;
-    let policy = policy(campaign, plan, &quotes, &selection, None)?;
+    let estimate = estimate_by(plan, &work, &quotes, &campaign.budget, factors(opened, memory)?, campaign.run.attempts, &committed)?;
+    let factor = estimate.factor.as_ref().map(|(_, factor)| *factor);
+    let policy = policy(campaign, plan, &quotes, &selection, factor, None)?;
     let verdict = gate(&estimate, Gate { balance: None, allow_unpriced: false, warn_at: campaign.budget.warn_at }).with_policy(&policy);
-    Ok(Standing { history, work, quotes, estimate, policy, verdict, balance: Balance::NotAsked, rates, seq })
+    Ok(Standing { history, work, quotes, estimate, policy, verdict, allow_unpriced: false, balance: Balance::NotAsked, rates, seq })
 }
 
 /// What is left on the account, as far as somebody has asked.
@@ -81,8 +86,26 @@ impl Standing {
     /// Takes what is left on the account into the plan and its verdict.
     pub fn weigh(&mut self, balance: Balance, warn_at: Option<u32>) {
         self.balance = balance;
+        self.judge(warn_at);
+    }
+
+    /// Returns the same for a user who lets shots without a price pass.
+    #[must_use]
+    pub fn allowing_unpriced(mut self, opened: &Opened, allowed: bool) -> Self {
+        self.allow_unpriced = allowed;
+        self.judge(opened.campaign.budget.warn_at);
+        self
+    }
+
+    /// Returns the iteration factor that makes the expected cost of the floor.
+    pub fn factor(&self) -> Option<Micros> {
+        self.estimate.factor.as_ref().map(|(_, factor)| *factor)
+    }
+
+    fn judge(&mut self, warn_at: Option<u32>) {
         let balance = self.comparable_balance();
-        self.verdict = gate(&self.estimate, Gate { balance, allow_unpriced: false, warn_at }).with_policy(&self.policy);
+        let told = Gate { balance, allow_unpriced: self.allow_unpriced, warn_at };
+        self.verdict = gate(&self.estimate, told).with_policy(&self.policy);
     }
 
     /// Returns the balance in the currency of the plan, if a stated rate leads there.
@@ -117,16 +140,22 @@ impl Standing {
     }
 }
 
-/// Returns what the campaign's policy says to its plan; `delta` is what that has grown by, if it is compared with another.
+/// Returns what the campaign's policy says to its plan; `factor` makes its expected cost of its floor, `delta` is what that has grown by, if it is compared with another.
 ///
 /// # Errors
 /// Sums that do not fit.
-pub fn policy(campaign: &Campaign, plan: &Plan, quotes: &Quotes, selection: &Selection, delta: Option<&Delta>) -> Outcome<Vec<PolicyVerdict>> {
+pub fn policy(
+    campaign: &Campaign,
+    plan: &Plan,
+    quotes: &Quotes,
+    selection: &Selection,
+    factor: Option<Micros>,
+    delta: Option<&Delta>,
+) -> Outcome<Vec<PolicyVerdict>> {
     let budget = &campaign.budget;
     if budget.policy.is_empty() {
         return Ok(Vec::new());
     }
-    let factor = budget.iteration.as_ref().map(|(_, factor)| *factor);
     let whole = Whole::of(plan, quotes, selection, factor, campaign.run.attempts)?;
     Ok(judge(&budget.policy, &whole, delta, &quotes.book().currency))
 }
@@ -137,6 +166,15 @@ pub fn policy(campaign: &Campaign, plan: &Plan, quotes: &Quotes, selection: &Sel
 /// A step, axis or value that the plan does not have.
 pub fn selection(campaign: &Campaign, plan: &Plan, selected: &SelectionArgs) -> Outcome<Selection> {
     Ok(Selection::new(plan, &selected.only, &until(campaign, selected))?)
+}
+
+/// Returns the iteration factors: those that the campaign names, or what its own runs in this workspace teach.
+fn factors(opened: &Opened, memory: &Memory) -> Outcome<Factors> {
+    let Opened { campaign, plan, .. } = opened;
+    if !campaign.budget.learns {
+        return Ok(Factors::of(&campaign.budget));
+    }
+    Ok(Factors::learning(&campaign.budget, learn(plan, &memory.attempts(plan)?)?))
 }
 
 /// Returns the last steps: those of the command line, else the profile's, unless single shots are asked for.
@@ -163,7 +201,10 @@ pub fn step_scope(campaign: &Campaign, step: &str) -> Scope {
 }
 
 /// Reads what stands under the caps, in the currency of the plan's book, and the rates by which other currencies are weighed.
-fn committed(opened: &Opened, memory: &Memory) -> Outcome<(Committed, Rates)> {
+///
+/// # Errors
+/// A ledger that cannot be read, sums that do not fit.
+pub fn committed(opened: &Opened, memory: &Memory) -> Outcome<(Committed, Rates)> {
     let Opened { campaign, catalog, .. } = opened;
     let mut scopes = vec![(CapOf::Campaign, campaign_scope(campaign))];
     scopes.extend(profile_scope(campaign).map(|scope| (CapOf::Profile, scope)));

@@ -301,6 +301,7 @@ impl<'a> Shift<'a> {
             aspect: settings.aspect.map(|aspect| aspect.to_string()),
             resolution: settings.resolution.as_deref().map(str::to_owned),
             quality: settings.quality.as_deref().map(str::to_owned),
+            unpriced: price.unpriced,
         };
         Some(SubmitIntent {
             run: request.run.clone(),

@@ -245,7 +245,9 @@ impl<'a> Driver<'a> {
                 outcomes[ix.index()] = Some(JobOutcome::Reused { artifact: *artifact });
             }
         }
+        let is_unpriced = |ix: JobIx| request.prices.get(ix.index()).and_then(Option::as_ref).is_some_and(|price| price.unpriced);
         let stats = RunStats {
+            unpriced: request.work.iter().filter(|(ix, work)| work.is_outstanding() && is_unpriced(*ix)).count(),
             total: request.work.count(|work| work != Work::Excluded),
             reused: outcomes.iter().flatten().filter(|outcome| matches!(outcome, JobOutcome::Reused { .. })).count(),
             spent_before: totals.as_ref().map_or(Micros::ZERO, |totals| totals.spent),
@@ -543,7 +545,11 @@ impl<'a> Driver<'a> {
         let job = self.plan.id(ix);
         let picture = |artifact: &Artifact| Picture { blob: artifact.blob, info: artifact.info };
         let kind = match outcome {
-            JobOutcome::Bought { artifact, charged, .. } => EventKind::JobDone { job, picture: picture(artifact), charged: Some(charged.clone()) },
+            JobOutcome::Bought { artifact, charged, .. } => {
+                let is_unpriced = self.desk.request.prices.get(ix.index()).and_then(Option::as_ref).is_some_and(|price| price.unpriced);
+                let known = Some(charged.clone()).filter(|charged| !is_unpriced || charged.micros > Micros::ZERO);
+                EventKind::JobDone { job, picture: picture(artifact), charged: known }
+            }
             JobOutcome::Made { artifact } | JobOutcome::Shared { artifact, .. } | JobOutcome::Reused { artifact } => {
                 EventKind::JobDone { job, picture: picture(artifact), charged: None }
             }

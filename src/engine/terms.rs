@@ -16,6 +16,9 @@ pub struct JobPrice {
     pub quoted: Amount,
     /// What is held back from the caps: the highest price that the book allows. Same currency as `quoted`.
     pub reserved: Amount,
+    /// Whether the book has no price and the user let it pass: both amounts are 0 and stand for nothing, no cap guards the try, and
+    /// only the provider's own figure tells what it cost.
+    pub unpriced: bool,
 }
 
 /// What the provider's account allows and charges.

@@ -44,6 +44,8 @@ pub struct RunStats {
     pub running: usize,
     /// Not started.
     pub waiting: usize,
+    /// Of the shots that this run is to buy, those without a price: `spent`, `reserved` and `cap` say nothing of them.
+    pub unpriced: usize,
     /// Charged in this run.
     pub spent: Micros,
     /// Held for tries under way, those of other runs under the same cap included.
@@ -97,7 +99,7 @@ pub enum EventKind {
         job: JobId,
         /// The picture.
         picture: Picture,
-        /// What it cost in this run; absent for local work and for the picture of another shot.
+        /// What it cost in this run; absent for local work, for the picture of another shot, and where nobody knows.
         charged: Option<Amount>,
     },
     /// A job ended without a picture.

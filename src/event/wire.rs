@@ -86,6 +86,8 @@ struct WireStats {
     undone: usize,
     running: usize,
     waiting: usize,
+    #[serde(skip_serializing_if = "is_none")]
+    unpriced: usize,
     spent: String,
     reserved: String,
     doubted: String,
@@ -143,6 +145,7 @@ impl From<&Event> for WireEvent {
                 undone: stats.undone,
                 running: stats.running,
                 waiting: stats.waiting,
+                unpriced: stats.unpriced,
                 spent: stats.spent.to_string(),
                 reserved: stats.reserved.to_string(),
                 doubted: stats.doubted.to_string(),
@@ -225,6 +228,12 @@ impl WireEvent {
             EventKind::RunFinished => "run-finished",
         };
     }
+}
+
+// The signature is serde's.
+#[allow(clippy::trivially_copy_pass_by_ref)]
+fn is_none(count: &usize) -> bool {
+    *count == 0
 }
 
 fn millis(span: std::time::Duration) -> u64 {

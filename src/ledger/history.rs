@@ -96,3 +96,15 @@ pub struct AttemptRow {
     /// The picture.
     pub artifact: Option<Artifact>,
 }
+
+impl AttemptRow {
+    /// Returns what the plan said, if the book had a price.
+    pub fn known_quote(&self) -> Option<Micros> {
+        (!self.card.unpriced).then_some(self.quoted.micros)
+    }
+
+    /// Returns what was charged for good, as far as anybody knows: a picture without a price costs what the provider says, or nobody knows what.
+    pub fn known_charge(&self) -> Option<Micros> {
+        self.charged.filter(|charged| !self.card.unpriced || *charged > Micros::ZERO || self.status != AttemptStatus::Done)
+    }
+}

@@ -35,6 +35,9 @@ pub struct AttemptCard {
     pub resolution: Option<String>,
     /// Quality asked for.
     pub quality: Option<String>,
+    /// Whether the book had no price for it and the user let it pass: what is quoted and reserved for it stands for nothing.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub unpriced: bool,
 }
 
 /// An image that came out of a job.

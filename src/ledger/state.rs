@@ -180,6 +180,7 @@ mod tests {
             aspect: None,
             resolution: None,
             quality: None,
+            unpriced: false,
         };
         let deadline = Timestamp::from_millis(60_000);
         let (quoted, reserved, charged) = (price.clone(), price.clone(), price.clone());

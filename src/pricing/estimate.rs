@@ -11,6 +11,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::breakdown::{by_axis, by_model};
+use super::learned::Factors;
 use super::quote::{BookFacts, JobQuote, Quotes};
 use super::sum::Sum;
 use crate::campaign::Budget;
@@ -196,6 +197,8 @@ pub struct StepLine {
     pub capped: bool,
     /// What its reused pictures would cost at one try.
     pub saved: Sum,
+    /// Outstanding jobs without a price; they are in no sum.
+    pub unpriced: usize,
 }
 
 /// The sums over all steps.
@@ -275,8 +278,11 @@ pub struct Estimate {
     pub lines: Vec<StepLine>,
     /// Sums over the lines.
     pub totals: Totals,
-    /// The iteration factor as the author called it, in millionths; without one, expected is the floor.
+    /// The iteration factor as the author called it, in millionths; without one, expected is the floor. Where baselines have learned
+    /// factors of their own, this is expected over floor.
     pub factor: Option<(String, Micros)>,
+    /// The factors of the baselines.
+    pub factors: Factors,
     /// What bounds the ceiling.
     pub ceiling_by: CeilingBy,
     /// The caps that the plan stands under.
@@ -304,9 +310,14 @@ impl Estimate {
     pub fn cap(&self, of: &CapOf) -> Option<&CapLine> {
         self.caps.iter().find(|cap| cap.of == *of)
     }
+
+    /// Returns how many outstanding jobs have no price.
+    pub fn unpriced_jobs(&self) -> usize {
+        self.unpriced.iter().map(|group| group.jobs.count).sum()
+    }
 }
 
-/// Adds up what is left to do.
+/// Adds up what is left to do, at the factor that the author named.
 ///
 /// `attempts` are the paid tries that a job may use in this run; `committed` is what the ledger already counts under the caps.
 ///
@@ -320,22 +331,30 @@ pub fn estimate(
     attempts: u32,
     committed: &Committed,
 ) -> Result<Estimate, MoneyError> {
+    estimate_by(plan, worklist, quotes, budget, Factors::of(budget), attempts, committed)
+}
+
+/// As [`estimate`], at factors that may have been learned.
+///
+/// # Errors
+/// As [`estimate`].
+pub fn estimate_by(
+    plan: &Plan,
+    worklist: &Worklist,
+    quotes: &Quotes,
+    budget: &Budget,
+    factors: Factors,
+    attempts: u32,
+    committed: &Committed,
+) -> Result<Estimate, MoneyError> {
     let caps = caps(plan, budget, committed);
     let mut lines = Vec::with_capacity(plan.steps.len());
     for (place, step) in plan.steps.iter().enumerate() {
-        let cap = caps.iter().find(|cap| matches!(&cap.of, CapOf::Step(name) if *name == step.name));
-        lines.push(line(place, step, worklist, quotes, attempts, cap)?);
+        let mut line = line(place, step, worklist, quotes, attempts)?;
+        bound_by_step(&mut line, &caps);
+        lines.push(line);
     }
-    spread_expected(&mut lines, budget.iteration.as_ref().map(|(_, factor)| *factor))?;
-    let mut totals = Totals::default();
-    for line in &lines {
-        totals.counts.and(&line.counts);
-        totals.floor = totals.floor.and(line.floor)?;
-        totals.expected = totals.expected.and(line.expected)?;
-        totals.ceiling = totals.ceiling.and(line.ceiling)?;
-        totals.saved = totals.saved.and(line.saved)?;
-    }
-    let ceiling_by = bound_by_caps(&mut totals.ceiling, &lines, &caps, attempts);
+    let Sums { totals, factor, ceiling_by } = sum_up(plan, &mut lines, &caps, &factors, attempts)?;
     let (unpriced, in_doubt) = notable(plan, worklist, quotes);
     Ok(Estimate {
         book: quotes.book().clone(),
@@ -345,7 +364,8 @@ pub fn estimate(
         by_model: by_model(plan, worklist, quotes)?,
         lines,
         totals,
-        factor: budget.iteration.clone(),
+        factor,
+        factors,
         ceiling_by,
         caps,
         unpriced,
@@ -353,7 +373,38 @@ pub fn estimate(
     })
 }
 
-fn caps(plan: &Plan, budget: &Budget, committed: &Committed) -> Vec<CapLine> {
+/// What is said of all lines together.
+pub(super) struct Sums {
+    pub(super) totals: Totals,
+    pub(super) factor: Option<(String, Micros)>,
+    pub(super) ceiling_by: CeilingBy,
+}
+
+/// Gives each line its expected part, and adds up.
+pub(super) fn sum_up(plan: &Plan, lines: &mut [StepLine], caps: &[CapLine], factors: &Factors, attempts: u32) -> Result<Sums, MoneyError> {
+    spread_expected(lines, |line| factors.factor(plan.steps[line.step].baseline.as_ref()))?;
+    let mut totals = Totals::default();
+    for line in lines.iter() {
+        totals.counts.and(&line.counts);
+        totals.floor = totals.floor.and(line.floor)?;
+        totals.expected = totals.expected.and(line.expected)?;
+        totals.ceiling = totals.ceiling.and(line.ceiling)?;
+        totals.saved = totals.saved.and(line.saved)?;
+    }
+    let ceiling_by = bound_by_caps(&mut totals.ceiling, lines, caps, attempts);
+    Ok(Sums { factor: factor(&totals, factors)?, totals, ceiling_by })
+}
+
+/// Returns the factor to show: the author's, or what the learned ones come to.
+fn factor(totals: &Totals, factors: &Factors) -> Result<Option<(String, Micros)>, MoneyError> {
+    let mut learned = factors.learned.iter().filter_map(|learned| learned.factor);
+    let Some(first) = learned.next() else { return Ok(factors.named.clone()) };
+    let floor = totals.floor.micros.get();
+    let together = if floor > 0 { totals.expected.micros.mul_ratio_ceil(FACTOR_ONE, floor)? } else { first };
+    Ok(Some(("learned".to_owned(), together)))
+}
+
+pub(super) fn caps(plan: &Plan, budget: &Budget, committed: &Committed) -> Vec<CapLine> {
     let line = |of: CapOf, limit, sum| {
         let unweighed = committed.unweighed.iter().filter(|(under, _)| *under == of).map(|(_, unweighed)| unweighed.clone()).collect();
         CapLine { of, limit, committed: sum, unweighed }
@@ -376,14 +427,7 @@ struct Uses {
     reused: u64,
 }
 
-fn line(
-    place: usize,
-    step: &PlannedStep,
-    worklist: &Worklist,
-    quotes: &Quotes,
-    attempts: u32,
-    cap: Option<&CapLine>,
-) -> Result<StepLine, MoneyError> {
+fn line(place: usize, step: &PlannedStep, worklist: &Worklist, quotes: &Quotes, attempts: u32) -> Result<StepLine, MoneyError> {
     let mut counts = Counts::default();
     let mut uses: BTreeMap<usize, Uses> = BTreeMap::new();
     for ix in step.jobs.clone().map(JobIx) {
@@ -397,6 +441,7 @@ fn line(
         }
     }
     let (mut floor, mut ceiling, mut saved) = (Sum::default(), Sum::default(), Sum::default());
+    let mut unpriced = 0;
     for (place, uses) in &uses {
         match &quotes.distinct()[*place] {
             JobQuote::Priced(quote) => {
@@ -411,6 +456,7 @@ fn line(
             JobQuote::Unpriced(_) => {
                 if uses.outstanding > 0 {
                     (floor, ceiling) = (floor.and_unknown(), ceiling.and_unknown());
+                    unpriced += uses.outstanding as usize;
                 }
                 if uses.reused > 0 {
                     saved = saved.and_unknown();
@@ -418,16 +464,21 @@ fn line(
             }
         }
     }
-    let capped = cap.is_some_and(|cap| ceiling.certainty != Certainty::Unknown && cap.room() < ceiling.micros);
-    if let (Some(cap), true) = (cap, capped) {
-        ceiling = Sum::exact(cap.room());
-    }
     let unit = unit(step, quotes, uses.keys().copied());
     let (name, model) = (Arc::clone(&step.name), step.model.clone());
-    Ok(StepLine { step: place, name, kind: step.kind, model, counts, unit, floor, expected: floor, ceiling, capped, saved })
+    Ok(StepLine { step: place, name, kind: step.kind, model, counts, unit, floor, expected: floor, ceiling, capped: false, saved, unpriced })
 }
 
-fn unit(step: &PlannedStep, quotes: &Quotes, used: impl Iterator<Item = usize>) -> Unit {
+/// Lowers the ceiling of a step to what its own cap leaves.
+pub(super) fn bound_by_step(line: &mut StepLine, caps: &[CapLine]) {
+    let Some(cap) = caps.iter().find(|cap| matches!(&cap.of, CapOf::Step(name) if *name == line.name)) else { return };
+    line.capped = line.ceiling.certainty != Certainty::Unknown && cap.room() < line.ceiling.micros;
+    if line.capped {
+        line.ceiling = Sum::exact(cap.room());
+    }
+}
+
+pub(super) fn unit(step: &PlannedStep, quotes: &Quotes, used: impl Iterator<Item = usize>) -> Unit {
     let mut unit = None;
     let mut unpriced = false;
     for place in used {
@@ -452,15 +503,16 @@ fn unit(step: &PlannedStep, quotes: &Quotes, used: impl Iterator<Item = usize>) 
     }
 }
 
-/// Gives each line its part of `floor x factor`, which is rounded up once: the parts sum to the total.
-fn spread_expected(lines: &mut [StepLine], factor: Option<Micros>) -> Result<(), MoneyError> {
-    let Some(factor) = factor else { return Ok(()) };
-    let (mut floor, mut expected) = (Micros::ZERO, Micros::ZERO);
+/// Gives each line its part of `floor x factor`, which is rounded up once for all lines that share a factor: the parts sum to the total.
+fn spread_expected(lines: &mut [StepLine], factor: impl Fn(&StepLine) -> Option<Micros>) -> Result<(), MoneyError> {
+    let mut until_here: BTreeMap<Micros, (Micros, Micros)> = BTreeMap::new();
     for line in lines {
-        floor = floor.checked_add(line.floor.micros)?;
-        let until_here = floor.mul_ratio_ceil(factor.get(), FACTOR_ONE)?;
-        line.expected = Sum { micros: until_here.checked_sub(expected)?, certainty: line.floor.certainty };
-        expected = until_here;
+        let Some(factor) = factor(line) else { continue };
+        let (floor, expected) = until_here.entry(factor).or_default();
+        *floor = floor.checked_add(line.floor.micros)?;
+        let together = floor.mul_ratio_ceil(factor.get(), FACTOR_ONE)?;
+        line.expected = Sum { micros: together.checked_sub(*expected)?, certainty: line.floor.certainty };
+        *expected = together;
     }
     Ok(())
 }
@@ -498,9 +550,11 @@ fn finals(plan: &Plan, worklist: &Worklist, totals: &Totals) -> Result<Finals, M
 }
 
 /// Finds the jobs that a person must hear of by name.
-fn notable(plan: &Plan, worklist: &Worklist, quotes: &Quotes) -> (Vec<UnpricedJobs>, NamedJobs) {
+pub(super) fn notable(plan: &Plan, worklist: &Worklist, quotes: &Quotes) -> (Vec<UnpricedJobs>, NamedJobs) {
     let mut unpriced: Vec<UnpricedJobs> = Vec::new();
     let mut in_doubt = NamedJobs::default();
+    // Reasons are long texts: each quote is compared once, not each job.
+    let mut group_of: BTreeMap<usize, usize> = BTreeMap::new();
     for (ix, work) in worklist.iter() {
         if work == Work::InDoubt {
             in_doubt.push(plan, ix);
@@ -508,15 +562,14 @@ fn notable(plan: &Plan, worklist: &Worklist, quotes: &Quotes) -> (Vec<UnpricedJo
         if !work.is_outstanding() {
             continue;
         }
-        if let Some(JobQuote::Unpriced(reason)) = quotes.of(ix) {
-            match unpriced.iter_mut().find(|group| group.reason == *reason) {
-                Some(group) => group.jobs.push(plan, ix),
-                None => {
-                    let mut jobs = NamedJobs::default();
-                    jobs.push(plan, ix);
-                    unpriced.push(UnpricedJobs { reason: reason.clone(), jobs });
-                }
-            }
+        if let (Some(place), Some(JobQuote::Unpriced(reason))) = (quotes.place(ix), quotes.of(ix)) {
+            let group = *group_of.entry(place).or_insert_with(|| {
+                unpriced.iter().position(|group| group.reason == *reason).unwrap_or_else(|| {
+                    unpriced.push(UnpricedJobs { reason: reason.clone(), jobs: NamedJobs::default() });
+                    unpriced.len() - 1
+                })
+            });
+            unpriced[group].jobs.push(plan, ix);
         }
     }
     (unpriced, in_doubt)

@@ -105,6 +105,8 @@ pub enum Warning {
     Unpriced {
         /// How many.
         count: usize,
+        /// Whether there is a cap, which cannot guard them: nothing can be reserved for them.
+        capped: bool,
     },
     /// The campaign's own policy says a word.
     Policy(PolicyVerdict),
@@ -120,10 +122,17 @@ impl std::fmt::Display for Warning {
                 write!(f, "what is expected, {with_expected} with what is committed, is above {} of {limit}", cap_words(of))
             }
             Self::Policy(verdict) => write!(f, "the campaign's policy warns: {verdict}"),
-            Self::Unpriced { count: 1 } => f.write_str("1 outstanding shot has no price; no total includes it"),
-            Self::Unpriced { count } => write!(f, "{count} outstanding shots have no price; no total includes them"),
+            Self::Unpriced { count, capped } => {
+                f.write_str(&without_price(*count))?;
+                if *capped { f.write_str(", and no cap guards them") } else { Ok(()) }
+            }
         }
     }
+}
+
+/// Returns the sentence that marks every screen and report when the user lets shots without a price pass.
+pub fn without_price(count: usize) -> String {
+    if count == 1 { "1 shot without a price is not in any total".to_owned() } else { format!("{count} shots without a price are not in any total") }
 }
 
 /// Returns a cap's name in a sentence.
@@ -211,9 +220,9 @@ pub fn gate(estimate: &Estimate, told: Gate) -> Verdict {
             verdict.warnings.push(Warning::ExpectedOverCap { of: cap.of.clone(), limit: amount(limit), with_expected: amount(with(expected)) });
         }
     }
-    let unpriced: usize = estimate.unpriced.iter().map(|group| group.jobs.count).sum();
+    let unpriced = estimate.unpriced_jobs();
     if told.allow_unpriced && unpriced > 0 {
-        verdict.warnings.push(Warning::Unpriced { count: unpriced });
+        verdict.warnings.push(Warning::Unpriced { count: unpriced, capped: !estimate.caps.is_empty() });
     } else {
         verdict.refusals.extend(estimate.unpriced.iter().map(|group| Refusal::Unpriced {
             count: group.jobs.count,
@@ -308,7 +317,7 @@ mod tests {
         insta::assert_snapshot!(words(&gate(&estimate, Gate::default())), @"refused: 2 outstanding shots have no price: the price of `nano-banana-2-lite` is unknown to book `kie`: not in the list of 2026-06-30 (`hero[sku=teapot]` and `hero[sku=mug]`)");
         let verdict = gate(&estimate, Gate { allow_unpriced: true, ..Gate::default() });
         assert!(verdict.is_open());
-        insta::assert_snapshot!(words(&verdict), @"warning: 2 outstanding shots have no price; no total includes them");
+        insta::assert_snapshot!(words(&verdict), @"warning: 2 shots without a price are not in any total");
     }
 
     #[test]

@@ -4,25 +4,33 @@
 //! Never: HTTP, the disk, a price of 0 for something unknown.
 
 mod breakdown;
+pub mod compare;
 pub mod delta;
 pub mod estimate;
 pub mod gate;
+pub mod learned;
 pub mod policy;
 pub mod quote;
 #[cfg(test)]
 pub(crate) mod sample;
 pub mod side;
 pub mod sum;
+pub mod what_if;
 pub mod whole;
+pub mod worksheet;
 
+pub use compare::{Asked, Cheapest, Lack, Offer, cheapest, offer};
 pub use delta::{BeforeAfter, Delta};
 pub use estimate::{
     AxisLines, CapLine, CapOf, CeilingBy, Committed, Counts, Estimate, Finals, GroupLine, NamedJobs, StepLine, Unit, UnpricedJobs, Unweighed,
-    estimate,
+    estimate, estimate_by,
 };
-pub use gate::{Gate, Refusal, Verdict, Warning, gate};
+pub use gate::{Gate, Refusal, Verdict, Warning, gate, without_price};
+pub use learned::{FEWEST_FINALS, Factors, Learned, learn};
 pub use policy::{Judged, PolicyVerdict, judge};
-pub use quote::{BookFacts, JobQuote, Quotes, quotes};
+pub use quote::{BookFacts, JobQuote, Quotes, quotes, quotes_settled};
 pub use side::{EmptySide, LiveSide};
 pub use sum::Sum;
+pub use what_if::{WhatIf, WhatIfError, factor_called, suppose};
 pub use whole::Whole;
+pub use worksheet::{Sheet, SheetError, SheetLine, Wanted, worksheet};

@@ -106,7 +106,16 @@ struct Asked {
 
 /// Quotes every paid job of the plan.
 pub fn quotes(plan: &Plan, catalog: &Catalog) -> Quotes {
-    let mut quoting = Quoting { plan, catalog, known: HashMap::new(), counts_prompt: HashMap::new(), distinct: Vec::new(), last: None };
+    quoted(plan, catalog, false)
+}
+
+/// As [`quotes`], on a book that the plan was not made for: what the plan leaves open is settled by the cards of those who sell there.
+pub fn quotes_settled(plan: &Plan, catalog: &Catalog) -> Quotes {
+    quoted(plan, catalog, true)
+}
+
+fn quoted(plan: &Plan, catalog: &Catalog, settles: bool) -> Quotes {
+    let mut quoting = Quoting { settles, plan, catalog, known: HashMap::new(), counts_prompt: HashMap::new(), distinct: Vec::new(), last: None };
     let of = plan.indices().map(|ix| quoting.place(ix)).collect();
     let book = &catalog.book;
     let facts = BookFacts { name: Arc::clone(&book.name), as_of: book.as_of, currency: book.currency.clone(), usd_per_credit: book.usd_per_credit };
@@ -114,6 +123,7 @@ pub fn quotes(plan: &Plan, catalog: &Catalog) -> Quotes {
 }
 
 struct Quoting<'a> {
+    settles: bool,
     plan: &'a Plan,
     catalog: &'a Catalog,
     known: HashMap<Asked, u32>,
@@ -136,7 +146,7 @@ impl Quoting<'_> {
             Some(place) => *place,
             None => {
                 let place = self.distinct.len() as u32;
-                self.distinct.push(quote(self.catalog, paid, &asked));
+                self.distinct.push(quote(self.catalog, paid, &asked, self.settles));
                 self.known.insert(asked, place);
                 place
             }
@@ -169,11 +179,13 @@ impl Quoting<'_> {
     }
 }
 
-fn quote(catalog: &Catalog, paid: &Paid, asked: &Asked) -> JobQuote {
+fn quote(catalog: &Catalog, paid: &Paid, asked: &Asked, settles: bool) -> JobQuote {
+    let operation = catalog.card(&paid.model).filter(|_| settles).and_then(|card| card.operation(paid.action));
+    let settled = operation.map(|operation| operation.settle(&paid.settings));
     let input = QuoteInput {
         model: &paid.model,
         action: paid.action,
-        settings: &paid.settings,
+        settings: settled.as_ref().unwrap_or(&paid.settings),
         input: asked.input,
         output: asked.output,
         references: asked.references,

@@ -80,7 +80,7 @@ fn cells(report: &RunReport<'_>, row: &ReportRow<'_>) -> Vec<String> {
     let axes: HashMap<&str, &str> = card.axes.iter().map(|(axis, value)| (axis.as_str(), value.as_str())).collect();
     let money = |micros: Option<Micros>| micros.map(|micros| micros.to_string()).unwrap_or_default();
     let unit_price = row.job.and_then(|ix| report.quotes.price(ix)).filter(|quote| quote.amount.currency == attempt.quoted.currency);
-    let usd = attempt.charged.and_then(|charged| report.quotes.book().usd(&Amount::new(attempt.quoted.currency.clone(), charged)));
+    let usd = attempt.known_charge().and_then(|charged| report.quotes.book().usd(&Amount::new(attempt.quoted.currency.clone(), charged)));
     let path = row.job.filter(|_| attempt.status == AttemptStatus::Done).map(|ix| &*report.plan.job(ix).path);
     let latency = attempt.finished_at.map(|finished| finished.since(attempt.started_at).as_millis().to_string());
     let mut cells = vec![text(attempt.run.as_str()), text(&card.campaign), text(card.job.as_str()), text(&card.step)];
@@ -97,9 +97,9 @@ fn cells(report: &RunReport<'_>, row: &ReportRow<'_>) -> Vec<String> {
         attempt.status.as_str().to_owned(),
         optional(attempt.error_code.as_deref()),
         money(unit_price.map(|quote| quote.amount.micros)),
-        attempt.quoted.micros.to_string(),
-        money(attempt.charged),
-        attempt.refunded.to_string(),
+        money(attempt.known_quote()),
+        money(attempt.known_charge()),
+        money(attempt.known_quote().map(|_| attempt.refunded)),
         text(&attempt.quoted.currency.to_string()),
         money(usd),
         row.reused.to_string(),

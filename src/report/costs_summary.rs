@@ -12,7 +12,8 @@ use super::{ReportError, ReportWriter};
 const FILE: &str = "costs-summary.csv";
 
 /// Its columns.
-const COLUMNS: [&str; 11] = ["by", "name", "value", "attempts", "pictures", "quoted", "charged", "refunded", "in_doubt", "reserved", "currency"];
+const COLUMNS: [&str; 12] =
+    ["by", "name", "value", "attempts", "pictures", "quoted", "charged", "refunded", "in_doubt", "reserved", "currency", "unpriced"];
 
 /// Writes `costs-summary.csv`.
 #[derive(Debug, Clone, Copy)]
@@ -39,7 +40,7 @@ impl ReportWriter for CostsSummary {
     }
 }
 
-fn cells(by: &str, name: &str, value: &str, spending: &Spending) -> [String; 11] {
+fn cells(by: &str, name: &str, value: &str, spending: &Spending) -> [String; 12] {
     let text = |text: &str| neutral(text).into_owned();
     [
         by.to_owned(),
@@ -53,6 +54,7 @@ fn cells(by: &str, name: &str, value: &str, spending: &Spending) -> [String; 11]
         spending.in_doubt.to_string(),
         spending.reserved.to_string(),
         text(&spending.currency.to_string()),
+        spending.unpriced.to_string(),
     ]
 }
 
@@ -65,17 +67,17 @@ mod tests {
     fn money_is_told_by_step_model_and_axis_value() {
         let ran = sample::ran();
         let report = RunReport::new(&ran.plan, &ran.history, &ran.attempts, &ran.quotes, None).expect("small sums");
-        insta::assert_snapshot!(sample::text_of(&CostsSummary, &report), @r"
-        by,name,value,attempts,pictures,quoted,charged,refunded,in_doubt,reserved,currency
-        step,hero,,3,1,18,6,12,0,0,credits:kie
-        step,surface,,3,2,18,12,0,6,0,credits:kie
-        model,gpt-image-2,,6,3,36,18,12,6,0,credits:kie
-        axis,sku,teapot,5,3,30,18,6,6,0,credits:kie
-        axis,sku,mug,1,0,6,0,6,0,0,credits:kie
-        axis,surface,travertine,1,1,6,6,0,0,0,credits:kie
-        axis,surface,oak,1,1,6,6,0,0,0,credits:kie
-        axis,surface,linen,1,0,6,0,0,6,0,credits:kie
-        total,,,6,3,36,18,12,6,0,credits:kie
+        insta::assert_snapshot!(sample::text_of(&CostsSummary, &report), @"
+        by,name,value,attempts,pictures,quoted,charged,refunded,in_doubt,reserved,currency,unpriced
+        step,hero,,3,1,18,6,12,0,0,credits:kie,0
+        step,surface,,3,2,18,12,0,6,0,credits:kie,0
+        model,gpt-image-2,,6,3,36,18,12,6,0,credits:kie,0
+        axis,sku,teapot,5,3,30,18,6,6,0,credits:kie,0
+        axis,sku,mug,1,0,6,0,6,0,0,credits:kie,0
+        axis,surface,travertine,1,1,6,6,0,0,0,credits:kie,0
+        axis,surface,oak,1,1,6,6,0,0,0,credits:kie,0
+        axis,surface,linen,1,0,6,0,0,6,0,credits:kie,0
+        total,,,6,3,36,18,12,6,0,credits:kie,0
         ");
     }
 }

@@ -141,6 +141,10 @@ fn facts(report: &RunReport<'_>) -> Vec<(&'static str, String)> {
             facts.push(("in doubt", money(&spent.currency, spent.in_doubt)));
         }
     }
+    let unpriced: usize = report.spending.iter().map(|spent| spent.unpriced).sum();
+    if unpriced > 0 {
+        facts.push(("without a price, in no total", counted(unpriced, "shot")));
+    }
     if report.reused > 0 {
         facts.push(("saved by reuse", sum_words(&report.quotes.book().currency, report.saved)));
     }
@@ -157,14 +161,16 @@ fn facts(report: &RunReport<'_>) -> Vec<(&'static str, String)> {
 fn costs(report: &RunReport<'_>) -> Result<HashMap<JobKey, String>, ReportError> {
     let mut sums: HashMap<JobKey, (crate::types::Currency, Micros)> = HashMap::new();
     for row in &report.rows {
-        if let Some(charged) = row.attempt.charged {
+        if let Some(charged) = row.attempt.known_charge() {
             let currency = &row.attempt.quoted.currency;
             let sum = sums.entry(row.attempt.key).or_insert_with(|| (currency.clone(), Micros::ZERO));
             // A key paid in two currencies shows what it cost in the last one.
             *sum = if sum.0 == *currency { (sum.0.clone(), sum.1.checked_add(charged)?) } else { (currency.clone(), charged) };
         }
     }
-    Ok(sums.into_iter().map(|(key, (currency, micros))| (key, money(&currency, micros))).collect())
+    let unknown = report.rows.iter().filter(|row| row.attempt.card.unpriced && row.attempt.known_charge().is_none());
+    let unknown: Vec<(JobKey, String)> = unknown.map(|row| (row.attempt.key, "no price known".to_owned())).collect();
+    Ok(sums.into_iter().map(|(key, (currency, micros))| (key, money(&currency, micros))).chain(unknown).collect())
 }
 
 fn section(report: &RunReport<'_>, place: usize, step: &PlannedStep) -> Section {

@@ -73,7 +73,8 @@ struct FileEntry<'a> {
 #[derive(Serialize, Clone)]
 struct Cost {
     currency: Currency,
-    charged: Micros,
+    /// `None` when a try had no price and nobody knows what it cost.
+    charged: Option<Micros>,
     attempts: usize,
 }
 
@@ -115,15 +116,17 @@ fn costs(report: &RunReport<'_>) -> Result<HashMap<JobKey, Cost>, MoneyError> {
     let mut costs: HashMap<JobKey, Cost> = HashMap::new();
     for row in &report.rows {
         let attempt = row.attempt;
-        let none = || Cost { currency: attempt.quoted.currency.clone(), charged: Micros::ZERO, attempts: 0 };
+        let none = || Cost { currency: attempt.quoted.currency.clone(), charged: Some(Micros::ZERO), attempts: 0 };
         let cost = costs.entry(attempt.key).or_insert_with(none);
         if cost.currency != attempt.quoted.currency {
             *cost = none();
         }
         cost.attempts += 1;
-        if let Some(charged) = attempt.charged {
-            cost.charged = cost.charged.checked_add(charged)?;
-        }
+        cost.charged = match (cost.charged, attempt.known_charge()) {
+            (Some(sum), Some(charged)) => Some(sum.checked_add(charged)?),
+            (_, None) if attempt.card.unpriced => None,
+            (sum, _) => sum,
+        };
     }
     Ok(costs)
 }

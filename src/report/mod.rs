@@ -20,12 +20,15 @@ pub mod prompts_jsonl;
 pub mod run_report;
 #[cfg(test)]
 pub(crate) mod sample;
+pub mod side_by_side;
 pub mod spreadsheet;
 pub mod summary;
 pub mod text;
 pub mod tree;
 mod tree_state;
 mod tree_write;
+pub mod what_if;
+pub mod worksheet;
 
 use std::io;
 

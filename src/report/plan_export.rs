@@ -7,12 +7,12 @@ use std::fmt::Write as _;
 use serde_json::{Value, json};
 
 use super::markdown::{code, plain};
-use super::plan_table::{PlanView, factor_words, what};
+use super::plan_table::{PlanView, factor_words, learned_words, what};
 use super::spreadsheet::neutral;
 use super::text::{count, sum, sum_words, unit};
 use super::{ReportError, text};
 use crate::catalog::Certainty;
-use crate::pricing::{CapOf, CeilingBy, Counts, GroupLine, Sum, Unit};
+use crate::pricing::{CapOf, CeilingBy, Counts, GroupLine, Learned, Sum, Unit};
 use crate::types::Micros;
 
 /// Version of the JSON form.
@@ -30,7 +30,7 @@ pub fn plan_json(view: &PlanView<'_>) -> Value {
             json!({
                 "step": line.name, "kind": line.kind, "model": line.model, "jobs": counts(&line.counts),
                 "unit": { "low": low, "high": high }, "floor": of_sum(line.floor), "expected": of_sum(line.expected),
-                "ceiling": of_sum(line.ceiling), "ceiling-is-step-cap": line.capped, "saved": of_sum(line.saved),
+                "ceiling": of_sum(line.ceiling), "ceiling-is-step-cap": line.capped, "saved": of_sum(line.saved), "unpriced": line.unpriced,
             })
         })
         .collect();
@@ -51,6 +51,7 @@ pub fn plan_json(view: &PlanView<'_>) -> Value {
         "book": { "name": estimate.book.name, "as-of": estimate.book.as_of, "currency": estimate.book.currency, "usd-per-credit": estimate.book.usd_per_credit },
         "attempts": estimate.attempts,
         "factor": estimate.factor.as_ref().map(|(name, factor)| json!({ "name": name, "value": factor })),
+        "learned": estimate.factors.learned.iter().map(learned).collect::<Vec<_>>(),
         "steps": lines,
         "totals": {
             "jobs": counts(&all.counts), "floor": of_sum(all.floor), "expected": of_sum(all.expected), "ceiling": of_sum(all.ceiling), "saved": of_sum(all.saved),
@@ -72,6 +73,12 @@ pub fn plan_json(view: &PlanView<'_>) -> Value {
     })
 }
 
+fn learned(learned: &Learned) -> Value {
+    json!({
+        "baseline": learned.baseline, "finals": learned.finals, "pictures": learned.pictures, "attempts": learned.attempts, "factor": learned.factor,
+    })
+}
+
 fn counts(counts: &Counts) -> Value {
     json!({
         "all": counts.jobs(), "new": counts.new, "changed": counts.changed, "lost": counts.lost, "again": counts.again, "resumed": counts.resumed,
@@ -87,7 +94,7 @@ fn unit_range(unit: Unit) -> (Option<Micros>, Option<Micros>) {
     }
 }
 
-fn certainty(certainty: Certainty) -> &'static str {
+pub(super) fn certainty(certainty: Certainty) -> &'static str {
     match certainty {
         Certainty::Exact => "exact",
         Certainty::LowerBound => "lower-bound",
@@ -118,7 +125,7 @@ fn ceiling_by(by: &CeilingBy) -> Value {
 pub fn plan_csv(view: &PlanView<'_>) -> Result<String, ReportError> {
     let failed = |source| ReportError::Csv { file: "plan.csv", source };
     let mut writer = csv::Writer::from_writer(Vec::new());
-    let headings = "campaign,step,kind,model,jobs,new,changed,lost,again,resumed,reused,twin,in_doubt,excluded,unit_low,unit_high,floor,expected,ceiling,saved,currency,certainty";
+    let headings = "campaign,step,kind,model,jobs,new,changed,lost,again,resumed,reused,twin,in_doubt,excluded,unit_low,unit_high,floor,expected,ceiling,saved,currency,certainty,unpriced";
     writer.write_record(headings.split(',')).map_err(failed)?;
     for line in &view.estimate.lines {
         let (low, high) = unit_range(line.unit);
@@ -142,6 +149,7 @@ pub fn plan_csv(view: &PlanView<'_>) -> Result<String, ReportError> {
         .map(|count| count.to_string());
         let money = [shown(low), shown(high), sum(line.floor), sum(line.expected), sum(line.ceiling), sum(line.saved)];
         let last = [neutral(&view.estimate.book.currency.to_string()).into_owned(), certainty(line.floor.certainty).to_owned()];
+        let last = last.into_iter().chain([line.unpriced.to_string()]);
         writer.write_record(texts.into_iter().chain(numbers).chain(money).chain(last)).map_err(failed)?;
     }
     let bytes = writer.into_inner().map_err(|error| failed(error.into_error().into()))?;
@@ -199,6 +207,9 @@ pub fn plan_markdown(view: &PlanView<'_>) -> String {
             let _ = writeln!(page, "- expected is the floor x {}", plain(&factor_words(name, *factor)));
         }
         None => page.push_str("- expected is the floor: the campaign names no `iteration` factor\n"),
+    }
+    for learned in learned_words(&estimate.factors) {
+        let _ = writeln!(page, "- learned: {}", plain(&learned));
     }
     for cap in &estimate.caps {
         let room = text::money(currency, cap.room());

@@ -8,7 +8,7 @@ use anstyle::Style;
 
 use super::text::{Notes, Table, count, money, number, numbers, styled, sum, sum_words, unit, words};
 use crate::catalog::Certainty;
-use crate::pricing::{CapOf, CeilingBy, Estimate, Refusal, StepLine, Sum, Unit, Verdict};
+use crate::pricing::{CapOf, CeilingBy, Estimate, Factors, Learned, Refusal, StepLine, Sum, Unit, Verdict, Warning};
 use crate::types::diagnostic::counted;
 use crate::types::{JobId, Micros, visible};
 
@@ -147,6 +147,9 @@ fn totals(estimate: &Estimate, notes: &mut Notes) {
         Some((name, factor)) => notes.say("expected", &format!("{}: floor x {}", with_usd(all.expected), factor_words(name, *factor))),
         None => notes.say("expected", "the floor; the campaign names no `iteration` factor"),
     }
+    for learned in learned_words(&estimate.factors) {
+        notes.say("learned", &learned);
+    }
     let why = match &estimate.ceiling_by {
         CeilingBy::Attempts(1) => "1 try a shot".to_owned(),
         CeilingBy::Attempts(attempts) => format!("up to {attempts} tries a shot"),
@@ -181,6 +184,31 @@ fn step_names(estimate: &Estimate) -> String {
 pub(super) fn factor_words(name: &str, factor: Micros) -> String {
     let number = number(factor);
     if name == number { number } else { format!("{number} ({name})") }
+}
+
+/// Returns what was learned of each baseline, and from how many finals; nothing when the author named a factor.
+pub(super) fn learned_words(factors: &Factors) -> Vec<String> {
+    let stand_in =
+        factors.named.as_ref().map(|(name, factor)| if *name == number(*factor) { name.clone() } else { format!("{name} {}", number(*factor)) });
+    let sentence = |learned: &Learned| {
+        let whose = learned.baseline.as_ref().map_or("prompts without a baseline".to_owned(), |name| format!("baseline `{name}`"));
+        match (learned.factor, &stand_in) {
+            (Some(factor), _) => format!(
+                "{whose}: {} from {} of this campaign ({} paid for {})",
+                number(factor),
+                counted(learned.finals, "final"),
+                tries(learned.attempts),
+                counted(learned.pictures, "picture")
+            ),
+            (None, Some(stand_in)) => format!("{whose}: too few finals ({}), {stand_in} stands in", learned.finals),
+            (None, None) => format!("{whose}: too few finals ({})", learned.finals),
+        }
+    };
+    factors.learned.iter().map(sentence).collect()
+}
+
+fn tries(count: usize) -> String {
+    if count == 1 { "1 try".to_owned() } else { format!("{count} tries") }
 }
 
 fn caps(estimate: &Estimate, notes: &mut Notes) {
@@ -223,8 +251,11 @@ fn remarks(view: &PlanView<'_>, notes: &mut Notes) {
     if !unsure.is_empty() {
         notes.say("at least", &format!("the book gives only a lower bound for {}", crate::types::diagnostic::listed(unsure, 8)));
     }
+    // What the user lets pass does not stop a run; it is marked all the same.
+    let is_let_pass = !view.verdict.refusals.iter().any(|refusal| matches!(refusal, Refusal::Unpriced { .. }));
     for group in &estimate.unpriced {
-        notes.refuse("no price", &format!("{}: {} ({})", counted(group.jobs.count, "shot"), group.reason, group.jobs.listed()));
+        let say = if is_let_pass { Notes::warn } else { Notes::refuse };
+        say(notes, "no price", &format!("{}: {} ({})", counted(group.jobs.count, "shot"), group.reason, group.jobs.listed()));
     }
     if estimate.in_doubt.count > 0 {
         let sentence = format!(
@@ -253,7 +284,7 @@ fn remarks(view: &PlanView<'_>, notes: &mut Notes) {
         }
     }
     for warning in &view.verdict.warnings {
-        notes.warn("warning", &warning.to_string());
+        notes.warn(if matches!(warning, Warning::Unpriced { .. }) { "no price" } else { "warning" }, &warning.to_string());
     }
     for note in view.notes {
         notes.say("note", note);
@@ -414,11 +445,11 @@ mod tests {
 
     #[test]
     fn csv_has_a_row_for_each_step() {
-        insta::assert_snapshot!(Case::new().view(|view| plan_csv(view).expect("plain cells")), @r"
-        campaign,step,kind,model,jobs,new,changed,lost,again,resumed,reused,twin,in_doubt,excluded,unit_low,unit_high,floor,expected,ceiling,saved,currency,certainty
-        spring-drop,hero,generate,gpt-image-2,4,4,0,0,0,0,0,0,0,0,6,6,24,43.2,48,0,credits:kie,exact
-        spring-drop,surface,edit,gpt-image-2,12,12,0,0,0,0,0,0,0,0,6,6,72,129.6,144,0,credits:kie,exact
-        spring-drop,deliver,transform,,12,12,0,0,0,0,0,0,0,0,0,0,0,0,0,0,credits:kie,exact
+        insta::assert_snapshot!(Case::new().view(|view| plan_csv(view).expect("plain cells")), @"
+        campaign,step,kind,model,jobs,new,changed,lost,again,resumed,reused,twin,in_doubt,excluded,unit_low,unit_high,floor,expected,ceiling,saved,currency,certainty,unpriced
+        spring-drop,hero,generate,gpt-image-2,4,4,0,0,0,0,0,0,0,0,6,6,24,43.2,48,0,credits:kie,exact,0
+        spring-drop,surface,edit,gpt-image-2,12,12,0,0,0,0,0,0,0,0,6,6,72,129.6,144,0,credits:kie,exact,0
+        spring-drop,deliver,transform,,12,12,0,0,0,0,0,0,0,0,0,0,0,0,0,0,credits:kie,exact,0
         ");
     }
 

@@ -12,7 +12,7 @@ use petgraph::graph::NodeIndex;
 
 use crate::ledger::{AttemptRow, AttemptStatus, History, JobState};
 use crate::plan::{JobIx, Plan};
-use crate::pricing::{JobQuote, Quotes, Sum};
+use crate::pricing::{JobQuote, Quotes, Sum, without_price};
 use crate::types::{Currency, JobKey, Micros, MoneyError, RunId};
 
 /// One paid try with what the plan knows of it: a row of `costs.csv`.
@@ -47,24 +47,27 @@ pub struct Spending {
     pub in_doubt: Micros,
     /// What is held by tries that are under way.
     pub reserved: Micros,
+    /// Tries without a price whose cost nobody knows; they are in none of the sums.
+    pub unpriced: usize,
 }
 
 impl Spending {
     fn none(currency: Currency) -> Self {
         let zero = Micros::ZERO;
-        Self { currency, attempts: 0, pictures: 0, quoted: zero, charged: zero, refunded: zero, in_doubt: zero, reserved: zero }
+        Self { currency, attempts: 0, pictures: 0, quoted: zero, charged: zero, refunded: zero, in_doubt: zero, reserved: zero, unpriced: 0 }
     }
 
     fn add(&mut self, row: &AttemptRow, held: Micros) -> Result<(), MoneyError> {
         self.attempts += 1;
         self.pictures += usize::from(row.status == AttemptStatus::Done);
-        self.quoted = self.quoted.checked_add(row.quoted.micros)?;
+        self.quoted = self.quoted.checked_add(row.known_quote().unwrap_or_default())?;
+        self.unpriced += usize::from(row.card.unpriced && row.known_charge().is_none());
         self.refunded = self.refunded.checked_add(row.refunded)?;
         match row.status {
             AttemptStatus::InDoubt => self.in_doubt = self.in_doubt.checked_add(held)?,
             AttemptStatus::Submitting | AttemptStatus::Running => self.reserved = self.reserved.checked_add(held)?,
             AttemptStatus::Done | AttemptStatus::Failed => {
-                if let Some(charged) = row.charged {
+                if let Some(charged) = row.known_charge() {
                     self.charged = self.charged.checked_add(charged)?;
                 }
             }
@@ -219,6 +222,12 @@ impl<'a> RunReport<'a> {
     #[must_use]
     pub fn rehearsed(self) -> Self {
         Self { is_rehearsal: true, ..self }
+    }
+
+    /// Returns the sentence that marks every report while this campaign has tries whose cost nobody knows.
+    pub fn without_price(&self) -> Option<String> {
+        let unpriced: usize = self.spending.iter().map(|spent| spent.unpriced).sum();
+        (unpriced > 0).then(|| without_price(unpriced))
     }
 
     /// Returns where a job stands.

@@ -70,6 +70,7 @@ pub(crate) fn attempt(plan: &Plan, ix: JobIx, attempt: u32, status: AttemptStatu
             aspect: paid.settings.aspect.map(|ratio| ratio.to_string()),
             resolution: paid.settings.resolution.as_deref().map(str::to_owned),
             quality: None,
+            unpriced: false,
         },
         attempt: AttemptNo(attempt),
         status,

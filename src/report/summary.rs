@@ -59,6 +59,9 @@ pub fn run_summary(view: &RunView<'_>, width: usize, color: bool) -> String {
     let drawn = if view.report.is_rehearsal { "drawn, none bought" } else { "bought" };
     lines.say("made", &format!("{} {drawn}; {done} of {} done", counted(made, "picture"), counted(all, "shot")));
     cost(view, &mut lines);
+    if let Some(sentence) = report.without_price() {
+        lines.warn("no price", &sentence);
+    }
     if report.reused > 0 {
         let saved = sum_words(&report.quotes.book().currency, report.saved);
         lines.say("reused", &format!("{}, which would cost {saved}", counted(report.reused, "picture")));
@@ -218,6 +221,9 @@ pub fn status(report: &RunReport<'_>, width: usize, color: bool) -> String {
     let mut lines = Notes { text, width, color };
     for (place, spent) in report.spending.iter().enumerate().filter(|(place, spent)| *place == 0 || spent.attempts > 0) {
         lines.say(if place == 0 { "spent" } else { "" }, &spending_words(report, spent));
+    }
+    if let Some(sentence) = report.without_price() {
+        lines.warn("no price", &sentence);
     }
     if let Some(each) = report.per_final {
         lines.say("per final", &format!("{}, over {} done", money(&report.quotes.book().currency, each), counted(report.finals.0, "final")));

@@ -125,7 +125,8 @@ fn sentence(event: &Event, detail: Detail) -> Option<String> {
         }
         EventKind::JobStarted { .. } => None,
         EventKind::JobDone { job, picture, charged } => verbose.then(|| {
-            let cost = charged.as_ref().map_or("free".to_owned(), Amount::to_string);
+            let unknown = if stats.unpriced > 0 { "no charge known" } else { "free" };
+            let cost = charged.as_ref().map_or(unknown.to_owned(), Amount::to_string);
             format!("done `{}`: {} {}, {cost}", Line(job.as_str()), picture.info.size, picture.info.format)
         }),
         EventKind::JobFailed { job, attempt, failure } => {
@@ -179,6 +180,9 @@ fn progress_line(stats: &RunStats, elapsed: Duration) -> String {
         }
         if let Some(cap) = stats.cap {
             line.push_str(&format!(", cap {}", money(cap, stats)));
+        }
+        if stats.unpriced > 0 {
+            line.push_str(&format!(", {} without a price in no sum", shots(stats.unpriced)));
         }
     }
     line.push_str(&format!("; {}", span(elapsed)));

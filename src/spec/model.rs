@@ -198,7 +198,7 @@ pub struct LadderSpec {
 pub struct BudgetSpec {
     /// The most the campaign may ever cost, over all its runs: credits of the book, or "USD 12.50". Never reserved past.
     pub cap: Option<MoneySpec>,
-    /// How many pictures one final takes until everyone is content: `strict` (1.2), `explore` (1.8), `blank-box` (2.5), or a number of at least 1.
+    /// Pictures for one final until everyone is content: `strict` 1.2, `explore` 1.8, `blank-box` 2.5, a number from 1 on, `learned` from own finals.
     pub iteration: Option<IterationSpec>,
     /// Share of the cap at which `plan` and `run` warn.
     #[schemars(example = &"80%")]
@@ -221,13 +221,18 @@ pub struct MoneySpec {
     pub micros: Micros,
 }
 
-/// The iteration factor: a name or a number.
+/// The iteration factor: a name, a number, or what the ledger teaches.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum IterationSpec {
     /// A named profile of the catalog.
     Named(String),
     /// A number of at least 1, in millionths.
     Factor(Micros),
+    /// What this campaign's own finals took so far.
+    Learned {
+        /// What stands in while there are too few finals: a name or a number.
+        fallback: Option<Box<IterationSpec>>,
+    },
 }
 
 /// A share, written `80%`; kept in hundredths of a per cent.

@@ -77,7 +77,10 @@ schema!(MoneySpec, "Money", {
     "patternErrorMessage": "an amount: credits as a number, dollars as \"USD 12.50\"", "examples": [1300, "USD 12.50"],
 });
 
-deserialize_from_text!(IterationSpec, "strict, explore, blank-box or a number of at least 1", |text| {
+fn iteration(text: &str) -> Result<IterationSpec, String> {
+    if text == "learned" {
+        return Ok(IterationSpec::Learned { fallback: None });
+    }
     if !text.starts_with(|first: char| first.is_ascii_digit() || first == '-') {
         return Ok(IterationSpec::Named(text.to_owned()));
     }
@@ -87,10 +90,79 @@ deserialize_from_text!(IterationSpec, "strict, explore, blank-box or a number of
     } else {
         Ok(IterationSpec::Factor(factor))
     }
+}
+
+impl std::str::FromStr for IterationSpec {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        iteration(text)
+    }
+}
+
+/// What stands in while too little is learned: a name or a number.
+struct StandIn(IterationSpec);
+
+deserialize_from_text!(StandIn, "strict, explore, blank-box or a number of at least 1", |text| match iteration(text)? {
+    IterationSpec::Learned { .. } => Err("what stands in for `learned` is a name or a number".to_owned()),
+    named => Ok(StandIn(named)),
 });
+
+impl<'de> Deserialize<'de> for IterationSpec {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Forms;
+
+        impl<'de> Visitor<'de> for Forms {
+            type Value = IterationSpec;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("strict, explore, blank-box, learned or a number of at least 1")
+            }
+
+            fn visit_str<E: Error>(self, text: &str) -> Result<IterationSpec, E> {
+                iteration(text).map_err(E::custom)
+            }
+
+            fn visit_u64<E: Error>(self, number: u64) -> Result<IterationSpec, E> {
+                self.visit_str(&number.to_string())
+            }
+
+            fn visit_i64<E: Error>(self, number: i64) -> Result<IterationSpec, E> {
+                self.visit_str(&number.to_string())
+            }
+
+            fn visit_f64<E: Error>(self, number: f64) -> Result<IterationSpec, E> {
+                self.visit_str(&number.to_string())
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<IterationSpec, A::Error> {
+                let (Some((key, StandIn(fallback))), None) = (map.next_entry::<String, StandIn>()?, map.next_key::<String>()?) else {
+                    return Err(A::Error::custom("write `learned: explore`: what stands in while there are too few finals"));
+                };
+                if key == "learned" {
+                    Ok(IterationSpec::Learned { fallback: Some(Box::new(fallback)) })
+                } else {
+                    Err(A::Error::custom(format!("`{key}` is no key of `iteration`; write `learned: explore`")))
+                }
+            }
+        }
+
+        deserializer.deserialize_any(Forms)
+    }
+}
+
 schema!(IterationSpec, "Iteration", {
-    "description": "`strict` (1.2), `explore` (1.8), `blank-box` (2.5), or a number of at least 1.",
-    "type": ["number", "string"], "minimum": 1, "examples": ["strict", "explore", "blank-box", 1.5],
+    "description": "`strict` (1.2), `explore` (1.8), `blank-box` (2.5), a number of at least 1, or `learned`: what this campaign's own finals took so far.",
+    "anyOf": [
+        { "type": ["number", "string"], "minimum": 1, "examples": ["strict", "explore", "blank-box", "learned", 1.5] },
+        {
+            "type": "object", "additionalProperties": false, "required": ["learned"], "examples": [{ "learned": "explore" }],
+            "properties": { "learned": {
+                "type": ["number", "string"], "minimum": 1, "examples": ["explore"],
+                "description": "What stands in while there are too few finals.",
+            } },
+        },
+    ],
 });
 
 fn percent(text: &str) -> Result<PercentSpec, String> {

@@ -1,6 +1,7 @@
 //! One file a command: its arguments, whose doc comments are the help, and one function that does it.
 
 pub mod check;
+pub mod estimate;
 pub mod graph;
 pub mod plan;
 pub mod prices;

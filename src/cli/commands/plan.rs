@@ -8,8 +8,9 @@ use super::run::Doubt;
 use crate::cli::args::{self, CampaignArgs, SelectionArgs, StageArgs};
 use crate::cli::comparison::{self, Shown};
 use crate::cli::context::{self, Opened};
-use crate::cli::error::Outcome;
+use crate::cli::error::{CliError, Outcome};
 use crate::cli::exit::Exit;
+use crate::cli::forecast::{self, Forecast, Form, Supposed};
 use crate::cli::memory::Memory;
 use crate::cli::saved::{self, Manner};
 use crate::cli::standing::{self, Standing};
@@ -27,6 +28,8 @@ use crate::spec::MoneySpec;
 #[command(after_help = "Examples:
   callsheet plan campaigns/spring-drop.yaml
   callsheet plan campaigns/spring-drop.yaml --prices kie --only surface[surface=oak]
+  callsheet plan campaigns/spring-drop.yaml --prices kie,openai,gptimage2-flat
+  callsheet plan campaigns/spring-drop.yaml --what-if sku=40 --what-if iteration=1.8
   callsheet plan campaigns/spring-drop.yaml --base origin/main --format github
   callsheet plan campaigns/spring-drop.yaml --format json --detailed-exit-code
   callsheet plan campaigns/spring-drop.yaml --out plan.json     to be looked at, then: callsheet run plan.json")]
@@ -44,11 +47,17 @@ pub struct PlanArgs {
     #[arg(long, value_enum)]
     on_doubt: Option<Doubt>,
     /// Save it for `callsheet run FILE`, which runs it as it was saved or not at all; `-` for stdout
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", conflicts_with = "what_if")]
     out: Option<PathBuf>,
     /// Compare with the same campaign at a git revision, with another campaign file, or with a saved plan (`.json`)
-    #[arg(long, value_name = "REV|FILE")]
+    #[arg(long, value_name = "REV|FILE", conflicts_with = "what_if")]
     base: Option<String>,
+    /// What it would cost if an axis had N values, or at another iteration factor: `sku=40`, `iteration=1.8`; can be repeated
+    #[arg(long, value_name = "AXIS=N")]
+    what_if: Vec<Supposed>,
+    /// Let shots without a price pass; they are in no total, and no cap guards them
+    #[arg(long)]
+    allow_unpriced: bool,
     /// How to print it
     #[arg(long, value_enum, default_value_t = Format::Table)]
     format: Format,
@@ -85,14 +94,17 @@ impl Format {
 
 /// Plans a campaign and prints it.
 pub fn plan(args: &PlanArgs) -> Outcome<Exit> {
-    let opened = context::open(&args.asked, args.cap.as_ref())?;
+    let books = forecast::several(args.asked.prices.as_deref());
+    let opened = open(args, books.as_deref())?;
     let on_doubt = Doubt::rule(args.on_doubt);
     let workspace = Workspace::find(Stage::of(args.stage.rehearse))?;
     let memory = Memory::of(&workspace)?;
-    let standing = standing::standing(&opened, &memory, &args.selected, on_doubt)?;
+    let standing = standing::standing(&opened, &memory, &args.selected, on_doubt)?.allowing_unpriced(&opened, args.allow_unpriced);
+    if books.is_some() || !args.what_if.is_empty() {
+        return foretell(args, &opened, &memory, &standing, books.as_deref(), workspace.stage());
+    }
     let changes = standing::changes(&opened, &memory, &standing.work)?;
     tell_warnings(&opened);
-    let has_work = args.detailed_exit_code && !standing.work.is_done();
     let mut notes = notes(&opened, workspace.stage());
     let (text, end) = match &args.base {
         Some(base) => comparison::compared(&args.asked, &args.selected, base, (&opened, &standing), &notes, args.format.of_comparison())?,
@@ -111,7 +123,28 @@ pub fn plan(args: &PlanArgs) -> Outcome<Exit> {
         let manner = Manner { asked: &args.asked, selected: &args.selected, cap: args.cap.as_ref(), stage: workspace.stage(), on_doubt };
         saved::save(out, &opened, &standing, &manner)?;
     }
-    Ok(if end == Exit::Done && has_work { Exit::HasWork } else { end })
+    Ok(if end == Exit::Done { exit(args, &standing) } else { end })
+}
+
+fn exit(args: &PlanArgs, standing: &Standing) -> Exit {
+    if args.detailed_exit_code && !standing.work.is_done() { Exit::HasWork } else { Exit::Done }
+}
+
+/// Opens the campaign. What is made does not depend on prices: on several books it is planned on its own, or else on the first.
+fn open(args: &PlanArgs, books: Option<&[String]>) -> Outcome<Opened> {
+    let Some(books) = books else { return context::open(&args.asked, args.cap.as_ref()) };
+    for (flag, is_set) in [("--base", args.base.is_some()), ("--out", args.out.is_some()), ("--cap", args.cap.is_some())] {
+        if is_set {
+            let fact = format!("`--prices` names several books, and `{flag}` is about one");
+            return Err(CliError::usage(fact, format!("name one: `--prices {}`", books.first().map_or("kie", String::as_str))));
+        }
+    }
+    match context::open(&CampaignArgs { prices: None, ..args.asked.clone() }, None) {
+        Err(CliError::Mistakes(found)) if found.0.iter().any(|finding| finding.code.0 == "no-prices") => {
+            context::open(&CampaignArgs { prices: books.first().cloned(), ..args.asked.clone() }, None)
+        }
+        other => other,
+    }
 }
 
 /// Returns a plan as it is asked for.
@@ -123,6 +156,30 @@ fn shown(format: Format, view: &PlanView<'_>) -> Outcome<String> {
         Format::Markdown => plan_markdown(view),
         Format::Github => plan_comment(view),
     })
+}
+
+/// Prints the plan on several books, or as it would be.
+fn foretell(args: &PlanArgs, opened: &Opened, memory: &Memory, standing: &Standing, books: Option<&[String]>, stage: Stage) -> Outcome<Exit> {
+    tell_warnings(opened);
+    let notes = notes(opened, stage);
+    let (supposed, allow_unpriced) = (&args.what_if[..], args.allow_unpriced);
+    let forecast = Forecast { opened, memory, standing, supposed, allow_unpriced, notes: &notes, form: args.format.into() };
+    match books {
+        Some(books) => forecast.side_by_side(books)?,
+        None => forecast.supposed()?,
+    }
+    Ok(exit(args, standing))
+}
+
+impl From<Format> for Form {
+    fn from(format: Format) -> Self {
+        match format {
+            Format::Table => Self::Table,
+            Format::Json => Self::Json,
+            Format::Csv => Self::Csv,
+            Format::Markdown | Format::Github => Self::Markdown,
+        }
+    }
 }
 
 /// Shows what should be said of the campaign's files but forbids nothing.

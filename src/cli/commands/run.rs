@@ -25,7 +25,7 @@ use crate::cli::{console, market};
 use crate::engine::{JobOutcome, OnDoubt, RunOutcome, StopReason};
 use crate::ledger::WorkspaceLock;
 use crate::plan::JobIx;
-use crate::pricing::{Quotes, Refusal};
+use crate::pricing::{Quotes, Refusal, without_price};
 use crate::provider::sim::SimOptions;
 use crate::report::{RunView, plan_table, run_summary};
 use crate::spec::MoneySpec;
@@ -66,6 +66,9 @@ pub struct RunArgs {
     /// What to do with a try whose outcome nobody knows; without it: hold
     #[arg(long, value_enum)]
     on_doubt: Option<Doubt>,
+    /// Let shots without a price pass; they are in no total, and no cap guards them
+    #[arg(long)]
+    allow_unpriced: bool,
     /// Where to write, instead of `out/<campaign>` or `rehearsal/<campaign>`
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
@@ -126,7 +129,7 @@ fn perform(args: &RunArgs, approved: Option<&Approved>) -> Outcome<Exit> {
     let workspace = Workspace::find(stage)?;
     let mut memory = Memory::of(&workspace)?;
     let on_doubt = Doubt::rule(args.on_doubt);
-    let mut standing = standing::standing(&opened, &memory, &args.selected, on_doubt)?;
+    let mut standing = standing::standing(&opened, &memory, &args.selected, on_doubt)?.allowing_unpriced(&opened, args.allow_unpriced);
     if let Some(approved) = approved {
         approved.holds(&opened, &standing, &memory)?;
     }
@@ -157,7 +160,9 @@ fn perform(args: &RunArgs, approved: Option<&Approved>) -> Outcome<Exit> {
     gates(&standing, stage)?;
     let Some(provider) = &provider else { return Err(nobody_to_buy_from(&opened)) };
     if stage == Stage::Real {
-        let question = format!("spend up to {}; go on?", standing.estimate.book.amount(standing.estimate.totals.ceiling.micros));
+        let estimate = &standing.estimate;
+        let beyond = if estimate.unpriced.is_empty() { String::new() } else { format!("; {}", without_price(estimate.unpriced_jobs())) };
+        let question = format!("spend up to {}{beyond}; go on?", estimate.book.amount(estimate.totals.ceiling.micros));
         if !args.yes && console::can_ask() && !console::agrees(&question) {
             console::talk("nothing was sent");
             return Ok(Exit::Done);
@@ -170,7 +175,7 @@ fn perform(args: &RunArgs, approved: Option<&Approved>) -> Outcome<Exit> {
     if memory.last_seq()? != standing.seq {
         // Another run was faster: what was shown is no longer what is to do.
         console::talk("another run has worked here meanwhile; planned again");
-        standing = standing::standing(&opened, &memory, &args.selected, on_doubt)?;
+        standing = standing::standing(&opened, &memory, &args.selected, on_doubt)?.allowing_unpriced(&opened, args.allow_unpriced);
         if let Some(approved) = approved {
             approved.holds(&opened, &standing, &memory)?;
         }
@@ -191,6 +196,7 @@ fn perform(args: &RunArgs, approved: Option<&Approved>) -> Outcome<Exit> {
         concurrency: args.concurrency.map_or(opened.campaign.run.concurrency, |number| number as usize),
         on_doubt,
         fail_fast: args.fail_fast,
+        allow_unpriced: args.allow_unpriced,
         loudness: Loudness { json: args.json, quiet: args.quiet },
         run: run.clone(),
         plan_cap: approved.map(|approved| approved.cap(&opened)),
@@ -326,8 +332,10 @@ fn words_for_next(args: &RunArgs, with_cap: bool) -> String {
     if let (true, Some(cap)) = (with_cap, &args.cap) {
         words.push_str(&if cap.usd { format!(" --cap \"USD {}\"", cap.micros) } else { format!(" --cap {}", cap.micros) });
     }
-    if args.rehearse {
-        words.push_str(" --rehearse");
+    for (flag, is_set) in [("--allow-unpriced", args.allow_unpriced), ("--rehearse", args.rehearse)] {
+        if is_set {
+            words.push_str(&format!(" {flag}"));
+        }
     }
     words
 }

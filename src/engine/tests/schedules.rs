@@ -298,7 +298,7 @@ async fn play(case: &Case, on_disk: bool) -> Result<u32, String> {
             let currency = if run.dollars { Currency::Usd } else { credits() };
             for (job, price) in stage.plan.jobs.iter().zip(&mut request.prices) {
                 let amount = |units| Amount::new(currency.clone(), Micros::units(units));
-                *price = matches!(job.operation, Operation::Paid(_)).then(|| JobPrice { quoted: amount(10), reserved: amount(12) });
+                *price = matches!(job.operation, Operation::Paid(_)).then(|| JobPrice { quoted: amount(10), reserved: amount(12), unpriced: false });
             }
         });
         let outcome = tokio::select! {

@@ -310,7 +310,8 @@ impl Stage {
             None => self.ledger.history("spring", &keys).unwrap(),
         };
         let work = worklist(&self.plan, &history, &Selection::all(), &|blob| self.store.contains(blob.digest));
-        let price = |job: &Job| matches!(job.operation, Operation::Paid(_)).then(|| JobPrice { quoted: credits(10), reserved: credits(12) });
+        let price =
+            |job: &Job| matches!(job.operation, Operation::Paid(_)).then(|| JobPrice { quoted: credits(10), reserved: credits(12), unpriced: false });
         RunRequest {
             run: RunId::new("run"),
             workspace: "workspace".into(),

@@ -99,7 +99,7 @@ fn decide(state: &JobState, event: JobEvent, setting: Setting, effort: Effort) -
 }
 
 fn decide_under(terms: &crate::engine::ProviderTerms, state: &JobState, event: JobEvent, setting: Setting, effort: Effort) -> Turn {
-    let price = JobPrice { quoted: credits(10), reserved: credits(12) };
+    let price = JobPrice { quoted: credits(10), reserved: credits(12), unpriced: false };
     let rules =
         RunRules { attempts: setting.attempts, fetches: setting.fetches, on_doubt: setting.on_doubt, alone: setting.alone, ..RunRules::default() };
     let brief = JobBrief {

@@ -179,6 +179,7 @@ pub(in crate::ledger) fn intent(job: &str, attempt: u32) -> SubmitIntent {
         aspect: Some("4:5".into()),
         resolution: None,
         quality: None,
+        unpriced: false,
     };
     SubmitIntent {
         run: run("r1"),

@@ -125,3 +125,67 @@ proptest! {
         prop_assert_eq!(estimate.totals.counts.jobs() + estimate.totals.counts.excluded, plan.jobs.len());
     }
 }
+
+/// A book of which the second price is certain, a lower bound, or unknown.
+fn book(second: u8) -> String {
+    let edit = ["{ flat: 7 }", "{ flat: 7, certainty: lower-bound }", "{ certainty: unknown }"][usize::from(second)];
+    format!("book: b\ncurrency: credits\nmodels: {{ gpt-image-2: {{ price: {{ flat: 5 }}, prices: {{ edit: {edit} }} }} }}")
+}
+
+proptest! {
+    #[test]
+    fn floor_expected_and_ceiling_stand_in_order(heroes in 1_u32..5, second in 0_u8..3, factor in 1_000_000_i64..4_000_000, attempts in 1_u32..4) {
+        let plan = sample::plan(heroes);
+        let budget = Budget { iteration: Some(("x".to_owned(), Micros::new(factor))), ..Budget::default() };
+        let quotes = quotes(&plan, &sample::priced(&book(second)));
+        let estimate = estimate(&plan, &sample::all_work(&plan, &History::default()), &quotes, &budget, attempts, &Committed::default()).expect("small");
+        let totals = &estimate.totals;
+        prop_assert!(totals.floor.micros <= totals.expected.micros, "the factor is at least 1");
+        prop_assert!(totals.floor.micros <= totals.ceiling.micros, "nothing caps it");
+        for line in &estimate.lines {
+            prop_assert!(line.floor.micros <= line.expected.micros && line.floor.micros <= line.ceiling.micros);
+            prop_assert!(totals.floor.certainty >= line.floor.certainty, "a total is never surer than a line");
+        }
+        prop_assert_eq!(estimate.unpriced_jobs(), estimate.lines.iter().map(|line| line.unpriced).sum::<usize>());
+        prop_assert_eq!(estimate.unpriced_jobs() > 0, totals.floor.certainty == Certainty::Unknown);
+    }
+
+    #[test]
+    fn another_row_never_lowers_the_floor_nor_makes_it_surer(heroes in 1_u32..5, second in 0_u8..3) {
+        let of = |heroes| {
+            let plan = sample::plan(heroes);
+            let quotes = quotes(&plan, &sample::priced(&book(second)));
+            estimate(&plan, &sample::all_work(&plan, &History::default()), &quotes, &Budget::default(), 1, &Committed::default()).expect("small").totals
+        };
+        let (before, after) = (of(heroes), of(heroes + 1));
+        prop_assert!(before.floor.micros <= after.floor.micros);
+        prop_assert!(before.floor.certainty <= after.floor.certainty);
+    }
+
+    #[test]
+    fn a_sum_never_becomes_surer_by_what_is_added(parts in prop::collection::vec((0_i64..1_000_000, 0_u8..3), 1..12)) {
+        let certainties = [Certainty::Exact, Certainty::LowerBound, Certainty::Unknown];
+        let mut sum = Sum::default();
+        for (micros, certainty) in parts {
+            let next = sum.plus(Micros::new(micros), 1, certainties[usize::from(certainty)]).expect("small");
+            prop_assert!(next.certainty >= sum.certainty && next.micros >= sum.micros);
+            sum = next;
+        }
+    }
+
+    #[test]
+    fn baselines_with_factors_of_their_own_still_sum_to_the_total(heroes in 1_u32..5, one in 1_000_000_i64..3_000_000, other in 1_000_000_i64..3_000_000) {
+        let mut plan = sample::plan(heroes);
+        plan.steps[1].baseline = Some("scene".into());
+        let learned = |baseline: &str, factor| super::super::Learned { baseline: Some(baseline.into()), finals: 9, pictures: 9, attempts: 9, factor: Some(Micros::new(factor)) };
+        let factors = Factors { named: None, learned: vec![learned("pdp", one), learned("scene", other)] };
+        let quotes = quotes(&plan, &sample::catalog("kie"));
+        let work = sample::all_work(&plan, &History::default());
+        let estimate = estimate_by(&plan, &work, &quotes, &Budget::default(), factors, 1, &Committed::default()).expect("small");
+        let lines: i64 = estimate.lines.iter().map(|line| line.expected.micros.get()).sum();
+        prop_assert_eq!(lines, estimate.totals.expected.micros.get());
+        let (name, together) = estimate.factor.expect("there are factors");
+        prop_assert_eq!(name, "learned");
+        prop_assert!(one.min(other) <= together.get() && together.get() <= one.max(other) + 1, "{} lies between them", together);
+    }
+}
