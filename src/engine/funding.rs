@@ -8,7 +8,7 @@
 //! not fit under some cap on its way is passed over, so no chain is begun for a later step that its cap cannot pay.
 
 use std::cmp::Reverse;
-use std::collections::BinaryHeap;
+use std::collections::{BTreeSet, BinaryHeap};
 
 use crate::plan::{JobIx, Plan};
 use crate::types::{LocalAction, Micros, Operation};
@@ -88,12 +88,11 @@ impl Funding<'_> {
 
     /// Returns the paid jobs that a final still needs, itself included; `None` when one of its pictures will never be there.
     fn chain(&self, last: JobIx) -> Option<Vec<JobIx>> {
-        let (mut chain, mut open, mut seen) = (Vec::new(), vec![(self.maker)(last)], vec![]);
+        let (mut chain, mut open, mut seen) = (Vec::new(), vec![(self.maker)(last)], BTreeSet::new());
         while let Some(ix) = open.pop() {
-            if seen.contains(&ix) {
+            if !seen.insert(ix) {
                 continue;
             }
-            seen.push(ix);
             match self.needs[ix.index()] {
                 Need::Never => return None,
                 Need::Nothing => continue,
