@@ -85,7 +85,7 @@ prices: ./book.yaml
 defaults: { model: gpt-image-2, aspect: \"1:1\", resolution: 1K }
 axes: { sku: { csv: data/mini.csv, key: sku } }
 steps:
-  packshot: { load: { file: \"{{ sku.file }}\" } }
+  packshot: { load: { file: \"{{ sku.file }}\", over: [sku] } }
   hero: { edit: { image: packshot, prompt: \"The {{ sku.title }} on oak\" } }
 budget: { cap: 100 }
 ";
@@ -186,7 +186,10 @@ fn flags_that_say_something_else_are_refused_by_name() {
         ["--profile", "final", "--cap", "600", "--only", "hero[sku=cup]", "--until", "hero", "--on-doubt", "resend", "--prices", "kie", "--rehearse"];
     let refused = desk.say(&[&["run", "plan.json"], &others[..]].concat());
     assert_eq!(refused.code, 2);
-    insta::assert_snapshot!(refused.err, @"");
+    insta::assert_snapshot!(refused.err, @r"
+    error: nothing was sent: `plan.json` says what is run: `--profile final`, the plan says `draft`; `--prices kie`, the plan says none; `--cap 600`, the plan says `500`; `--on-doubt resend`, the plan says `hold`; `--only` `hero[sku=cup]`, the plan says `hero[sku=teapot]`; `--until` `hero`, the plan says none; `--rehearse`, the plan is for money
+    hint: leave the flag out, or save a plan that has it: callsheet plan campaigns/spring-drop.yaml --profile draft --cap 500 --only 'hero[sku=teapot]' --out plan.json
+    ");
     // Saying the same again is fine: it gets as far as any real run without a key.
     let same = ["--profile", "draft", "--cap", "500", "--only", "hero[sku=teapot]", "--on-doubt", "hold"];
     let agreed = desk.say(&[&["run", "plan.json"], &same[..]].concat());
@@ -239,7 +242,7 @@ fn malformed_plans_are_refused_with_their_place() {
         ("1:1", b"steps: {}".to_vec()),
         ("2:3", good.replacen("\"callsheet-plan\": 1", "\"callsheet-plan\": 7", 1).into_bytes()),
         ("5:", good.replacen("\"stage\": \"rehearsal\",", "\"stage\": \"rehearsal\",\"stage\": \"real\",", 1).into_bytes()),
-        ("16:", good.replacen("\"limit\":\"2000\"", "\"limit\":true", 1).into_bytes()),
+        ("17:", good.replacen("\"limit\":\"2000\"", "\"limit\":true", 1).into_bytes()),
         ("1:", [&good.as_bytes()[..1], b"\xff\xfe", &good.as_bytes()[1..]].concat()),
         ("1:", format!("{{\"callsheet-plan\": {}", "[".repeat(200_000)).into_bytes()),
         ("30:", good.lines().take(30).collect::<Vec<_>>().join("\n").into_bytes()),
@@ -284,7 +287,8 @@ mod killed {
             save(&desk, "plan.json");
             let mut running = started(&desk, "size=64x64,latency=30ms", done);
             let held = desk.say(&["run", "plan.json", "--rehearse", "--sim", SIM]);
-            assert!([9, 0, 4, 7].contains(&held.code), "{}", held.all());
+            // The first may have come to its end just before.
+            assert!([9, 0, 4].contains(&held.code), "{}", held.all());
             running.kill().expect("it is ours");
             let was_cut = running.wait().expect("it ends").code().is_none();
 

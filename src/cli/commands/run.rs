@@ -134,7 +134,7 @@ fn perform(args: &RunArgs, approved: Option<&Approved>) -> Outcome<Exit> {
     }
 
     if standing.work.is_done() {
-        let exit = nothing_to_do(args, &opened, &memory, &standing, &shelf)?;
+        let exit = nothing_to_do(args, &opened, &workspace, &memory, &standing, &shelf)?;
         if let Some(approved) = approved {
             approved.end_done(&workspace, &memory)?;
         }
@@ -198,9 +198,11 @@ fn perform(args: &RunArgs, approved: Option<&Approved>) -> Outcome<Exit> {
 }
 
 /// Says that nothing is left, and makes sure that the tree shows it.
-fn nothing_to_do(args: &RunArgs, opened: &Opened, memory: &Memory, standing: &Standing, shelf: &Shelf) -> Outcome<Exit> {
+fn nothing_to_do(args: &RunArgs, opened: &Opened, workspace: &Workspace, memory: &Memory, standing: &Standing, shelf: &Shelf) -> Outcome<Exit> {
     let doubts = standing.estimate.in_doubt.count;
     if memory.is_there() && !shelf.is_current(opened, standing.seq) {
+        // The run that did it all may still be writing there.
+        let _lock = WorkspaceLock::acquire(workspace.home(), &format!("run {}", opened.campaign.name), &SystemClock)?;
         let material = Material::read(opened, memory, Stage::of(args.rehearse))?;
         let report = material.report(opened, &standing.quotes, material.last_run())?;
         let done = shelf.write(opened, &material, &report)?;

@@ -199,12 +199,7 @@ impl Approved {
         let from = if record.is_some() { Standpoint::Begun } else { Standpoint::Untouched };
         let stage = if self.plan.stage == SavedStage::Real { Stage::Real } else { Stage::Rehearsal };
         let now = describe(opened, standing, stage, self.plan.file.clone(), self.plan.asked.clone());
-        let Some(moves) = self.plan.moves(&now, from) else {
-            if let Some(record) = &record {
-                words::taken_up(record);
-            }
-            return Ok(());
-        };
+        let Some(moves) = self.plan.moves(&now, from) else { return Ok(()) };
         let bought_by = if moves.history { words::bought_by(&self.plan, &now, &memory.attempts(&opened.plan)?) } else { None };
         words::tell(opened, &self.plan, &now, &moves, bought_by.as_deref());
         let fact = format!("nothing was sent: `{}` no longer holds: {}", self.path.display(), words::summary(&moves));
@@ -233,7 +228,11 @@ impl Approved {
     /// When it is spent; when the ledger cannot be written.
     pub fn begin(&self, workspace: &Workspace, run: &RunId) -> Outcome<()> {
         let record = write(workspace, |ledger| ledger.begin_plan(self.name, &self.plan.campaign, run.clone()))?;
-        self.unspent(&record)
+        self.unspent(&record)?;
+        if record.begun_by != *run {
+            words::taken_up(&record);
+        }
+        Ok(())
     }
 
     /// Notes in the ledger that the plan is spent, if `outcome` left nothing of it for a later run.
