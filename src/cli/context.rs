@@ -23,6 +23,9 @@ use crate::spec::{self, CampaignSpec, DiskFiles, Files, Loaded, MoneySpec, Sourc
 use crate::types::diagnostic::{did_you_mean, listed};
 use crate::types::{Diagnostics, Digest, FieldPath, ImageInfo};
 
+/// Pictures by path, with the digests of their bytes.
+pub type AssetDigests = Vec<(Arc<str>, Digest)>;
+
 /// A campaign, planned.
 #[derive(Debug)]
 pub struct Opened {
@@ -45,7 +48,7 @@ pub struct Opened {
     /// How many of the sources are the campaign and its tables; the others belong to provider and prices.
     pub own_sources: usize,
     /// The author's pictures, by path, with their digests.
-    pub assets: Vec<(Arc<str>, Digest)>,
+    pub assets: AssetDigests,
 }
 
 /// Reads and plans a campaign; `cap` stands in for the campaign's own.
@@ -120,7 +123,7 @@ pub fn lacks_profile(path: &Path, profile: &str, files: &dyn Files) -> bool {
     result.ok().or(partial).is_some_and(|loaded| !loaded.spec.profiles.contains_key(profile))
 }
 
-fn planned(campaign: &Campaign, catalog: &Catalog, base: &Path, files: &dyn Files) -> Result<(Plan, Vec<(Arc<str>, Digest)>), Diagnostics> {
+fn planned(campaign: &Campaign, catalog: &Catalog, base: &Path, files: &dyn Files) -> Result<(Plan, AssetDigests), Diagnostics> {
     let paths = plan::asset_paths(campaign)?;
     let assets = spec::read_assets(base, &paths, files, &probe);
     let plan = plan::build(campaign, catalog, &assets)?;

@@ -111,7 +111,7 @@ pub struct Variant {
 pub const MOST_FIELDS: usize = 12;
 
 /// Most pairs of different texts of a group that are compared word by word.
-const MOST_COMPARED: usize = 1_000;
+const MOST_COMPARED: usize = 4_000;
 
 /// Jobs of one step that have changed alike.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -138,10 +138,10 @@ fn ingredients_that_come_and_go_are_told_with_their_side() {
 
 #[test]
 fn texts_of_their_own_are_counted_when_there_are_too_many() {
-    let plan = |word: &str| (0..1_500).fold(Hand::new(), |plan, row| plan.job(&format!("hero[sku={row}]"), &format!("{word}{row} mug"), &[]));
+    let plan = |word: &str| (0..4_500).fold(Hand::new(), |plan, row| plan.job(&format!("hero[sku={row}]"), &format!("{word}{row} mug"), &[]));
     let diff = diff(&plan("red"), &plan("blue"));
     let group = &diff.groups[0];
-    assert_eq!((diff.groups.len(), group.pairs.len(), group.variants.len(), group.uncompared), (1, 1_500, 1_000, 500));
+    assert_eq!((diff.groups.len(), group.pairs.len(), group.variants.len(), group.uncompared), (1, 4_500, 4_000, 500));
 }
 
 #[test]

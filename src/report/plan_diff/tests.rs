@@ -155,8 +155,8 @@ fn when_nothing_changed_a_comment_is_empty_and_a_person_is_told_so() {
     ");
     assert_eq!(case.comment(), "");
     assert_eq!(case.view(|view| diff_markdown(view, Reader::Plain)).expect("small"), "");
-    assert_eq!(case.view(|view| diff_csv(view)).expect("rows").lines().count(), 1, "only the headings");
-    assert_eq!(case.view(|view| diff_json(view)).expect("small")["is-changed"], false);
+    assert_eq!(case.view(diff_csv).expect("rows").lines().count(), 1, "only the headings");
+    assert_eq!(case.view(diff_json).expect("small")["is-changed"], false);
 }
 
 #[test]
@@ -176,14 +176,14 @@ fn other_prices_are_a_change_and_two_currencies_have_no_difference() {
     to buy     96 credits now in this workspace: it has none of the pictures yet
     ");
     assert!(case.comment().contains("two currencies, so no difference"), "{}", case.comment());
-    let json = case.view(|view| diff_json(view)).expect("small");
+    let json = case.view(diff_json).expect("small");
     assert_eq!((&json["totals"]["delta"], &json["is-changed"]), (&serde_json::Value::Null, &true.into()));
 }
 
 #[test]
 fn programs_get_every_job_and_exact_amounts() {
     let case = edited();
-    insta::assert_snapshot!(case.view(|view| diff_csv(view)).expect("rows"), @r#"
+    insta::assert_snapshot!(case.view(diff_csv).expect("rows"), @r#"
     campaign,change,step,job,was,fields,follows,path,path_before,price_before,currency_before,price_after,currency_after
     spring-drop,changed,hero,hero[sku=teapot],,prompt,,teapot/hero.png,teapot/hero.png,6,credits:kie,6,credits:kie
     spring-drop,changed,surface,"surface[sku=teapot,surface=oak]",,prompt,hero,teapot/oak/surface.png,teapot/oak/surface.png,6,credits:kie,6,credits:kie
@@ -193,7 +193,7 @@ fn programs_get_every_job_and_exact_amounts() {
     spring-drop,changed,deliver,"deliver[sku=teapot,surface=oak]",,,surface,teapot/oak.jpg,teapot/oak.jpg,0,credits:kie,0,credits:kie
     spring-drop,changed,deliver,"deliver[sku=teapot,surface=linen]",,,surface,teapot/linen.jpg,teapot/linen.jpg,0,credits:kie,0,credits:kie
     "#);
-    let json = case.view(|view| diff_json(view)).expect("small");
+    let json = case.view(diff_json).expect("small");
     assert_eq!(json["groups"][0]["variants"][0]["fields"][0]["words"][1], serde_json::json!({ "is": "large" }));
     assert_eq!(json["totals"]["after"]["amount"], "48");
     assert_eq!(json["policy"][0]["outcome"], "broken");
