@@ -76,6 +76,14 @@ pub fn step_scope(campaign: &Campaign, step: &str) -> Scope {
     Scope(format!("campaign:{}/step:{step}", campaign.name))
 }
 
+/// Returns whose cap a scope is, for people: `the campaign`, `profile draft`, `step surface`.
+pub fn scope_words(scope: &Scope) -> String {
+    match scope.0.split_once('/') {
+        Some((_, part)) => part.replacen(':', " ", 1),
+        None => "the campaign".to_owned(),
+    }
+}
+
 fn committed(campaign: &Campaign, memory: &Memory) -> Outcome<Committed> {
     let under = |scope: &Scope| -> Outcome<Micros> {
         let Some(totals) = memory.totals(scope)? else { return Ok(Micros::ZERO) };

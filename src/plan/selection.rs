@@ -2,6 +2,8 @@
 //!
 //! A selected job brings along all that it needs.
 
+use std::fmt;
+
 use super::{JobIx, Plan};
 use crate::types::diagnostic::{did_you_mean, listed};
 
@@ -14,6 +16,21 @@ pub struct Only {
     pub values: Vec<(String, String)>,
     /// The take that must match.
     pub take: Option<u32>,
+}
+
+impl fmt::Display for Only {
+    /// Prints it as it is typed: `surface[sku=teapot,angle=front]#2`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.step)?;
+        if !self.values.is_empty() {
+            let values: Vec<String> = self.values.iter().map(|(axis, value)| format!("{axis}={value}")).collect();
+            write!(f, "[{}]", values.join(","))?;
+        }
+        match self.take {
+            Some(take) => write!(f, "#{take}"),
+            None => Ok(()),
+        }
+    }
 }
 
 /// A selection that does not fit the plan.
@@ -168,6 +185,7 @@ mod tests {
         assert_eq!(only.step, "surface");
         assert_eq!(only.values, [("sku".to_owned(), "teapot".to_owned()), ("angle".to_owned(), "front".to_owned())]);
         assert_eq!(only.take, Some(2));
+        assert_eq!(only.to_string(), "surface[sku=teapot,angle=front]#2");
         assert!("surface[sku]".parse::<Only>().is_err());
         assert!("".parse::<Only>().is_err());
     }

@@ -5,28 +5,42 @@
 
 pub mod costs_csv;
 pub mod costs_summary;
+pub mod focus_csv;
 pub mod graph;
 pub mod index_html;
 pub mod manifest_json;
 pub mod plan_export;
 pub mod plan_table;
 pub mod prompts_jsonl;
+pub mod report_json;
+pub mod reuse;
 pub mod run_report;
 #[cfg(test)]
 pub(crate) mod sample;
+pub mod spending;
 pub mod spreadsheet;
+pub mod status;
 pub mod summary;
+pub mod summary_md;
+#[cfg(test)]
+mod sums_tests;
 pub mod text;
+mod told;
 pub mod tree;
 mod tree_state;
 mod tree_write;
 
 use std::io;
 
+pub use focus_csv::{FocusDone, FocusError, FocusNames, focus_csv};
 pub use plan_export::{plan_csv, plan_json, plan_markdown};
 pub use plan_table::{Change, PlanView, plan_table};
-pub use run_report::{Group, ReportRow, RunReport, Shot, Spending, StepStatus};
-pub use summary::{RunView, run_summary, status};
+pub use report_json::report_json;
+pub use reuse::{Reuse, Reused};
+pub use run_report::{ReportRow, RunReport, Shot, StepStatus};
+pub use spending::{Deviation, Group, RunLine, Spending};
+pub use status::{costs_table, status};
+pub use summary::{RunView, Stopped, run_summary};
 pub use tree::{Materialised, OpenPicture, Placement, Stamp, TreeError, TreeKind, is_current, materialise, placements};
 
 /// Writes the bytes of a report.
@@ -107,8 +121,14 @@ pub trait ReportWriter: Sync {
 }
 
 /// All reports that every run writes; a new one is one line here.
-pub static WRITERS: &[&dyn ReportWriter] =
-    &[&costs_csv::CostsCsv, &costs_summary::CostsSummary, &manifest_json::ManifestJson, &prompts_jsonl::PromptsJsonl, &index_html::IndexHtml];
+pub static WRITERS: &[&dyn ReportWriter] = &[
+    &costs_csv::CostsCsv,
+    &costs_summary::CostsSummary,
+    &manifest_json::ManifestJson,
+    &prompts_jsonl::PromptsJsonl,
+    &summary_md::SummaryMd,
+    &index_html::IndexHtml,
+];
 
 /// Returns the files of all reports; each is made when it is written.
 pub fn files<'a>(report: &'a RunReport<'_>) -> Vec<ReportFile<'a>> {

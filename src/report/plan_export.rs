@@ -223,7 +223,7 @@ pub fn plan_markdown(view: &PlanView<'_>) -> String {
 }
 
 /// Returns text that Markdown shows as it stands: no markup, no HTML, no mention, one line.
-fn plain(text: &str) -> String {
+pub(super) fn plain(text: &str) -> String {
     let mut plain = String::with_capacity(text.len());
     for char in crate::types::visible(text).chars() {
         match char {
@@ -242,6 +242,6 @@ fn plain(text: &str) -> String {
 }
 
 /// Returns text for between two backticks.
-fn code(text: &str) -> String {
+pub(super) fn code(text: &str) -> String {
     crate::types::visible(text).replace('`', "'")
 }

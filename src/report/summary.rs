@@ -1,32 +1,52 @@
-//! What a run has done, and where a campaign stands, as text for a terminal.
+//! What a run has done, as text for a terminal.
 //!
-//! In: [`RunReport`], what the plan had said, where the files are. Out: text.
-//! Never: a shot that waits for a failed one told as a failure of its own.
+//! In: [`RunReport`], what the plan had said, where the files are. Out: text. What the run paid and what the campaign has paid so far
+//! stand in lines of their own. Never: a shot that waits for a failed one told as a failure of its own.
 
-use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use anstyle::Style;
-
-use super::run_report::{RunReport, Shot, Spending};
-use super::text::{Notes, Table, count, money, number, numbers, styled, sum_words, words};
+use super::run_report::{RunReport, Shot};
+use super::spending::Spending;
+use super::status::{factor_words, per_final_words, so_far_words};
+use super::text::{Notes, money, sum_words};
+use super::told::{deviating_models, doubts, failure_words, open_words, quoted_words, waiting, waits_words, with_usd};
 use crate::ledger::JobState;
 use crate::plan::JobIx;
 use crate::pricing::Estimate;
 use crate::types::diagnostic::counted;
-use crate::types::{Currency, Failure, Micros, visible};
+use crate::types::{FailureClass, Micros, RunId};
+
+/// Why a run ended before it had tried all that it was asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Stopped {
+    /// The user asked for it.
+    Interrupted,
+    /// The next reservation did not fit under a cap.
+    Cap {
+        /// Whose: `the campaign`, `step surface`.
+        of: String,
+        /// The most that may ever be committed.
+        limit: Micros,
+        /// What is.
+        committed: Micros,
+    },
+    /// So many shots failed.
+    Failures(usize),
+    /// The account was refused: the provider's words.
+    Account(String),
+}
 
 /// What the summary of a run shows besides the report.
 #[derive(Debug, Clone)]
 pub struct RunView<'a> {
-    /// The report after the run.
+    /// The report after the run, narrowed to the shots that were asked for.
     pub report: &'a RunReport<'a>,
     /// What the plan had said before the run.
     pub estimate: &'a Estimate,
     /// Shots whose local work failed in this run, and why.
     pub local_failures: &'a [(JobIx, String)],
-    /// Whether the run ended before it had tried all that it was asked for.
-    pub is_cut_short: bool,
+    /// Why the run ended early, if it did.
+    pub stopped: Option<Stopped>,
     /// The output folder, as the user would type it.
     pub out: &'a str,
     /// What follows `callsheet run` on the command line: the campaign's file and what changes its plan.
@@ -40,72 +60,92 @@ const MOST_TOLD: usize = 10;
 pub fn run_summary(view: &RunView<'_>, width: usize, color: bool) -> String {
     let report = view.report;
     let mut lines = Notes { text: String::new(), width, color };
-    let (done, all) = totals(report);
-    let made = report
-        .last_run
-        .as_ref()
-        .map_or(0, |run| report.rows.iter().filter(|row| row.is_ours && row.attempt.run == *run && row.attempt.artifact.is_some()).count());
-    let drawn = if view.report.is_rehearsal { "drawn, none bought" } else { "bought" };
-    lines.say("made", &format!("{} {drawn}; {done} of {} done", counted(made, "picture"), counted(all, "shot")));
-    cost(view, &mut lines);
-    if report.reused > 0 {
-        let saved = sum_words(&report.quotes.book().currency, report.saved);
-        lines.say("reused", &format!("{}, which would cost {saved}", counted(report.reused, "picture")));
-    }
-    if let (Some(each), false) = (report.per_final, view.report.is_rehearsal) {
-        let each = money(&report.quotes.book().currency, each);
-        lines.say("per final", &format!("{each} for each of {} done, all tries so far included", counted(report.finals.0, "final")));
-    }
+    lines.say("made", &made_words(report));
+    this_run(view, &mut lines);
+    reused(report, &mut lines);
+    so_far(report, &mut lines);
     failures(report, view.local_failures, &mut lines);
-    doubts(report, &mut lines);
+    doubtful(report, &mut lines);
+    if let Some(stopped) = &view.stopped {
+        lines.warn("stopped", &stopped_words(report, stopped));
+    }
     lines.say("files", view.out);
     lines.say("next", &next(view));
     lines.text
 }
 
-fn totals(report: &RunReport<'_>) -> (usize, usize) {
-    report.steps.iter().fold((0, 0), |(done, all), step| (done + step.done, all + step.jobs))
+fn made_words(report: &RunReport<'_>) -> String {
+    let of_run = |run: &RunId| report.rows.iter().filter(|row| row.is_ours && row.attempt.run == *run && row.attempt.artifact.is_some()).count();
+    let made = report.last_run.as_ref().map_or(0, of_run);
+    let how = if report.is_rehearsal { "drawn, none bought" } else { "bought" };
+    let (done, all) = report.done();
+    let left_out: usize = report.steps.iter().map(|step| step.left_out).sum();
+    let rest = if left_out == 0 { String::new() } else { format!(", {left_out} more not asked for") };
+    format!("{} {how}; {done} of {} done{rest}", counted(made, "picture"), counted(all, "shot"))
 }
 
-fn cost(view: &RunView<'_>, lines: &mut Notes) {
+/// Tells what this run alone was charged, and how that stands to what the plan had said.
+fn this_run(view: &RunView<'_>, lines: &mut Notes) {
     let report = view.report;
     let said = sum_words(&view.estimate.book.currency, view.estimate.totals.floor);
     for (place, spent) in report.last_spending.iter().enumerate().filter(|(place, spent)| *place == 0 || spent.attempts > 0) {
-        let mut sentence = if view.report.is_rehearsal {
-            format!("nothing; a real run would have been charged {}", money(&spent.currency, spent.charged))
-        } else {
-            format!("{} charged", with_usd(report, &spent.currency, spent.charged))
-        };
+        let mut parts = vec![charged_words(report, spent)];
+        parts.extend(open_words(spent));
         if place == 0 {
-            let _ = write!(sentence, "; the floor was {said}");
+            parts.push(format!("the floor was {said}"));
         }
-        if spent.refunded > Micros::ZERO {
-            let _ = write!(sentence, "; {} held and given back", money(&spent.currency, spent.refunded));
-        }
-        lines.say("cost", &sentence);
+        lines.say(if place == 0 { "this run" } else { "" }, &parts.join("; "));
         let ceiling = &view.estimate.totals.ceiling;
         if place == 0 && ceiling.is_exact() && spent.charged > ceiling.micros {
-            lines.warn(
-                "cost",
-                &format!(
-                    "this is above the ceiling of {}: the provider charged more than its price book says",
-                    money(&spent.currency, ceiling.micros)
-                ),
-            );
+            let limit = money(&spent.currency, ceiling.micros);
+            lines.warn("", &format!("this is above the ceiling of {limit}: the provider charged more than its price book says"));
         }
+    }
+    for model in deviating_models(&report.last_groups) {
+        lines.warn("quoted", &model);
     }
 }
 
-fn with_usd(report: &RunReport<'_>, currency: &Currency, micros: Micros) -> String {
-    let amount = crate::types::Amount::new(currency.clone(), micros);
-    match report.quotes.book().usd(&amount).filter(|_| *currency != Currency::Usd) {
-        Some(usd) => format!("{} ({})", money(currency, micros), money(&Currency::Usd, usd)),
-        None => money(currency, micros),
+fn charged_words(report: &RunReport<'_>, spent: &Spending) -> String {
+    let amount = with_usd(report, &spent.currency, spent.charged);
+    let how = quoted_words(spent).map(|how| format!(", {how}")).unwrap_or_default();
+    if report.is_rehearsal { format!("nothing spent; a real run would have been charged {amount}{how}") } else { format!("{amount} charged{how}") }
+}
+
+/// Tells what this run did not pay, because it was there.
+fn reused(report: &RunReport<'_>, lines: &mut Notes) {
+    let Ok(all) = report.reused.total() else { return };
+    if all.pictures == 0 {
+        return;
+    }
+    let saved = sum_words(&report.quotes.book().currency, all.saved);
+    let verb = if all.pictures == 1 { "was" } else { "were" };
+    let mut sentence = format!("{} {verb} there before this run; to make them again would cost {saved}", counted(all.pictures, "picture"));
+    let whose = [(report.reused.others.pictures, "paid by other campaigns"), (report.reused.twins.pictures, "the same as another shot's")];
+    for (count, who) in whose.into_iter().filter(|(count, _)| *count > 0) {
+        let _ = write!(sentence, "; {count} of them {who}");
+    }
+    lines.say("reused", &sentence);
+}
+
+/// Tells what all runs of the campaign have paid, where that is another thing than this run.
+fn so_far(report: &RunReport<'_>, lines: &mut Notes) {
+    let as_if = if report.is_rehearsal { "as if paid: " } else { "" };
+    if report.runs.iter().any(|run| report.last_run.as_ref() != Some(&run.run)) {
+        for (place, spent) in report.spending.iter().enumerate().filter(|(_, spent)| spent.attempts > 0) {
+            lines.say(if place == 0 { "so far" } else { "" }, &format!("{as_if}{}", so_far_words(report, spent)));
+        }
+    }
+    if let Some(each) = report.per_final {
+        lines.say("per final", &format!("{as_if}{}", per_final_words(&report.quotes.book().currency, each, report.finals.0)));
+    }
+    if let Some(factor) = report.factor_seen.filter(|factor| *factor != Micros::units(1)) {
+        lines.say("factor", &factor_words(factor));
     }
 }
 
 /// Tells every failure once, and how many shots wait for it.
-fn failures(report: &RunReport<'_>, local: &[(JobIx, String)], lines: &mut Notes) {
+pub(super) fn failures(report: &RunReport<'_>, local: &[(JobIx, String)], lines: &mut Notes) {
     let waiting = waiting(report);
     let mut causes: Vec<(JobIx, String)> = local.to_vec();
     for ix in report.plan.indices() {
@@ -123,39 +163,13 @@ fn failures(report: &RunReport<'_>, local: &[(JobIx, String)], lines: &mut Notes
     }
 }
 
-/// Returns how many shots wait for each failed or doubtful one.
-fn waiting(report: &RunReport<'_>) -> BTreeMap<JobIx, usize> {
-    let mut waiting = BTreeMap::new();
-    for shot in &report.shots {
-        if let Shot::Blocked(cause) = shot {
-            *waiting.entry(*cause).or_insert(0) += 1;
-        }
-    }
-    waiting
-}
-
-fn failure_words(failure: &Failure, attempts: u32) -> String {
-    let tries = if attempts == 1 { "1 try".to_owned() } else { format!("{attempts} tries") };
-    let message = if failure.message.is_empty() { String::new() } else { format!(": {}", failure.message) };
-    format!("{} ({}) after {tries}{message}", failure.class.as_str(), failure.code)
-}
-
-/// Returns how many shots wait for one, as the end of a sentence.
-fn waits_words(waiting: &BTreeMap<JobIx, usize>, ix: JobIx) -> String {
-    match waiting.get(&ix) {
-        Some(1) => "; 1 shot waits for it".to_owned(),
-        Some(count) => format!("; {count} shots wait for it"),
-        None => String::new(),
-    }
-}
-
-fn doubts(report: &RunReport<'_>, lines: &mut Notes) {
+/// Tells every doubt by name, and what it holds.
+pub(super) fn doubtful(report: &RunReport<'_>, lines: &mut Notes) {
     let waiting = waiting(report);
-    let mut doubtful = report.plan.indices().filter(|ix| report.shot(*ix) == Shot::InDoubt);
-    for ix in doubtful.by_ref().take(MOST_TOLD) {
-        let JobState::InDoubt { reserved, .. } = report.history.state(&report.plan.job(ix).key) else { continue };
+    let mut doubtful = doubts(report);
+    for (ix, held) in doubtful.by_ref().take(MOST_TOLD) {
         let waits = waits_words(&waiting, ix);
-        lines.warn("in doubt", &format!("{}: {} held until it is settled{waits}", report.plan.id(ix), money(&reserved.currency, reserved.micros)));
+        lines.warn("in doubt", &format!("{}: {} held until it is settled{waits}", report.plan.id(ix), money(&held.currency, held.micros)));
     }
     let more = doubtful.count();
     if more > 0 {
@@ -163,67 +177,48 @@ fn doubts(report: &RunReport<'_>, lines: &mut Notes) {
     }
 }
 
+fn stopped_words(report: &RunReport<'_>, stopped: &Stopped) -> String {
+    let currency = &report.quotes.book().currency;
+    match stopped {
+        Stopped::Interrupted => "interrupted: no new shots, what was under way is finished".to_owned(),
+        Stopped::Cap { of, limit, committed } => {
+            format!("the cap of {of}, {}, has no room for another shot: {} are committed", money(currency, *limit), money(currency, *committed))
+        }
+        Stopped::Failures(count) => format!("after {}, as the campaign or `--fail-fast` asks for", counted(*count, "failed shot")),
+        Stopped::Account(words) => format!("the account was refused: {words}"),
+    }
+}
+
 /// Returns what to type next.
 fn next(view: &RunView<'_>) -> String {
-    let has = |wanted: fn(&Shot) -> bool| view.report.shots.iter().any(wanted);
-    let file = view.campaign_file;
-    let failed = !view.local_failures.is_empty() || has(|shot| *shot == Shot::Failed);
+    let report = view.report;
+    let has = |wanted: fn(&Shot) -> bool| report.shots.iter().any(wanted);
+    let run = format!("callsheet run {}", view.campaign_file);
     if has(|shot| *shot == Shot::InDoubt) {
-        format!("callsheet run {file} --on-doubt resend (counts what is in doubt as spent and makes it again; without it, it stays held)")
-    } else if failed || view.is_cut_short || !view.report.is_rehearsal && has(|shot| *shot != Shot::Done) {
-        format!("callsheet run {file} (takes up where this run stopped; what is paid is not paid again)")
-    } else {
-        format!("open {}/index.html", view.out.trim_end_matches('/'))
+        return format!("{run} --on-doubt resend (counts what is in doubt as spent and makes it again; without it, it stays held)");
     }
-}
-
-/// Returns where a campaign stands: shots by step, and money.
-pub fn status(report: &RunReport<'_>, width: usize, color: bool) -> String {
-    let mut table = Table::new(vec![
-        words("step", Some(8)),
-        numbers("shots"),
-        numbers("done"),
-        numbers("failed"),
-        numbers("in doubt"),
-        numbers("under way"),
-        numbers("waiting"),
-        numbers("to do"),
-    ]);
-    let mut sums = [0; 7];
-    for step in &report.steps {
-        let counts = [step.jobs, step.done, step.failed, step.in_doubt, step.under_way, step.blocked, step.to_do];
-        sums.iter_mut().zip(counts).for_each(|(sum, count)| *sum += count);
-        table.row(std::iter::once(step.name.to_string()).chain(counts.map(count)).collect());
-    }
-    table.totals(std::iter::once("total".to_owned()).chain(sums.map(count)).collect());
-    table.drop_if_empty(&["failed", "in doubt", "under way", "waiting"]);
-    let mut text = styled(&visible(&report.plan.campaign), Style::new().bold(), color);
-    text.push_str("\n\n");
-    text.push_str(&table.render(width, color));
-    text.push('\n');
-    let mut lines = Notes { text, width, color };
-    for (place, spent) in report.spending.iter().enumerate().filter(|(place, spent)| *place == 0 || spent.attempts > 0) {
-        lines.say(if place == 0 { "spent" } else { "" }, &spending_words(report, spent));
-    }
-    if let Some(each) = report.per_final {
-        lines.say("per final", &format!("{}, over {} done", money(&report.quotes.book().currency, each), counted(report.finals.0, "final")));
-    }
-    if let Some(factor) = report.factor_seen {
-        lines.say("factor", &format!("{} paid tries a picture", number(factor)));
-    }
-    failures(report, &[], &mut lines);
-    doubts(report, &mut lines);
-    lines.text
-}
-
-fn spending_words(report: &RunReport<'_>, spent: &Spending) -> String {
-    let mut sentence = format!("{} in {}", with_usd(report, &spent.currency, spent.charged), counted(spent.attempts, "attempt"));
-    for (micros, what) in [(spent.reserved, "reserved"), (spent.in_doubt, "in doubt"), (spent.refunded, "given back")] {
-        if micros > Micros::ZERO {
-            let _ = write!(sentence, ", {} {what}", money(&spent.currency, micros));
+    match &view.stopped {
+        Some(Stopped::Cap { .. }) => {
+            return format!("{run} --cap AMOUNT (with a higher cap, here or in the campaign's `budget`; what is paid is not paid again)");
         }
+        Some(Stopped::Account(_)) => return format!("{run} (once key and credits are in order; what is paid is not paid again)"),
+        Some(Stopped::Interrupted | Stopped::Failures(_)) | None => {}
     }
-    sentence
+    let failed = !view.local_failures.is_empty() || has(|shot| *shot == Shot::Failed);
+    if failed && only_refused(view) {
+        return format!("{run} (once the prompts are changed: what was refused is refused again; what is paid is not paid again)");
+    }
+    let left = has(|shot| !matches!(shot, Shot::Done | Shot::LeftOut));
+    if failed || left || view.stopped.is_some() {
+        return format!("{run} (takes up where this run stopped; what is paid is not paid again)");
+    }
+    format!("open {}/index.html", view.out.trim_end_matches('/'))
+}
+
+/// Returns whether every failure is one that the same prompt meets again.
+fn only_refused(view: &RunView<'_>) -> bool {
+    let mut failed = super::told::causes(view.report).into_iter();
+    view.local_failures.is_empty() && failed.all(|cause| matches!(cause.failure.class, FailureClass::Refused | FailureClass::Invalid))
 }
 
 #[cfg(test)]
@@ -243,7 +238,7 @@ mod tests {
             report: &report,
             estimate: &estimate,
             local_failures: local,
-            is_cut_short: false,
+            stopped: None,
             out: "out/spring-drop",
             campaign_file: "campaigns/spring-drop.yaml",
         };
@@ -283,30 +278,6 @@ mod tests {
         files      out/spring-drop
         next       callsheet run campaigns/spring-drop.yaml (takes up where this run
                    stopped; what is paid is not paid again)
-        ");
-    }
-
-    #[test]
-    fn status_counts_shots_by_step_and_money() {
-        let ran = sample::ran();
-        let report = RunReport::new(&ran.plan, &ran.history, &ran.attempts, &ran.quotes, None).expect("small sums");
-        insta::assert_snapshot!(status(&report, 80, false), @r"
-        spring-drop
-
-        step     shots  done  failed  in doubt  waiting  to do
-        hero         2     1       1         -        -      -
-        surface      6     2       -         1        3      -
-        deliver      6     2       -         -        4      -
-        total       14     5       1         1        7      -
-
-        spent      18 credits ($0.09) in 6 attempts, 6 credits in doubt, 12 credits
-                   given back
-        per final  9 credits, over 2 finals done
-        factor     1 paid tries a picture
-        failed     hero[sku=mug]: refused (moderation) after 1 try: not allowed:
-                   \u{1b}[31mred; 6 shots wait for it
-        in doubt   surface[sku=teapot,surface=linen]: 6 credits held until it is
-                   settled; 1 shot waits for it
         ");
     }
 

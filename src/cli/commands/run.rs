@@ -21,10 +21,10 @@ use crate::cli::workspace::{Stage, Workspace};
 use crate::cli::{console, market};
 use crate::engine::{JobOutcome, OnDoubt, RunOutcome, StopReason};
 use crate::ledger::WorkspaceLock;
-use crate::plan::JobIx;
+use crate::plan::{JobIx, Work};
 use crate::pricing::Quotes;
 use crate::provider::sim::SimOptions;
-use crate::report::{RunView, plan_table, run_summary};
+use crate::report::{RunView, Stopped, plan_table, run_summary};
 use crate::spec::MoneySpec;
 use crate::types::diagnostic::counted;
 use crate::types::{RunId, SystemClock};
@@ -217,6 +217,7 @@ fn close(
     let quotes: &Quotes = &standing.quotes;
     let report = material.report(opened, quotes, Some(run))?;
     shelf.write(opened, &material, &report)?;
+    let report = report.narrowed(|ix| standing.work.work(ix) != Work::Excluded);
     let local_failures = local_failures(outcome);
     let file = words_for_next(args);
     let out = shelf.shown();
@@ -224,7 +225,7 @@ fn close(
         report: &report,
         estimate: &standing.estimate,
         local_failures: &local_failures,
-        is_cut_short: outcome.stopped.is_some(),
+        stopped: outcome.stopped.as_ref().map(stopped),
         out: &out,
         campaign_file: &file,
     };
@@ -235,19 +236,47 @@ fn close(
     Ok(())
 }
 
+/// Returns why a run ended early, in the words of its summary.
+fn stopped(reason: &StopReason) -> Stopped {
+    match reason {
+        StopReason::Cancelled => Stopped::Interrupted,
+        StopReason::OverCap { scope, limit, committed } => Stopped::Cap { of: standing::scope_words(scope), limit: *limit, committed: *committed },
+        StopReason::Failures(count) => Stopped::Failures(*count),
+        StopReason::Account(failure) => Stopped::Account(format!("{} ({})", failure.message, failure.code)),
+    }
+}
+
 /// Returns what follows `callsheet run` when the same run is wanted again.
 fn words_for_next(args: &RunArgs) -> String {
     let CampaignArgs { campaign, profile, provider, prices } = &args.asked;
-    let mut words = campaign.display().to_string();
+    let mut words = shell_word(&campaign.display().to_string());
+    let mut say = |flag: &str, value: &str| {
+        words.push_str(&format!(" {flag} {}", shell_word(value)));
+    };
     for (flag, value) in [("--profile", profile), ("--provider", provider), ("--prices", prices)] {
         if let Some(value) = value {
-            words.push_str(&format!(" {flag} {value}"));
+            say(flag, value);
         }
+    }
+    for only in &args.selected.only {
+        say("--only", &only.to_string());
+    }
+    for until in &args.selected.until {
+        say("--until", until);
+    }
+    if let Some(out) = &args.out {
+        say("--out", &out.display().to_string());
     }
     if args.rehearse {
         words.push_str(" --rehearse");
     }
     words
+}
+
+/// Returns a word as a shell takes it: in quotes, unless nothing in it means something to one.
+fn shell_word(word: &str) -> String {
+    let is_plain = |char: char| char.is_alphanumeric() || "_-./=:,@%+".contains(char);
+    if !word.is_empty() && word.chars().all(is_plain) { word.to_owned() } else { format!("'{}'", word.replace('\'', r"'\''")) }
 }
 
 /// Returns the shots whose local work failed; the ledger keeps failures of paid tries only.
