@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use clap::builder::styling::{AnsiColor, Styles};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use super::commands::{check, graph, plan, prices, providers, report, run, schema, status, why};
+use super::commands::{cache, check, graph, plan, prices, providers, report, run, schema, status, why};
 use crate::plan::Only;
 use crate::spec::MoneySpec;
 
@@ -58,6 +58,7 @@ pub enum Command {
     Why(why::WhyArgs),
     Report(report::ReportArgs),
     Graph(graph::GraphArgs),
+    Cache(cache::CacheArgs),
     Prices(prices::PricesArgs),
     Providers(providers::ProvidersArgs),
     Schema(schema::SchemaArgs),

@@ -5,7 +5,7 @@
 
 use super::error::Outcome;
 use super::workspace::Workspace;
-use crate::ledger::{AttemptRow, History, Recipe, Scope, ScopeTotals, SqliteReader};
+use crate::ledger::{AttemptRow, History, KeptPicture, Recipe, Scope, ScopeTotals, SqliteReader};
 use crate::plan::Plan;
 use crate::store::fs::{Census, FsStore};
 use crate::types::JobKey;
@@ -67,6 +67,14 @@ impl Memory {
         match &self.ledger {
             Some(ledger) => Ok(ledger.last_seq()?),
             None => Ok(0),
+        }
+    }
+
+    /// Returns every picture that the ledger names.
+    pub fn pictures(&self) -> Outcome<Vec<KeptPicture>> {
+        match &self.ledger {
+            Some(ledger) => Ok(ledger.pictures()?),
+            None => Ok(Vec::new()),
         }
     }
 

@@ -15,7 +15,7 @@ use crate::engine::OnDoubt;
 use crate::ledger::{History, Scope};
 use crate::plan::{Reason, Selection, Work, Worklist, why, worklist};
 use crate::pricing::{Committed, Estimate, Gate, Quotes, Verdict, estimate, gate, quotes};
-use crate::report::Change;
+use crate::report::{Change, THE_CAMPAIGN};
 use crate::types::Micros;
 
 /// A plan with what is left of it and what that costs.
@@ -80,7 +80,7 @@ pub fn step_scope(campaign: &Campaign, step: &str) -> Scope {
 pub fn scope_words(scope: &Scope) -> String {
     match scope.0.split_once('/') {
         Some((_, part)) => part.replacen(':', " ", 1),
-        None => "the campaign".to_owned(),
+        None => THE_CAMPAIGN.to_owned(),
     }
 }
 

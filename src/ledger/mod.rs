@@ -19,7 +19,7 @@ use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 
-pub use history::{AttemptRow, AttemptStatus, History, KnownJob};
+pub use history::{AttemptRow, AttemptStatus, History, KeptPicture, KnownJob, Showing};
 pub use memory::MemoryLedger;
 pub use record::{Artifact, AttemptCard, Entry, Record, Scope, ScopeTotals, Terms};
 pub use sqlite::{Durability, SqliteLedger, SqliteReader};

@@ -98,17 +98,20 @@ mod tests {
     fn money_is_told_by_step_model_and_axis_value() {
         let ran = sample::ran();
         let report = RunReport::new(&ran.plan, &ran.history, &ran.attempts, &ran.quotes, None).expect("small sums");
-        insta::assert_snapshot!(sample::text_of(&CostsSummary, &report), @r"
-        by,name,value,attempts,pictures,quoted,charged,refunded,in_doubt,reserved,currency
-        step,hero,,3,1,18,6,12,0,0,credits:kie
-        step,surface,,3,2,18,12,0,6,0,credits:kie
-        model,gpt-image-2,,6,3,36,18,12,6,0,credits:kie
-        axis,sku,teapot,5,3,30,18,6,6,0,credits:kie
-        axis,sku,mug,1,0,6,0,6,0,0,credits:kie
-        axis,surface,travertine,1,1,6,6,0,0,0,credits:kie
-        axis,surface,oak,1,1,6,6,0,0,0,credits:kie
-        axis,surface,linen,1,0,6,0,0,6,0,credits:kie
-        total,,,6,3,36,18,12,6,0,credits:kie
+        insta::assert_snapshot!(sample::text_of(&CostsSummary, &report), @"
+        by,name,value,attempts,pictures,quoted,charged,refunded,in_doubt,reserved,currency,released,paid,in_use,above_quote,below_quote,per_picture,factor,usd
+        step,hero,,3,1,18,6,12,0,0,credits:kie,0,1,1,0,0,6,1,0.03
+        step,surface,,3,2,18,12,0,6,0,credits:kie,0,2,2,0,0,6,1,0.06
+        baseline,pdp,,6,3,36,18,12,6,0,credits:kie,0,3,3,0,0,6,1,0.09
+        model,gpt-image-2,,6,3,36,18,12,6,0,credits:kie,0,3,3,0,0,6,1,0.09
+        axis,sku,teapot,5,3,30,18,6,6,0,credits:kie,0,3,3,0,0,6,1,0.09
+        axis,sku,mug,1,0,6,0,6,0,0,credits:kie,0,0,0,0,0,,,0
+        axis,surface,travertine,1,1,6,6,0,0,0,credits:kie,0,1,1,0,0,6,1,0.03
+        axis,surface,oak,1,1,6,6,0,0,0,credits:kie,0,1,1,0,0,6,1,0.03
+        axis,surface,linen,1,0,6,0,0,6,0,credits:kie,0,0,0,0,0,,,0
+        run,20261122T094500Z-7f3a,,5,2,30,12,12,6,0,credits:kie,0,2,2,0,0,6,1,0.06
+        run,20261101T080000Z-0001,,1,1,6,6,0,0,0,credits:kie,0,1,1,0,0,6,1,0.03
+        total,,,6,3,36,18,12,6,0,credits:kie,0,3,3,0,0,6,1,0.09
         ");
     }
 }

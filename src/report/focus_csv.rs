@@ -223,7 +223,7 @@ fn cells(report: &RunReport<'_>, row: &ReportRow<'_>, names: FocusNames<'_>) -> 
         "AI and Machine Learning".to_owned(),
         text(&format!("{provider} image models")),
         "Generative AI".to_owned(),
-        text(&card.model),
+        text(&format!("{}/{}", card.model, card.operation)),
         text(&card.operation),
         details(row),
         text(&sku.join("/")),
@@ -358,7 +358,53 @@ mod tests {
         let row = &rows[1];
         let shown: Vec<String> =
             row.iter().filter(|(column, cell)| !cell.is_empty() && *column != "x_JobKey").map(|(column, cell)| format!("{column}: {cell}")).collect();
-        insta::assert_snapshot!(shown.join("\n"), @"");
+        insta::assert_snapshot!(shown.join("\n"), @r#"
+        BilledCost: 0.03
+        BillingAccountId: kie
+        BillingCurrency: USD
+        BillingPeriodEnd: 2026-12-01T00:00:00Z
+        BillingPeriodStart: 2026-11-01T00:00:00Z
+        ChargeCategory: Usage
+        ChargeDescription: generate with gpt-image-2, try 2 for hero[sku=teapot]
+        ChargeFrequency: Usage-Based
+        ChargePeriodEnd: 2026-11-22T09:45:32Z
+        ChargePeriodStart: 2026-11-22T09:45:00Z
+        ConsumedQuantity: 1
+        ConsumedUnit: Images
+        ContractedCost: 0.03
+        ContractedUnitPrice: 0.03
+        EffectiveCost: 0.03
+        InvoiceIssuerName: Kie.ai
+        ListCost: 0.03
+        ListUnitPrice: 0.03
+        PricingCategory: Standard
+        PricingCurrency: credits:kie
+        PricingCurrencyContractedUnitPrice: 6
+        PricingCurrencyEffectiveCost: 6
+        PricingCurrencyListUnitPrice: 6
+        PricingQuantity: 1
+        PricingUnit: Images
+        ProviderName: Kie.ai
+        PublisherName: Kie.ai
+        ResourceId: task-0-2
+        ResourceName: hero[sku=teapot]
+        ResourceType: Image task
+        ServiceCategory: AI and Machine Learning
+        ServiceName: Kie.ai image models
+        ServiceSubcategory: Generative AI
+        SkuId: gpt-image-2
+        SkuMeter: generate
+        SkuPriceDetails: {"x_Aspect":"4:5","x_Resolution":"1K"}
+        SkuPriceId: gpt-image-2/generate/1K
+        Tags: {"callsheet/campaign":"spring-drop","callsheet/step":"hero","callsheet/axis/sku":"teapot"}
+        x_Attempt: 2
+        x_Difference: 0
+        x_Refunded: 0
+        x_Rehearsal: false
+        x_RunId: 20261122T094500Z-7f3a
+        x_Status: done
+        x_Step: hero
+        "#);
     }
 
     #[test]

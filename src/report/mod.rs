@@ -40,7 +40,7 @@ pub use reuse::{Reuse, Reused};
 pub use run_report::{ReportRow, RunReport, Shot, StepStatus};
 pub use spending::{Deviation, Group, RunLine, Spending};
 pub use status::{costs_table, status};
-pub use summary::{RunView, Stopped, run_summary};
+pub use summary::{RunView, Stopped, THE_CAMPAIGN, run_summary};
 pub use tree::{Materialised, OpenPicture, Placement, Stamp, TreeError, TreeKind, is_current, materialise, placements};
 
 /// Writes the bytes of a report.

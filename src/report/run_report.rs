@@ -12,7 +12,7 @@ use petgraph::graph::NodeIndex;
 
 use super::reuse::{Reused, reused};
 use super::spending::{Group, RunLine, Spending, groups, runs, share, sums, tries};
-use crate::ledger::{AttemptRow, History, JobState};
+use crate::ledger::{AttemptRow, AttemptStatus, History, JobState};
 use crate::plan::{JobIx, Plan};
 use crate::pricing::Quotes;
 use crate::types::{JobKey, Micros, MoneyError, RunId};
@@ -210,7 +210,8 @@ fn rows<'a>(plan: &Plan, history: &History, attempts: &'a [AttemptRow]) -> Vec<R
         // Several shots may be the same picture; the row stands for the one it was bought for.
         let own = jobs.iter().copied().find(|ix| jobs.len() > 1 && plan.id(*ix) == attempt.card.job);
         let job = own.or(jobs.first().copied());
-        let stands = matches!(history.state(&attempt.key), JobState::Done { attempt: Some(done), .. } if *done == attempt.attempt);
+        let stands = attempt.status == AttemptStatus::Done
+            && matches!(history.state(&attempt.key), JobState::Done { attempt: Some(done), .. } if *done == attempt.attempt);
         ReportRow { attempt, job, is_ours: *attempt.card.campaign == *plan.campaign, in_use: job.is_some() && stands }
     };
     attempts.iter().map(row).collect()
@@ -278,7 +279,6 @@ fn finals(plan: &Plan, shots: &[Shot]) -> (usize, usize) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ledger::AttemptStatus;
     use crate::report::sample;
     use crate::types::Currency;
     use proptest::prelude::*;

@@ -8,7 +8,7 @@ use super::run_report::RunReport;
 use super::spending::{Group, Spending};
 use super::summary::{doubtful, failures};
 use super::text::{Notes, Table, count, money, number, numbers, styled, sum_words, words};
-use super::told::{deviating_models, open_words, quoted_words, with_usd};
+use super::told::{deviating_models, has_several_models, open_words, quoted_words, with_usd};
 use crate::types::diagnostic::counted;
 use crate::types::{Currency, Micros, MoneyError, visible};
 
@@ -114,8 +114,8 @@ fn money_notes(report: &RunReport<'_>, lines: &mut Notes) {
     for (place, spent) in report.spending.iter().enumerate().filter(|(place, spent)| *place == 0 || spent.attempts > 0) {
         lines.say(if place == 0 { "so far" } else { "" }, &so_far_words(report, spent));
     }
-    for model in deviating_models(&report.groups) {
-        lines.warn("quoted", &model);
+    for model in deviating_models(&report.groups).iter().filter(|_| has_several_models(&report.groups)) {
+        lines.warn("quoted", model);
     }
     let book = &report.quotes.book().currency;
     if let Ok(never_paid) = report.reused.never_paid()
@@ -169,15 +169,59 @@ mod tests {
     fn status_counts_shots_by_step_and_money() {
         let ran = sample::ran();
         let report = RunReport::new(&ran.plan, &ran.history, &ran.attempts, &ran.quotes, None).expect("small sums");
-        insta::assert_snapshot!(status(&report, 80, false), @"");
+        insta::assert_snapshot!(status(&report, 80, false), @r"
+        spring-drop
+
+        step     shots  done  failed  in doubt  waiting  to do
+        hero         2     1       1         -        -      -
+        surface      6     2       -         1        3      -
+        deliver      6     2       -         -        4      -
+        total       14     5       1         1        7      -
+
+        so far     18 credits ($0.09) charged for 6 tries in 2 runs; as quoted; 12
+                   credits refunded; 6 credits in doubt
+        per final  9 credits for each of 2 finals done, all that was paid so far
+                   included
+        factor     1 paid try for each picture in use
+        failed     hero[sku=mug]: refused (moderation) after 1 try: not allowed:
+                   \u{1b}[31mred; 6 shots wait for it
+        in doubt   surface[sku=teapot,surface=linen]: 6 credits held until it is
+                   settled; 1 shot waits for it
+        ");
         let narrowed = report.narrowed(|ix| ran.plan.job(ix).step < 2);
-        insta::assert_snapshot!(status(&narrowed, 80, false).lines().take(7).collect::<Vec<_>>().join("\n"), @"");
+        insta::assert_snapshot!(status(&narrowed, 80, false).lines().take(7).collect::<Vec<_>>().join("\n"), @"
+        spring-drop
+
+        step     shots  done  failed  in doubt  waiting  to do  left out
+        hero         2     1       1         -        -      -         -
+        surface      6     2       -         1        3      -         -
+        deliver      -     -       -         -        -      -         6
+        total        8     3       1         1        3      -         6
+        ");
     }
 
     #[test]
     fn costs_stand_by_step_and_by_model() {
         let ran = sample::ran();
         let report = RunReport::new(&ran.plan, &ran.history, &ran.attempts, &ran.quotes, None).expect("small sums").rehearsed();
-        insta::assert_snapshot!(costs_table(&report, 80, false).expect("small sums"), @"");
+        insta::assert_snapshot!(costs_table(&report, 80, false).expect("small sums"), @"
+        spring-drop, rehearsed: nothing was spent, amounts are as if paid
+
+        step     tries  in use  quoted  charged  refunded  in doubt  each  factor
+        hero         3       1      18        6        12         -     6       1
+        surface      3       2      18       12         -         6     6       1
+        total        6       3      36       18        12         6     6       1
+
+        model        tries  in use  quoted  charged  refunded  in doubt  each  factor
+        gpt-image-2      6       3      36       18        12         6     6       1
+
+        so far     18 credits ($0.09) charged for 6 tries in 2 runs; as quoted; 12
+                   credits refunded; 6 credits in doubt
+        per final  9 credits for each of 2 finals done, all that was paid so far
+                   included
+        factor     1 paid try for each picture in use
+                   quoted and charged count all tries; each: what was charged for each
+                   picture in use; factor: paid tries for each of them
+        ");
     }
 }

@@ -9,7 +9,7 @@ use super::run_report::{RunReport, Shot};
 use super::spending::Spending;
 use super::status::{factor_words, per_final_words, so_far_words};
 use super::text::{Notes, money, sum_words};
-use super::told::{deviating_models, doubts, failure_words, open_words, quoted_words, waiting, waits_words, with_usd};
+use super::told::{deviating_models, doubts, failure_words, has_several_models, open_words, quoted_words, waiting, waits_words, with_usd};
 use crate::ledger::JobState;
 use crate::plan::JobIx;
 use crate::pricing::Estimate;
@@ -23,7 +23,7 @@ pub enum Stopped {
     Interrupted,
     /// The next reservation did not fit under a cap.
     Cap {
-        /// Whose: `the campaign`, `step surface`.
+        /// Whose: [`THE_CAMPAIGN`], `profile draft`, `step surface`.
         of: String,
         /// The most that may ever be committed.
         limit: Micros,
@@ -35,6 +35,9 @@ pub enum Stopped {
     /// The account was refused: the provider's words.
     Account(String),
 }
+
+/// Whose the cap of a whole campaign is.
+pub const THE_CAMPAIGN: &str = "the campaign";
 
 /// What the summary of a run shows besides the report.
 #[derive(Debug, Clone)]
@@ -101,8 +104,8 @@ fn this_run(view: &RunView<'_>, lines: &mut Notes) {
             lines.warn("", &format!("this is above the ceiling of {limit}: the provider charged more than its price book says"));
         }
     }
-    for model in deviating_models(&report.last_groups) {
-        lines.warn("quoted", &model);
+    for model in deviating_models(&report.last_groups).iter().filter(|_| has_several_models(&report.last_groups)) {
+        lines.warn("quoted", model);
     }
 }
 
@@ -119,8 +122,8 @@ fn reused(report: &RunReport<'_>, lines: &mut Notes) {
         return;
     }
     let saved = sum_words(&report.quotes.book().currency, all.saved);
-    let verb = if all.pictures == 1 { "was" } else { "were" };
-    let mut sentence = format!("{} {verb} there before this run; to make them again would cost {saved}", counted(all.pictures, "picture"));
+    let (verb, them) = if all.pictures == 1 { ("was", "it") } else { ("were", "them") };
+    let mut sentence = format!("{} {verb} there before this run; to make {them} again would cost {saved}", counted(all.pictures, "picture"));
     let whose = [(report.reused.others.pictures, "paid by other campaigns"), (report.reused.twins.pictures, "the same as another shot's")];
     for (count, who) in whose.into_iter().filter(|(count, _)| *count > 0) {
         let _ = write!(sentence, "; {count} of them {who}");
@@ -198,8 +201,11 @@ fn next(view: &RunView<'_>) -> String {
         return format!("{run} --on-doubt resend (counts what is in doubt as spent and makes it again; without it, it stays held)");
     }
     match &view.stopped {
-        Some(Stopped::Cap { .. }) => {
+        Some(Stopped::Cap { of, .. }) if of == THE_CAMPAIGN => {
             return format!("{run} --cap AMOUNT (with a higher cap, here or in the campaign's `budget`; what is paid is not paid again)");
+        }
+        Some(Stopped::Cap { of, .. }) => {
+            return format!("{run} (once the cap of {of} in the campaign file is higher; what is paid is not paid again)");
         }
         Some(Stopped::Account(_)) => return format!("{run} (once key and credits are in order; what is paid is not paid again)"),
         Some(Stopped::Interrupted | Stopped::Failures(_)) | None => {}
@@ -225,11 +231,15 @@ fn only_refused(view: &RunView<'_>) -> bool {
 mod tests {
     use super::*;
     use crate::campaign::Budget;
-    use crate::ledger::History;
-    use crate::pricing::{Committed, estimate, sample as plans};
+    use crate::ledger::{AttemptStatus, History};
+    use crate::pricing::{Committed, estimate, quotes, sample as plans};
     use crate::report::sample;
 
     fn summary(ran: &sample::Ran, is_rehearsal: bool, local: &[(JobIx, String)]) -> String {
+        screen(ran, is_rehearsal, local, None, 80)
+    }
+
+    fn screen(ran: &sample::Ran, is_rehearsal: bool, local: &[(JobIx, String)], stopped: Option<Stopped>, width: usize) -> String {
         let report = RunReport::new(&ran.plan, &ran.history, &ran.attempts, &ran.quotes, Some(sample::run_id())).expect("small sums");
         let report = if is_rehearsal { report.rehearsed() } else { report };
         let work = plans::all_work(&ran.plan, &History::default());
@@ -238,21 +248,121 @@ mod tests {
             report: &report,
             estimate: &estimate,
             local_failures: local,
-            stopped: None,
+            stopped,
             out: "out/spring-drop",
             campaign_file: "campaigns/spring-drop.yaml",
         };
-        run_summary(&view, 80, false)
+        run_summary(&view, width, false)
+    }
+
+    /// The sample with all of it done in one run: eight pictures for 6 each.
+    fn all_done() -> sample::Ran {
+        let mut ran = sample::ran();
+        ran.attempts = (0..8).map(|ix| sample::attempt(&ran.plan, JobIx(ix), 1, AttemptStatus::Done)).collect();
+        for ix in ran.plan.indices() {
+            plans::done(&mut ran.history, &ran.plan, ix);
+        }
+        ran
+    }
+
+    #[test]
+    fn a_whole_campaign_in_one_run_is_a_calm_screen() {
+        insta::assert_snapshot!(screen(&all_done(), false, &[], None, 80), @"
+        made       8 pictures bought; 14 of 14 shots done
+        this run   48 credits ($0.24) charged, as quoted; the floor was 48 credits
+        per final  8 credits for each of 6 finals done, all that was paid so far
+                   included
+        files      out/spring-drop
+        next       open out/spring-drop/index.html
+        ");
+    }
+
+    #[test]
+    fn a_wide_terminal_and_dollars() {
+        let mut ran = all_done();
+        plans::set(&mut ran.plan, 0, |paid| paid.settings.quality = Some("low".into()));
+        plans::set(&mut ran.plan, 1, |paid| paid.settings.quality = Some("low".into()));
+        ran.quotes = quotes(&ran.plan, &plans::catalog("openai"));
+        for row in &mut ran.attempts {
+            row.quoted = crate::types::Amount::new(crate::types::Currency::Usd, "0.0182".parse().expect("a number"));
+            row.charged = Some("0.0183".parse().expect("a number"));
+        }
+        insta::assert_snapshot!(screen(&ran, false, &[], None, 140), @"
+        made       8 pictures bought; 14 of 14 shots done
+        this run   $0.1464 charged, 8 of 8 paid tries were charged other than quoted: $0.0008 above; the floor was $0.1035
+        per final  $0.0244 for each of 6 finals done, all that was paid so far included
+        files      out/spring-drop
+        next       open out/spring-drop/index.html
+        ");
+    }
+
+    #[test]
+    fn prices_that_are_lower_bounds_stay_so_to_the_end() {
+        let mut ran = sample::ran();
+        let book = "book: kie\ncurrency: credits\nas-of: 2026-11-22\nmodels: { gpt-image-2: { price: { flat: 6, certainty: lower-bound } } }";
+        ran.quotes = quotes(&ran.plan, &plans::priced(book));
+        let screen = screen(&ran, false, &[], None, 140);
+        assert!(screen.contains("the floor was at least 48 credits"), "{screen}");
+        assert!(screen.contains("to make it again would cost at least 6 credits"), "{screen}");
+    }
+
+    #[test]
+    fn every_way_to_stop_has_a_reason_and_a_next_command() {
+        let mut ran = all_done();
+        ran.attempts.truncate(5);
+        for ix in [5, 6, 7, 11, 12, 13] {
+            ran.history.jobs.remove(&ran.plan.job(JobIx(ix)).key);
+        }
+        let cap = Stopped::Cap { of: "step surface".to_owned(), limit: Micros::units(32), committed: Micros::units(30) };
+        let stops = [Stopped::Interrupted, cap, Stopped::Failures(3), Stopped::Account("no credits left (402)".to_owned())];
+        let ends = stops.map(|stopped| {
+            let screen = screen(&ran, false, &[], Some(stopped), 100);
+            screen.lines().skip_while(|line| !line.starts_with("stopped")).map(|line| format!("{line}\n")).collect::<String>()
+        });
+        insta::assert_snapshot!(ends.join("\n"), @"
+        stopped    interrupted: no new shots, what was under way is finished
+        files      out/spring-drop
+        next       callsheet run campaigns/spring-drop.yaml (takes up where this run stopped; what is paid
+                   is not paid again)
+
+        stopped    the cap of step surface, 32 credits, has no room for another shot: 30 credits are
+                   committed
+        files      out/spring-drop
+        next       callsheet run campaigns/spring-drop.yaml (once the cap of step surface in the campaign
+                   file is higher; what is paid is not paid again)
+
+        stopped    after 3 failed shots, as the campaign or `--fail-fast` asks for
+        files      out/spring-drop
+        next       callsheet run campaigns/spring-drop.yaml (takes up where this run stopped; what is paid
+                   is not paid again)
+
+        stopped    the account was refused: no credits left (402)
+        files      out/spring-drop
+        next       callsheet run campaigns/spring-drop.yaml (once key and credits are in order; what is paid
+                   is not paid again)
+        ");
+    }
+
+    #[test]
+    fn what_was_refused_is_not_sent_again_as_it_is() {
+        let mut ran = sample::ran();
+        plans::done(&mut ran.history, &ran.plan, JobIx(4));
+        let screen = screen(&ran, false, &[], None, 200);
+        assert!(screen.contains("next       callsheet run campaigns/spring-drop.yaml (once the prompts are changed"), "{screen}");
     }
 
     #[test]
     fn a_run_is_summed_up_with_every_cause_named_once() {
         insta::assert_snapshot!(summary(&sample::ran(), false, &[]), @r"
         made       2 pictures bought; 5 of 14 shots done
-        cost       12 credits ($0.06) charged; the floor was 48 credits; 12 credits held
-                   and given back
-        reused     1 picture, which would cost 6 credits
-        per final  9 credits for each of 2 finals done, all tries so far included
+        this run   12 credits ($0.06) charged, as quoted; 12 credits refunded; 6 credits
+                   in doubt; the floor was 48 credits
+        reused     1 picture was there before this run; to make it again would cost 6
+                   credits
+        so far     18 credits ($0.09) charged for 6 tries in 2 runs; as quoted; 12
+                   credits refunded; 6 credits in doubt
+        per final  9 credits for each of 2 finals done, all that was paid so far
+                   included
         failed     hero[sku=mug]: refused (moderation) after 1 try: not allowed:
                    \u{1b}[31mred; 6 shots wait for it
         in doubt   surface[sku=teapot,surface=linen]: 6 credits held until it is
@@ -269,11 +379,17 @@ mod tests {
         let mut ran = sample::ran();
         plans::done(&mut ran.history, &ran.plan, JobIx(1));
         plans::done(&mut ran.history, &ran.plan, JobIx(4));
-        insta::assert_snapshot!(summary(&ran, true, &[(JobIx(10), "`deliver`: no space left".to_owned())]), @r"
+        insta::assert_snapshot!(summary(&ran, true, &[(JobIx(10), "`deliver`: no space left".to_owned())]), @"
         made       2 pictures drawn, none bought; 7 of 14 shots done
-        cost       nothing; a real run would have been charged 12 credits; the floor was
-                   48 credits; 12 credits held and given back
-        reused     3 pictures, which would cost 18 credits
+        this run   nothing spent; a real run would have been charged 12 credits ($0.06),
+                   as quoted; 12 credits refunded; 6 credits in doubt; the floor was 48
+                   credits
+        reused     1 picture was there before this run; to make it again would cost 6
+                   credits
+        so far     as if paid: 18 credits ($0.09) charged for 6 tries in 2 runs; as
+                   quoted; 12 credits refunded; 6 credits in doubt
+        per final  as if paid: 9 credits for each of 2 finals done, all that was paid so
+                   far included
         failed     deliver[sku=teapot,surface=linen]: `deliver`: no space left
         files      out/spring-drop
         next       callsheet run campaigns/spring-drop.yaml (takes up where this run

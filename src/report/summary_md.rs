@@ -7,6 +7,7 @@ use std::io;
 
 use super::run_report::RunReport;
 use super::spending::{Group, RunLine, Spending};
+use super::status::factor_words;
 use super::text::{count, money, number, sum_words};
 use super::told::{causes, counted_tries, deviating_models, doubts, mend, quoted_words, with_usd};
 use super::{ReportError, ReportWriter, plan_export};
@@ -123,7 +124,7 @@ fn facts(report: &RunReport<'_>, page: &mut Page<'_>) -> Result<(), ReportError>
         rows.push(["per final".to_owned(), format!("**{}** for each of {} done", money(book, each), counted(report.finals.0, "final"))]);
     }
     if let Some(factor) = report.factor_seen {
-        rows.push(["factor seen".to_owned(), format!("{} paid tries for each picture in use", number(factor))]);
+        rows.push(["factor seen".to_owned(), factor_words(factor)]);
     }
     page.table("", &["", ""], 2, rows.into_iter().map(Vec::from).collect())
 }
@@ -159,8 +160,10 @@ fn steps(report: &RunReport<'_>, page: &mut Page<'_>) -> Result<(), ReportError>
     }
     let (done, all) = report.done();
     let failed: usize = report.steps.iter().map(|step| step.failed).sum();
+    let several = report.spending.iter().filter(|spent| spent.attempts > 0).count() > 1;
     for spent in report.spending.iter().filter(|spent| spent.attempts > 0) {
-        let mut row = vec![format!("**{}**", spent.currency), all.to_string(), count(done), count(failed)];
+        let name = if several { format!("**total** in {}", plain(&spent.currency.to_string())) } else { "**total**".to_owned() };
+        let mut row = vec![name, all.to_string(), count(done), count(failed)];
         row.extend(money_cells(spent)?);
         rows.push(row);
     }
@@ -257,7 +260,57 @@ mod tests {
 
     #[test]
     fn a_campaign_stands_on_one_page() {
-        insta::assert_snapshot!(render(&sample::ran()), @"");
+        insta::assert_snapshot!(render(&sample::ran()), @r"
+        # spring-drop
+
+        The campaign so far: all its runs, from plan and ledger.
+
+        |  |  |
+        |:--|:--|
+        | shots done | **5** of 14 in the plan |
+        | charged | **18 credits ($0.09)** for 6 tries in 2 runs |
+        | quoted | as quoted |
+        | refunded | 12 credits |
+        | in doubt | 6 credits |
+        | per final | **9 credits** for each of 2 finals done |
+        | factor seen | 1 paid try for each picture in use |
+
+        ## Steps
+
+        | step | shots | done | failed | tries | quoted | charged | refunded | in doubt | per image | factor |
+        |:--|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|
+        | hero | 2 | 1 | 1 | 3 | 18 | 6 | 12 | - | 6 | 1 |
+        | surface | 6 | 2 | - | 3 | 18 | 12 | - | 6 | 6 | 1 |
+        | deliver | 6 | 2 | - | - | - | - | - | - | - | - |
+        | **total** | 14 | 5 | 1 | 6 | 36 | 18 | 12 | 6 | 6 | 1 |
+
+        ## Models and baselines
+
+        | by | name | tries | quoted | charged | refunded | in doubt | per image | factor |
+        |:--|:--|--:|--:|--:|--:|--:|--:|--:|
+        | baseline | pdp | 6 | 36 | 18 | 12 | 6 | 6 | 1 |
+        | model | gpt-image-2 | 6 | 36 | 18 | 12 | 6 | 6 | 1 |
+
+        ## Runs
+
+        | run | first try | tries | quoted | charged | refunded | in doubt | per image | factor |
+        |:--|:--|--:|--:|--:|--:|--:|--:|--:|
+        | 20261122T094500Z-7f3a | 2026-11-22T09:45:00.000Z | 5 | 30 | 12 | 12 | 6 | 6 | 1 |
+        | 20261101T080000Z-0001 | 2026-11-22T09:45:03.000Z | 1 | 6 | 6 | - | - | 6 | 1 |
+
+        ## To look at
+
+        - **in doubt**: surface\[sku=teapot,surface=linen\]: 6 credits held; nobody knows whether it was charged
+        - **refused** (moderation): 1 shot: hero\[sku=mug\]; 6 shots behind them. Change the prompt, or the picture that it is made from: the same is refused again.
+
+        ## Files
+
+        - [index.html](./index.html): all pictures
+        - [costs.csv](./costs.csv): one row a paid try
+        - [costs-summary.csv](./costs-summary.csv): sums by step, baseline, model, axis value and run
+        - [manifest.json](./manifest.json): every file with its origin
+        - [prompts.jsonl](./prompts.jsonl): the prompt log
+        ");
     }
 
     #[test]
@@ -284,12 +337,14 @@ mod tests {
         let page = render(&ran);
         assert_eq!(page.matches("evil").count() % 2, 0, "it is shown, with both addresses");
         assert!(page.contains("evil"));
+        // What stands behind a backslash is text.
+        let bare: String =
+            page.split('\\').enumerate().map(|(place, part)| if place == 0 { part } else { part.get(1..).unwrap_or_default() }).collect();
         for markup in ["](https", "://", "www.", "<img", " @team", "$a", "\n# owned", "![]"] {
-            assert!(!page.contains(markup), "{markup}: {page}");
+            assert!(!bare.contains(markup), "{markup}: {page}");
         }
-        let columns: Vec<usize> =
-            page.lines().filter(|line| line.starts_with("| x")).map(|line| line.replace("\\|", "").matches('|').count()).collect();
-        assert!(!columns.is_empty() && columns.iter().all(|columns| *columns == 12 || *columns == 10), "{columns:?}: {page}");
+        let columns: Vec<usize> = bare.lines().filter(|line| line.starts_with("| x")).map(|line| line.matches('|').count()).collect();
+        assert_eq!(columns, [12], "the step's row has its eleven cells: {page}");
     }
 
     #[test]

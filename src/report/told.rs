@@ -47,6 +47,11 @@ pub(super) fn deviating_models(groups: &[Group]) -> Vec<String> {
     told.map(|(model, spent)| format!("{}: {} in {}", model.name, sides(spent), counted_tries(spent.differing(), ""))).collect()
 }
 
+/// Returns whether tries of more than one model are among them: else the sum of all says it.
+pub(super) fn has_several_models(groups: &[Group]) -> bool {
+    groups.iter().filter(|group| group.by == "model").count() > 1
+}
+
 /// Returns "1 try" or "3 tries", with a word in front of the noun.
 pub(super) fn counted_tries(count: usize, kind: &str) -> String {
     if count == 1 { format!("1 {kind}try") } else { format!("{count} {kind}tries") }

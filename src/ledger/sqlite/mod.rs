@@ -10,6 +10,7 @@
 //! In: commands. Out: answers that are on disk.
 //! Never: a future that holds a lock, a second writer inside the process.
 
+mod pictures;
 mod read;
 mod rows;
 mod schema;
@@ -22,7 +23,7 @@ use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use rusqlite::Connection;
 
-use super::history::{AttemptRow, History};
+use super::history::{AttemptRow, History, KeptPicture};
 use super::record::{Entry, Scope, ScopeTotals};
 use super::state::JobState;
 use super::{Grant, Ledger, LedgerError, Recipe, Record, SubmitIntent};
@@ -127,6 +128,11 @@ impl SqliteReader {
     /// Returns the number of the last record, 0 when there is none.
     pub fn last_seq(&self) -> Result<u64, LedgerError> {
         read::last_seq(&self.reader())
+    }
+
+    /// Returns every picture that any job has or had, each once, by digest.
+    pub fn pictures(&self) -> Result<Vec<KeptPicture>, LedgerError> {
+        pictures::pictures(&self.reader())
     }
 
     fn reader(&self) -> MutexGuard<'_, Connection> {
