@@ -36,7 +36,8 @@ fn a_second_run_is_told_apart_from_the_campaign_and_saves_nothing_twice() {
 #[test]
 fn sums_of_every_form_agree() {
     let desk = Desk::new();
-    desk.rehearse(&[SPRING, "--only", "surface[sku=teapot]", "--sim", "size=64x64,fail=0.3,refuse=0.1,seed=5"], 5);
+    desk.rehearse(&[SPRING, "--profile", "draft", "--sim", "size=64x64,fail=0.3,refund=yes,seed=3"], 5);
+    let report = |desk: &Desk, words: &[&str]| report(desk, &[&["--profile", "draft"], words].concat());
     let rows = desk.costs("spring-drop");
     let json: serde_json::Value = serde_json::from_str(&report(&desk, &["--format", "json"]).out).expect("stdout is JSON");
     let spent = &json["spending"][0];
@@ -83,10 +84,13 @@ fn finance_gets_dollars_where_the_book_states_a_rate_and_a_sentence_where_it_doe
 #[test]
 fn a_cap_that_stops_a_run_is_named_with_what_to_do() {
     let desk = Desk::new();
-    // Every picture comes broken and is paid for, so second tries do not fit any more.
-    let said = desk.rehearse(&[SPRING, "--only", "hero", "--cap", "300", "--sim", "size=64x64,corrupt=1"], 4).err.replace("\n           ", " ");
-    assert!(said.contains("\nstopped    the cap of the campaign, 300 credits, has no room for another shot: "), "{said}");
-    assert!(said.contains("\nnext       callsheet run campaigns/spring-drop.yaml --only hero --rehearse --cap AMOUNT "), "{said}");
+    desk.edit("budget: { cap: 260 }", "budget: { cap: 2000 }");
+    desk.edit("stop-after-failures: 10%", "attempts: 8");
+    desk.edit("cap: 2000  ", "cap: 192  ");
+    // The floor just fits; failures that are charged all the same use up what was meant for others.
+    let said = desk.rehearse(&[SPRING, "--profile", "draft", "--sim", "size=64x64,fail=0.3,refund=no,seed=4"], 4).err.replace("\n           ", " ");
+    assert!(said.contains("\nstopped    the cap of the campaign, 192 credits, has no room for another shot: "), "{said}");
+    assert!(said.contains("\nnext       callsheet run campaigns/spring-drop.yaml --profile draft --rehearse --cap AMOUNT "), "{said}");
 }
 
 #[test]
