@@ -392,7 +392,7 @@ mod tests {
         ServiceCategory: AI and Machine Learning
         ServiceName: Kie.ai image models
         ServiceSubcategory: Generative AI
-        SkuId: gpt-image-2
+        SkuId: gpt-image-2/generate
         SkuMeter: generate
         SkuPriceDetails: {"x_Aspect":"4:5","x_Resolution":"1K"}
         SkuPriceId: gpt-image-2/generate/1K

@@ -347,6 +347,7 @@ mod tests {
     fn what_was_refused_is_not_sent_again_as_it_is() {
         let mut ran = sample::ran();
         plans::done(&mut ran.history, &ran.plan, JobIx(4));
+        ran.attempts[4] = sample::attempt(&ran.plan, JobIx(4), 1, AttemptStatus::Done);
         let screen = screen(&ran, false, &[], None, 200);
         assert!(screen.contains("next       callsheet run campaigns/spring-drop.yaml (once the prompts are changed"), "{screen}");
     }
@@ -377,19 +378,20 @@ mod tests {
     #[test]
     fn a_rehearsal_says_that_nothing_was_spent() {
         let mut ran = sample::ran();
-        plans::done(&mut ran.history, &ran.plan, JobIx(1));
-        plans::done(&mut ran.history, &ran.plan, JobIx(4));
+        for (place, ix) in [(4, JobIx(4)), (5, JobIx(1))] {
+            plans::done(&mut ran.history, &ran.plan, ix);
+            ran.attempts[place] = sample::attempt(&ran.plan, ix, 1, AttemptStatus::Done);
+        }
         insta::assert_snapshot!(summary(&ran, true, &[(JobIx(10), "`deliver`: no space left".to_owned())]), @"
-        made       2 pictures drawn, none bought; 7 of 14 shots done
-        this run   nothing spent; a real run would have been charged 12 credits ($0.06),
-                   as quoted; 12 credits refunded; 6 credits in doubt; the floor was 48
-                   credits
+        made       4 pictures drawn, none bought; 7 of 14 shots done
+        this run   nothing spent; a real run would have been charged 24 credits ($0.12),
+                   as quoted; 6 credits refunded; the floor was 48 credits
         reused     1 picture was there before this run; to make it again would cost 6
                    credits
-        so far     as if paid: 18 credits ($0.09) charged for 6 tries in 2 runs; as
-                   quoted; 12 credits refunded; 6 credits in doubt
-        per final  as if paid: 9 credits for each of 2 finals done, all that was paid so
-                   far included
+        so far     as if paid: 30 credits ($0.15) charged for 6 tries in 2 runs; as
+                   quoted; 6 credits refunded
+        per final  as if paid: 15 credits for each of 2 finals done, all that was paid
+                   so far included
         failed     deliver[sku=teapot,surface=linen]: `deliver`: no space left
         files      out/spring-drop
         next       callsheet run campaigns/spring-drop.yaml (takes up where this run
