@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use clap::builder::styling::{AnsiColor, Styles};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use super::commands::{check, estimate, graph, plan, prices, providers, reconcile, report, run, schema, status, why};
+use super::commands::{cache, check, estimate, graph, plan, prices, providers, reconcile, report, run, schema, status, why};
 use crate::plan::Only;
 use crate::spec::MoneySpec;
 
@@ -60,6 +60,7 @@ pub enum Command {
     Reconcile(reconcile::ReconcileArgs),
     Report(report::ReportArgs),
     Graph(graph::GraphArgs),
+    Cache(cache::CacheArgs),
     Prices(prices::PricesArgs),
     Providers(providers::ProvidersArgs),
     Schema(schema::SchemaArgs),

@@ -9,7 +9,7 @@ use super::context::Opened;
 use super::error::Outcome;
 use super::memory::Memory;
 use super::standing::{Standing, campaign_scope, profile_scope, step_scope};
-use crate::engine::{RunOutcome, StopReason};
+use crate::engine::RunOutcome;
 use crate::ledger::Scope;
 use crate::plan::JobIx;
 use crate::pricing::{CapLine, CapOf};
@@ -20,13 +20,12 @@ use crate::types::{Amount, Currency, Micros};
 /// Most shots that are named.
 const MOST_NAMED: usize = 3;
 
-/// Returns what to say of a run that a cap has stopped; `None` of any other. `standing` is that after the run, `again` the words that
+/// Returns what to say of a run that a cap has stopped. `standing` is that after the run, `again` the words that
 /// follow `callsheet run` when the same is wanted again, without a cap.
 ///
 /// # Errors
 /// A ledger that cannot be read, sums that do not fit.
-pub fn cap_stop(opened: &Opened, memory: &Memory, outcome: &RunOutcome, standing: &Standing, again: &str) -> Outcome<Option<CapStop>> {
-    let Some(StopReason::OverCap { .. }) = &outcome.stopped else { return Ok(None) };
+pub fn cap_stop(opened: &Opened, memory: &Memory, outcome: &RunOutcome, standing: &Standing, again: &str) -> Outcome<CapStop> {
     let mut lines = Vec::new();
     let (mut keys, mut campaign) = (Vec::new(), None);
     for cap in &standing.estimate.caps {
@@ -51,7 +50,7 @@ pub fn cap_stop(opened: &Opened, memory: &Memory, outcome: &RunOutcome, standing
     });
     let raise: Vec<String> = keys.iter().map(|(key, wanted)| format!("`{key}` to {wanted}")).collect();
     let raise = if raise.is_empty() { String::new() } else { format!("raise {} in the campaign, then ", raise.join(" and ")) };
-    Ok(Some(CapStop { lines, next: format!("{raise}callsheet run {again}{cap} (what is paid is not paid again)") }))
+    Ok(CapStop { lines, next: format!("{raise}callsheet run {again}{cap} (what is paid is not paid again)") })
 }
 
 fn amount(standing: &Standing, micros: Micros) -> Amount {

@@ -5,7 +5,7 @@
 
 use super::error::Outcome;
 use super::workspace::Workspace;
-use crate::ledger::{AttemptRow, History, PlanRecord, Recipe, Scope, ScopeTotals, SqliteReader};
+use crate::ledger::{AttemptRow, History, KeptPicture, PlanRecord, Recipe, Scope, ScopeTotals, SqliteReader};
 use crate::plan::Plan;
 use crate::store::fs::{Census, FsStore};
 use crate::types::{Digest, JobKey};
@@ -75,6 +75,14 @@ impl Memory {
         match &self.ledger {
             Some(ledger) => Ok(ledger.plan(plan)?),
             None => Ok(None),
+        }
+    }
+
+    /// Returns every picture that the ledger names.
+    pub fn pictures(&self) -> Outcome<Vec<KeptPicture>> {
+        match &self.ledger {
+            Some(ledger) => Ok(ledger.pictures()?),
+            None => Ok(Vec::new()),
         }
     }
 

@@ -63,6 +63,7 @@ fn execute(command: &Command) -> Outcome<Exit> {
         Command::Reconcile(args) => commands::reconcile::reconcile(args),
         Command::Report(args) => commands::report::report(args),
         Command::Graph(args) => commands::graph::graph(args),
+        Command::Cache(args) => commands::cache::cache(args),
         Command::Prices(args) => commands::prices::prices(args),
         Command::Providers(args) => commands::providers::providers(args),
         Command::Schema(args) => commands::schema::schema(args),

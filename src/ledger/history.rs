@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use super::record::{Artifact, AttemptCard};
 use super::state::JobState;
-use crate::types::{Amount, AttemptNo, JobId, JobKey, Micros, RunId, TaskId, Timestamp};
+use crate::types::{Amount, AttemptNo, BlobRef, JobId, JobKey, Micros, RunId, TaskId, Timestamp};
 
 /// What is known about the jobs of one plan. A pure value: a fold of the records.
 #[derive(Debug, Clone, Default)]
@@ -36,6 +36,24 @@ impl History {
             _ => None,
         }
     }
+}
+
+/// A picture that the ledger names: what it must never lose.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeptPicture {
+    /// Where its bytes are, and how many.
+    pub blob: BlobRef,
+    /// The shots that show it now; none when something else stands in its place, or its campaign has moved on.
+    pub shots: Vec<Showing>,
+}
+
+/// A shot of a campaign, as it was called when it was last run.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Showing {
+    /// The campaign.
+    pub campaign: String,
+    /// Address of the shot.
+    pub job: JobId,
 }
 
 /// How a paid try ended, for reports.

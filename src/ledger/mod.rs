@@ -23,7 +23,7 @@ use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 
-pub use history::{AttemptRow, AttemptStatus, History, KnownJob};
+pub use history::{AttemptRow, AttemptStatus, History, KeptPicture, KnownJob, Showing};
 pub use memory::MemoryLedger;
 pub use plans::PlanRecord;
 pub use record::{Artifact, AttemptCard, Entry, Record, Scope, ScopeTotals, Terms};

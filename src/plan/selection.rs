@@ -2,6 +2,8 @@
 //!
 //! A selected job brings along all that it needs.
 
+use std::fmt;
+
 use super::{JobIx, Plan};
 use crate::types::diagnostic::{did_you_mean, listed};
 
@@ -14,6 +16,21 @@ pub struct Only {
     pub values: Vec<(String, String)>,
     /// The take that must match.
     pub take: Option<u32>,
+}
+
+impl fmt::Display for Only {
+    /// Prints it as it is typed: `surface[sku=teapot,angle=front]#2`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.step)?;
+        if !self.values.is_empty() {
+            let values: Vec<String> = self.values.iter().map(|(axis, value)| format!("{axis}={value}")).collect();
+            write!(f, "[{}]", values.join(","))?;
+        }
+        match self.take {
+            Some(take) => write!(f, "#{take}"),
+            None => Ok(()),
+        }
+    }
 }
 
 /// A selection that does not fit the plan.
@@ -68,18 +85,6 @@ impl std::str::FromStr for Only {
             Ok((axis.trim().to_owned(), value.trim().to_owned()))
         });
         Ok(Self { step: step.to_owned(), values: pairs.collect::<Result<_, SelectionError>>()?, take })
-    }
-}
-
-impl std::fmt::Display for Only {
-    /// Prints the selection as it is read.
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&self.step)?;
-        for (position, (axis, value)) in self.values.iter().enumerate() {
-            write!(f, "{}{axis}={value}", if position == 0 { '[' } else { ',' })?;
-        }
-        f.write_str(if self.values.is_empty() { "" } else { "]" })?;
-        self.take.map_or(Ok(()), |take| write!(f, "#{take}"))
     }
 }
 

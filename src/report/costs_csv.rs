@@ -1,6 +1,7 @@
 //! `costs.csv`: one row a paid try, with one column for each axis.
 //!
-//! In: [`RunReport`]. Out: CSV that is safe to open in a spreadsheet. Never: 0 for what is not known; that is an empty cell.
+//! In: [`RunReport`]. Out: CSV that is safe to open in a spreadsheet. `reused` marks what another campaign paid: the rows without it add up
+//! to what this one did. Never: 0 for what is not known; that is an empty cell.
 
 use std::collections::HashMap;
 use std::io;
@@ -102,7 +103,7 @@ fn cells(report: &RunReport<'_>, row: &ReportRow<'_>) -> Vec<String> {
         money(attempt.known_quote().map(|_| attempt.refunded)),
         text(&attempt.quoted.currency.to_string()),
         money(usd),
-        row.reused.to_string(),
+        (!row.is_ours).to_string(),
         attempt.started_at.to_string(),
         attempt.finished_at.map(|finished| finished.to_string()).unwrap_or_default(),
         latency.unwrap_or_default(),
@@ -142,7 +143,7 @@ mod tests {
         20261122T094500Z-7f3a,spring-drop,hero[sku=teapot],hero,teapot,,,1,kie,gpt-image-2,generate,4:5,1K,,failed,failed/501,6,6,0,6,credits:kie,0,false,2026-11-22T09:45:00.000Z,2026-11-22T09:45:31.250Z,31250,task-0-1,adeaef,,
         20261122T094500Z-7f3a,spring-drop,hero[sku=teapot],hero,teapot,,,2,kie,gpt-image-2,generate,4:5,1K,,done,,6,6,6,0,credits:kie,0.03,false,2026-11-22T09:45:00.000Z,2026-11-22T09:45:31.250Z,31250,task-0-2,adeaef,teapot/hero.png,fbdf33
         20261122T094500Z-7f3a,spring-drop,"surface[sku=teapot,surface=travertine]",surface,teapot,travertine,,1,kie,gpt-image-2,edit,4:5,1K,,done,,6,6,6,0,credits:kie,0.03,false,2026-11-22T09:45:02.000Z,2026-11-22T09:45:33.250Z,31250,task-2-1,1d449b,teapot/travertine/surface.png,b73e11
-        20261101T080000Z-0001,spring-drop,"surface[sku=teapot,surface=oak]",surface,teapot,oak,,1,kie,gpt-image-2,edit,4:5,1K,,done,,6,6,6,0,credits:kie,0.03,true,2026-11-22T09:45:03.000Z,2026-11-22T09:45:34.250Z,31250,task-3-1,fc1ccc,teapot/oak/surface.png,e67fd4
+        20261101T080000Z-0001,spring-drop,"surface[sku=teapot,surface=oak]",surface,teapot,oak,,1,kie,gpt-image-2,edit,4:5,1K,,done,,6,6,6,0,credits:kie,0.03,false,2026-11-22T09:45:03.000Z,2026-11-22T09:45:34.250Z,31250,task-3-1,fc1ccc,teapot/oak/surface.png,e67fd4
         20261122T094500Z-7f3a,spring-drop,"surface[sku=teapot,surface=linen]",surface,teapot,linen,,1,kie,gpt-image-2,edit,4:5,1K,,in-doubt,,6,6,,0,credits:kie,,false,2026-11-22T09:45:04.000Z,,,,50808b,,
         20261122T094500Z-7f3a,spring-drop,hero[sku=mug],hero,mug,,,1,kie,gpt-image-2,generate,4:5,1K,,failed,refused/moderation,6,6,0,6,credits:kie,0,false,2026-11-22T09:45:01.000Z,2026-11-22T09:45:32.250Z,31250,task-1-1,52e936,,
         "#);

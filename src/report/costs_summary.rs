@@ -1,19 +1,41 @@
-//! `costs-summary.csv`: what this campaign paid by step, by model and by axis value, and in all.
+//! `costs-summary.csv`: what the campaign has paid so far by step, baseline, model, axis value and run, and in all.
 //!
-//! In: [`RunReport`]. Out: CSV, one row a group and currency. Never: two currencies in one row.
+//! In: [`RunReport`]. Out: CSV, one row a group and currency: sums of the rows of `costs.csv` that are not `reused`.
+//! Never: two currencies in one row.
 
 use std::io;
 
-use super::run_report::{RunReport, Spending};
+use super::run_report::RunReport;
+use super::spending::Spending;
 use super::spreadsheet::neutral;
 use super::{ReportError, ReportWriter};
+use crate::types::{Amount, Micros};
 
 /// Name of the file.
 const FILE: &str = "costs-summary.csv";
 
 /// Its columns.
-const COLUMNS: [&str; 12] =
-    ["by", "name", "value", "attempts", "pictures", "quoted", "charged", "refunded", "in_doubt", "reserved", "currency", "unpriced"];
+const COLUMNS: [&str; 19] = [
+    "by",
+    "name",
+    "value",
+    "attempts",
+    "pictures",
+    "quoted",
+    "charged",
+    "refunded",
+    "in_doubt",
+    "reserved",
+    "currency",
+    "released",
+    "paid",
+    "in_use",
+    "above_quote",
+    "below_quote",
+    "per_picture",
+    "factor",
+    "usd",
+];
 
 /// Writes `costs-summary.csv`.
 #[derive(Debug, Clone, Copy)]
@@ -28,34 +50,43 @@ impl ReportWriter for CostsSummary {
         let failed = |source| ReportError::Csv { file: FILE, source };
         let mut writer = csv::Writer::from_writer(to);
         writer.write_record(COLUMNS).map_err(failed)?;
-        for group in &report.groups {
-            for spending in &group.spending {
-                writer.write_record(cells(group.by, &group.name, &group.value, spending)).map_err(failed)?;
+        let groups = report.groups.iter().map(|group| (group.by, group.name.as_str(), group.value.as_str(), &group.spending));
+        let runs = report.runs.iter().map(|run| ("run", run.run.as_str(), "", &run.spending));
+        let all = std::iter::once(("total", "", "", &report.spending));
+        for (by, name, value, spending) in groups.chain(runs).chain(all) {
+            for spent in spending.iter().filter(|spent| spent.attempts > 0) {
+                writer.write_record(cells(report, [by, name, value], spent)?).map_err(failed)?;
             }
-        }
-        for spending in report.spending.iter().filter(|spending| spending.attempts > 0) {
-            writer.write_record(cells("total", "", "", spending)).map_err(failed)?;
         }
         writer.flush().map_err(|source| ReportError::Io { file: FILE, source })
     }
 }
 
-fn cells(by: &str, name: &str, value: &str, spending: &Spending) -> [String; 12] {
-    let text = |text: &str| neutral(text).into_owned();
-    [
-        by.to_owned(),
-        text(name),
-        text(value),
-        spending.attempts.to_string(),
-        spending.pictures.to_string(),
-        spending.quoted.to_string(),
-        spending.charged.to_string(),
-        spending.refunded.to_string(),
-        spending.in_doubt.to_string(),
-        spending.reserved.to_string(),
-        text(&spending.currency.to_string()),
-        spending.unpriced.to_string(),
-    ]
+fn cells(report: &RunReport<'_>, group: [&str; 3], spent: &Spending) -> Result<[String; 19], ReportError> {
+    let [by, name, value] = group.map(|text| neutral(text).into_owned());
+    let optional = |micros: Option<Micros>| micros.map(|micros| micros.to_string()).unwrap_or_default();
+    let usd = report.quotes.book().usd(&Amount::new(spent.currency.clone(), spent.charged));
+    Ok([
+        by,
+        name,
+        value,
+        spent.attempts.to_string(),
+        spent.pictures.to_string(),
+        spent.quoted.to_string(),
+        spent.charged.to_string(),
+        spent.refunded.to_string(),
+        spent.in_doubt.to_string(),
+        spent.reserved.to_string(),
+        neutral(&spent.currency.to_string()).into_owned(),
+        spent.released.to_string(),
+        spent.paid.to_string(),
+        spent.in_use.to_string(),
+        spent.above.micros.to_string(),
+        spent.below.micros.to_string(),
+        optional(spent.per_picture()?),
+        optional(spent.factor()?),
+        optional(usd),
+    ])
 }
 
 #[cfg(test)]
@@ -68,16 +99,19 @@ mod tests {
         let ran = sample::ran();
         let report = RunReport::new(&ran.plan, &ran.history, &ran.attempts, &ran.quotes, None).expect("small sums");
         insta::assert_snapshot!(sample::text_of(&CostsSummary, &report), @"
-        by,name,value,attempts,pictures,quoted,charged,refunded,in_doubt,reserved,currency,unpriced
-        step,hero,,3,1,18,6,12,0,0,credits:kie,0
-        step,surface,,3,2,18,12,0,6,0,credits:kie,0
-        model,gpt-image-2,,6,3,36,18,12,6,0,credits:kie,0
-        axis,sku,teapot,5,3,30,18,6,6,0,credits:kie,0
-        axis,sku,mug,1,0,6,0,6,0,0,credits:kie,0
-        axis,surface,travertine,1,1,6,6,0,0,0,credits:kie,0
-        axis,surface,oak,1,1,6,6,0,0,0,credits:kie,0
-        axis,surface,linen,1,0,6,0,0,6,0,credits:kie,0
-        total,,,6,3,36,18,12,6,0,credits:kie,0
+        by,name,value,attempts,pictures,quoted,charged,refunded,in_doubt,reserved,currency,released,paid,in_use,above_quote,below_quote,per_picture,factor,usd
+        step,hero,,3,1,18,6,12,0,0,credits:kie,0,1,1,0,0,6,1,0.03
+        step,surface,,3,2,18,12,0,6,0,credits:kie,0,2,2,0,0,6,1,0.06
+        baseline,pdp,,6,3,36,18,12,6,0,credits:kie,0,3,3,0,0,6,1,0.09
+        model,gpt-image-2,,6,3,36,18,12,6,0,credits:kie,0,3,3,0,0,6,1,0.09
+        axis,sku,teapot,5,3,30,18,6,6,0,credits:kie,0,3,3,0,0,6,1,0.09
+        axis,sku,mug,1,0,6,0,6,0,0,credits:kie,0,0,0,0,0,,,0
+        axis,surface,travertine,1,1,6,6,0,0,0,credits:kie,0,1,1,0,0,6,1,0.03
+        axis,surface,oak,1,1,6,6,0,0,0,credits:kie,0,1,1,0,0,6,1,0.03
+        axis,surface,linen,1,0,6,0,0,6,0,credits:kie,0,0,0,0,0,,,0
+        run,20261122T094500Z-7f3a,,5,2,30,12,12,6,0,credits:kie,0,2,2,0,0,6,1,0.06
+        run,20261101T080000Z-0001,,1,1,6,6,0,0,0,credits:kie,0,1,1,0,0,6,1,0.03
+        total,,,6,3,36,18,12,6,0,credits:kie,0,3,3,0,0,6,1,0.09
         ");
     }
 }

@@ -80,10 +80,10 @@ impl ReportWriter for IndexHtml {
         let mut page = Page { environment, to };
         let costs = costs(report)?;
         let sections: Vec<Section> = report.plan.steps.iter().enumerate().map(|(place, step)| section(report, place, step)).collect();
-        let (done, all) = report.steps.iter().fold((0, 0), |(done, all), step| (done + step.done, all + step.jobs));
+        let (done, all) = report.done();
         page.part(
             PAGE,
-            context! { campaign => visible(&report.plan.campaign), rehearsal => report.is_rehearsal, done, all, facts => facts(report), sections => Value::from(Serde(&sections)) },
+            context! { campaign => visible(&report.plan.campaign), rehearsal => report.is_rehearsal, done, all, facts => facts(report)?, sections => Value::from(Serde(&sections)) },
         )?;
         for (step, section) in report.plan.steps.iter().zip(&sections) {
             page.part(STEP, Value::from(Serde(section)))?;
@@ -132,10 +132,10 @@ impl Page<'_> {
 }
 
 /// Returns what the head of the page tells of the money.
-fn facts(report: &RunReport<'_>) -> Vec<(&'static str, String)> {
+fn facts(report: &RunReport<'_>) -> Result<Vec<(&'static str, String)>, ReportError> {
     let mut facts = Vec::new();
     for spent in report.spending.iter().filter(|spent| spent.attempts > 0) {
-        let what = if report.is_rehearsal { "a real run would cost" } else { "spent" };
+        let what = if report.is_rehearsal { "a real run would have cost" } else { "spent so far" };
         facts.push((what, money(&spent.currency, spent.charged)));
         if spent.in_doubt > Micros::ZERO {
             facts.push(("in doubt", money(&spent.currency, spent.in_doubt)));
@@ -145,16 +145,18 @@ fn facts(report: &RunReport<'_>) -> Vec<(&'static str, String)> {
     if unpriced > 0 {
         facts.push(("without a price, in no total", counted(unpriced, "shot")));
     }
-    if report.reused > 0 {
-        facts.push(("saved by reuse", sum_words(&report.quotes.book().currency, report.saved)));
+    // The page shows the campaign, not a run: what an earlier run paid is spent, not saved.
+    let never_paid = report.reused.never_paid()?;
+    if never_paid.pictures > 0 {
+        facts.push(("saved by reuse", sum_words(&report.quotes.book().currency, never_paid.saved)));
     }
     if let Some(each) = report.per_final.filter(|_| !report.is_rehearsal) {
         facts.push(("per final", money(&report.quotes.book().currency, each)));
     }
     if let Some(factor) = report.factor_seen {
-        facts.push(("tries per picture", number(factor)));
+        facts.push(("paid tries per picture", number(factor)));
     }
-    facts
+    Ok(facts)
 }
 
 /// Returns what each key cost, in words.
@@ -251,7 +253,7 @@ mod tests {
         let ran = sample::ran();
         let report = RunReport::new(&ran.plan, &ran.history, &ran.attempts, &ran.quotes, None).expect("small sums").rehearsed();
         let page = sample::text_of(&IndexHtml, &report);
-        assert!(page.contains("Rehearsal: every picture is drawn, none was bought") && !page.contains("<dt>spent</dt>"));
+        assert!(page.contains("Rehearsal: every picture is drawn, none was bought") && !page.contains("<dt>spent so far</dt>"));
         assert!(!render(&ran).contains("Rehearsal"));
     }
 

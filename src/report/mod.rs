@@ -6,6 +6,7 @@
 pub mod changes;
 pub mod costs_csv;
 pub mod costs_summary;
+pub mod focus_csv;
 pub mod graph;
 pub mod index_html;
 pub mod manifest_json;
@@ -17,13 +18,21 @@ pub mod plan_export;
 pub mod plan_table;
 pub mod prices_diff;
 pub mod prompts_jsonl;
+pub mod report_json;
+pub mod reuse;
 pub mod run_report;
 #[cfg(test)]
 pub(crate) mod sample;
 pub mod side_by_side;
+pub mod spending;
 pub mod spreadsheet;
+pub mod status;
 pub mod summary;
+pub mod summary_md;
+#[cfg(test)]
+mod sums_tests;
 pub mod text;
+mod told;
 pub mod tree;
 mod tree_state;
 mod tree_write;
@@ -32,14 +41,19 @@ pub mod worksheet;
 
 use std::io;
 
+pub use focus_csv::{FocusDone, FocusError, FocusNames, focus_csv};
 pub use plan_comment::{Reader, diff_markdown, plan_comment};
 pub use plan_diff::{DiffView, diff_table};
 pub use plan_diff_export::{diff_csv, diff_json};
 pub use plan_export::{plan_csv, plan_json, plan_markdown};
 pub use plan_table::{Change, PlanView, plan_table};
 pub use prices_diff::{CampaignSides, PricesDiffView, StepSides, prices_diff_csv, prices_diff_json, prices_diff_markdown, prices_diff_table};
-pub use run_report::{Group, ReportRow, RunReport, Shot, Spending, StepStatus};
-pub use summary::{CapStop, RunView, run_summary, status};
+pub use report_json::report_json;
+pub use reuse::{Reuse, Reused};
+pub use run_report::{ReportRow, RunReport, Shot, StepStatus};
+pub use spending::{Deviation, Group, RunLine, Spending};
+pub use status::{costs_table, status};
+pub use summary::{CapStop, RunView, Stopped, run_summary};
 pub use tree::{Materialised, OpenPicture, Placement, Stamp, TreeError, TreeKind, is_current, materialise, placements};
 
 /// Writes the bytes of a report.
@@ -120,8 +134,14 @@ pub trait ReportWriter: Sync {
 }
 
 /// All reports that every run writes; a new one is one line here.
-pub static WRITERS: &[&dyn ReportWriter] =
-    &[&costs_csv::CostsCsv, &costs_summary::CostsSummary, &manifest_json::ManifestJson, &prompts_jsonl::PromptsJsonl, &index_html::IndexHtml];
+pub static WRITERS: &[&dyn ReportWriter] = &[
+    &costs_csv::CostsCsv,
+    &costs_summary::CostsSummary,
+    &manifest_json::ManifestJson,
+    &prompts_jsonl::PromptsJsonl,
+    &summary_md::SummaryMd,
+    &index_html::IndexHtml,
+];
 
 /// Returns the files of all reports; each is made when it is written.
 pub fn files<'a>(report: &'a RunReport<'_>) -> Vec<ReportFile<'a>> {

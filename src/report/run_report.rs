@@ -1,19 +1,21 @@
 //! What a campaign has cost and made, as one value that every report reads.
 //!
 //! In: plan, history, paid tries, quotes. Out: [`RunReport`].
-//! Never: the disk; a currency added to another; an unknown charge counted as 0 without being told apart.
+//! Two views, never mixed: the last run alone (`last_*`), and the campaign so far (all others). A sum over runs is a sum of what was paid.
+//! Never: the disk; a shot that was left out counted as undone.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use indexmap::IndexMap;
 use petgraph::Direction;
 use petgraph::graph::NodeIndex;
 
+use super::reuse::{Reused, reused};
+use super::spending::{Group, RunLine, Spending, groups, runs, share, sums, tries};
 use crate::ledger::{AttemptRow, AttemptStatus, History, JobState};
 use crate::plan::{JobIx, Plan};
-use crate::pricing::{JobQuote, Quotes, Sum, without_price};
-use crate::types::{Currency, JobKey, Micros, MoneyError, RunId};
+use crate::pricing::{Quotes, without_price};
+use crate::types::{JobKey, Micros, MoneyError, RunId};
 
 /// One paid try with what the plan knows of it: a row of `costs.csv`.
 #[derive(Debug, Clone)]
@@ -22,71 +24,10 @@ pub struct ReportRow<'a> {
     pub attempt: &'a AttemptRow,
     /// The plan's job that has this picture; `None` when the plan has moved on.
     pub job: Option<JobIx>,
-    /// Whether this campaign paid.
+    /// Whether this campaign paid; a try that another campaign paid is no part of any sum.
     pub is_ours: bool,
-    /// Whether its picture was taken over instead of bought: the last run did not pay for it, or another campaign did.
-    pub reused: bool,
-}
-
-/// Money in one currency.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Spending {
-    /// What it is counted in.
-    pub currency: Currency,
-    /// Paid tries.
-    pub attempts: usize,
-    /// Tries that brought a picture.
-    pub pictures: usize,
-    /// What the plans said.
-    pub quoted: Micros,
-    /// What was charged for good.
-    pub charged: Micros,
-    /// What was held and given back.
-    pub refunded: Micros,
-    /// What is held by tries whose outcome nobody knows.
-    pub in_doubt: Micros,
-    /// What is held by tries that are under way.
-    pub reserved: Micros,
-    /// Tries without a price whose cost nobody knows; they are in none of the sums.
-    pub unpriced: usize,
-}
-
-impl Spending {
-    fn none(currency: Currency) -> Self {
-        let zero = Micros::ZERO;
-        Self { currency, attempts: 0, pictures: 0, quoted: zero, charged: zero, refunded: zero, in_doubt: zero, reserved: zero, unpriced: 0 }
-    }
-
-    fn add(&mut self, row: &AttemptRow, held: Micros) -> Result<(), MoneyError> {
-        self.attempts += 1;
-        self.pictures += usize::from(row.status == AttemptStatus::Done);
-        self.quoted = self.quoted.checked_add(row.known_quote().unwrap_or_default())?;
-        self.unpriced += usize::from(row.card.unpriced && row.known_charge().is_none());
-        self.refunded = self.refunded.checked_add(row.refunded)?;
-        match row.status {
-            AttemptStatus::InDoubt => self.in_doubt = self.in_doubt.checked_add(held)?,
-            AttemptStatus::Submitting | AttemptStatus::Running => self.reserved = self.reserved.checked_add(held)?,
-            AttemptStatus::Done | AttemptStatus::Failed => {
-                if let Some(charged) = row.known_charge() {
-                    self.charged = self.charged.checked_add(charged)?;
-                }
-            }
-        }
-        Ok(())
-    }
-}
-
-/// Money by what some tries share.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Group {
-    /// `step`, `model` or `axis`.
-    pub by: &'static str,
-    /// Name of the step, the model or the axis.
-    pub name: String,
-    /// The axis' value; empty for steps and models.
-    pub value: String,
-    /// One for each currency.
-    pub spending: Vec<Spending>,
+    /// Whether the plan's picture is the one that came out of this try.
+    pub in_use: bool,
 }
 
 /// Where a shot stands.
@@ -104,6 +45,8 @@ pub enum Shot {
     Blocked(JobIx),
     /// Nothing stands in its way.
     ToDo,
+    /// Not asked for: left out by `--only`, `--until` or a profile.
+    LeftOut,
 }
 
 /// The shots of one step by where they stand.
@@ -111,7 +54,7 @@ pub enum Shot {
 pub struct StepStatus {
     /// The step.
     pub name: Arc<str>,
-    /// All its shots.
+    /// All its shots that are asked for.
     pub jobs: usize,
     /// With a picture.
     pub done: usize,
@@ -125,6 +68,8 @@ pub struct StepStatus {
     pub blocked: usize,
     /// Left to make.
     pub to_do: usize,
+    /// Not asked for, and no part of `jobs`.
+    pub left_out: usize,
 }
 
 /// What a campaign has cost and made.
@@ -144,25 +89,29 @@ pub struct RunReport<'a> {
     pub axes: Vec<String>,
     /// One row a paid try, in ledger order.
     pub rows: Vec<ReportRow<'a>>,
-    /// What this campaign paid, by currency; the book's own first.
+    /// The campaign so far: what all its runs paid, by currency; the book's own first.
     pub spending: Vec<Spending>,
-    /// What the last run paid, by currency.
+    /// The last run alone, by currency; empty when there is none.
     pub last_spending: Vec<Spending>,
-    /// What this campaign paid by step, by model and by axis value.
+    /// The last run alone, by step, baseline, model and axis value.
+    pub last_groups: Vec<Group>,
+    /// The campaign so far by step, baseline, model and axis value.
     pub groups: Vec<Group>,
+    /// The campaign's runs that paid for something, in the order in which they began.
+    pub runs: Vec<RunLine>,
     /// Where each job stands, in the plan's order.
     pub shots: Vec<Shot>,
     /// Shots by step.
     pub steps: Vec<StepStatus>,
-    /// Pictures that were taken over instead of bought.
-    pub reused: usize,
-    /// What they would cost at today's prices.
-    pub saved: Sum,
+    /// Pictures that were there before the last run, by who paid for them.
+    pub reused: Reused,
     /// Shots of final steps that are done, and how many there are.
     pub finals: (usize, usize),
-    /// What this campaign paid in the book's currency, for each final that is done; rounded up to the millionth.
+    /// What the campaign paid so far in the book's currency, for each final that is done; rounded up to the millionth.
+    ///
+    /// A final that is done counts as accepted.
     pub per_final: Option<Micros>,
-    /// Paid tries for each finished paid picture, in millionths, rounded up.
+    /// The campaign's paid tries so far for each picture in use, in millionths, rounded up.
     pub factor_seen: Option<Micros>,
 }
 
@@ -180,23 +129,27 @@ impl<'a> RunReport<'a> {
         quotes: &'a Quotes,
         last_run: Option<RunId>,
     ) -> Result<Self, MoneyError> {
-        let rows = rows(plan, history, attempts, last_run.as_ref());
-        let ours = || rows.iter().filter(|row| row.is_ours).map(|row| row.attempt);
+        let rows = rows(plan, history, attempts);
+        let ours = || rows.iter().filter(|row| row.is_ours);
         let book = &quotes.book().currency;
         let spending = sums(ours(), history, Some(book))?;
-        let last_spending = match &last_run {
-            Some(run) => sums(ours().filter(|row| row.run == *run), history, Some(book))?,
-            None => Vec::new(),
+        let (last_spending, last_groups) = match &last_run {
+            Some(run) => {
+                let of_run = || ours().filter(|row| row.attempt.run == *run);
+                (sums(of_run(), history, Some(book))?, groups(of_run(), plan, history)?)
+            }
+            None => (Vec::new(), Vec::new()),
         };
         let shots = shots(plan, history);
         let steps = steps(plan, &shots);
-        let (reused, saved) = reused(plan, history, quotes, &rows)?;
+        let reused = reused(plan, history, quotes, &rows, last_run.as_ref())?;
         let finals = finals(plan, &shots);
         let charged = spending.iter().find(|spent| spent.currency == *book).map_or(Micros::ZERO, |spent| spent.charged);
-        let per_final = i64::try_from(finals.0).ok().filter(|done| *done > 0).map(|done| charged.mul_ratio_ceil(1, done)).transpose()?;
-        let factor_seen = factor_seen(&rows)?;
+        let per_final = share(charged, finals.0)?;
+        let factor_seen = share(tries(spending.iter().map(|spent| spent.paid).sum())?, spending.iter().map(|spent| spent.in_use).sum())?;
         let axes = axes(plan, attempts);
-        let groups = groups(ours(), history)?;
+        let groups = groups(ours(), plan, history)?;
+        let runs = runs(ours(), history)?;
         Ok(Self {
             plan,
             history,
@@ -207,15 +160,26 @@ impl<'a> RunReport<'a> {
             rows,
             spending,
             last_spending,
+            last_groups,
             groups,
+            runs,
             shots,
             steps,
             reused,
-            saved,
             finals,
             per_final,
             factor_seen,
         })
+    }
+
+    /// Returns the report of the shots that are asked for: the others are left out of all counts. Money stays what it is.
+    #[must_use]
+    pub fn narrowed(mut self, is_wanted: impl Fn(JobIx) -> bool) -> Self {
+        for ix in self.plan.indices().filter(|ix| !is_wanted(*ix)) {
+            self.shots[ix.index()] = Shot::LeftOut;
+        }
+        self.steps = steps(self.plan, &self.shots);
+        self
     }
 
     /// Returns the same report, marked as one of a rehearsal: its amounts are what a real run would have been charged.
@@ -230,13 +194,18 @@ impl<'a> RunReport<'a> {
         (unpriced > 0).then(|| without_price(unpriced))
     }
 
+    /// Returns how many of the shots that are asked for are done, and how many there are.
+    pub fn done(&self) -> (usize, usize) {
+        self.steps.iter().fold((0, 0), |(done, all), step| (done + step.done, all + step.jobs))
+    }
+
     /// Returns where a job stands.
     pub fn shot(&self, ix: JobIx) -> Shot {
         self.shots[ix.index()]
     }
 }
 
-fn rows<'a>(plan: &Plan, history: &History, attempts: &'a [AttemptRow], last_run: Option<&RunId>) -> Vec<ReportRow<'a>> {
+fn rows<'a>(plan: &Plan, history: &History, attempts: &'a [AttemptRow]) -> Vec<ReportRow<'a>> {
     let wanted: HashSet<JobKey> = attempts.iter().map(|row| row.key).collect();
     let mut by_key: HashMap<JobKey, Vec<JobIx>> = HashMap::with_capacity(wanted.len());
     for ix in plan.indices().filter(|ix| wanted.contains(&plan.job(*ix).key)) {
@@ -247,63 +216,11 @@ fn rows<'a>(plan: &Plan, history: &History, attempts: &'a [AttemptRow], last_run
         // Several shots may be the same picture; the row stands for the one it was bought for.
         let own = jobs.iter().copied().find(|ix| jobs.len() > 1 && plan.id(*ix) == attempt.card.job);
         let job = own.or(jobs.first().copied());
-        let is_ours = *attempt.card.campaign == *plan.campaign;
-        let stands = matches!(history.state(&attempt.key), JobState::Done { attempt: Some(done), .. } if *done == attempt.attempt);
-        let elsewhere = last_run.map_or(!is_ours, |run| attempt.run != *run);
-        ReportRow { attempt, job, is_ours, reused: job.is_some() && stands && elsewhere }
+        let stands = attempt.status == AttemptStatus::Done
+            && matches!(history.state(&attempt.key), JobState::Done { attempt: Some(done), .. } if *done == attempt.attempt);
+        ReportRow { attempt, job, is_ours: *attempt.card.campaign == *plan.campaign, in_use: job.is_some() && stands }
     };
     attempts.iter().map(row).collect()
-}
-
-/// Returns what a try holds: the reservation while the ledger still shows it, else what the plan said.
-fn held(row: &AttemptRow, history: &History) -> Micros {
-    match history.state(&row.key) {
-        JobState::Submitting { attempt, reserved, .. }
-        | JobState::Running { attempt, reserved, .. }
-        | JobState::InDoubt { attempt, reserved, .. }
-            if *attempt == row.attempt && reserved.currency == row.quoted.currency =>
-        {
-            reserved.micros
-        }
-        _ => row.quoted.micros,
-    }
-}
-
-fn sums<'a>(rows: impl Iterator<Item = &'a AttemptRow>, history: &History, first: Option<&Currency>) -> Result<Vec<Spending>, MoneyError> {
-    let mut sums: Vec<Spending> = first.map(|currency| Spending::none(currency.clone())).into_iter().collect();
-    for row in rows {
-        add_to(&mut sums, row, history)?;
-    }
-    Ok(sums)
-}
-
-fn add_to(sums: &mut Vec<Spending>, row: &AttemptRow, history: &History) -> Result<(), MoneyError> {
-    let place = match sums.iter().position(|sum| sum.currency == row.quoted.currency) {
-        Some(place) => place,
-        None => {
-            sums.push(Spending::none(row.quoted.currency.clone()));
-            sums.len() - 1
-        }
-    };
-    sums[place].add(row, held(row, history))
-}
-
-fn groups<'a>(rows: impl Iterator<Item = &'a AttemptRow>, history: &History) -> Result<Vec<Group>, MoneyError> {
-    let mut groups: IndexMap<(&'static str, &'a str, &'a str), Vec<Spending>> = IndexMap::new();
-    for row in rows {
-        let axes = row.card.axes.iter().map(|(axis, value)| ("axis", axis.as_str(), value.as_str()));
-        for group in [("step", row.card.step.as_str(), ""), ("model", row.card.model.as_str(), "")].into_iter().chain(axes) {
-            add_to(groups.entry(group).or_default(), row, history)?;
-        }
-    }
-    let mut groups: Vec<Group> =
-        groups.into_iter().map(|((by, name, value), spending)| Group { by, name: name.to_owned(), value: value.to_owned(), spending }).collect();
-    // Steps, models, axes; within each, the order in which the ledger met them; an axis' values together.
-    let first_met: HashMap<(&str, String), usize> =
-        groups.iter().enumerate().rev().map(|(place, group)| ((group.by, group.name.clone()), place)).collect();
-    let kind = |by: &str| ["step", "model", "axis"].iter().position(|known| *known == by);
-    groups.sort_by_cached_key(|group| (kind(group.by), first_met.get(&(group.by, group.name.clone())).copied()));
-    Ok(groups)
 }
 
 fn axes(plan: &Plan, attempts: &[AttemptRow]) -> Vec<String> {
@@ -330,7 +247,7 @@ fn shots(plan: &Plan, history: &History) -> Vec<Shot> {
                 let causes = makers.filter_map(|maker| match shots.get(maker.index())? {
                     Shot::Failed | Shot::InDoubt => Some(JobIx(maker.index() as u32)),
                     Shot::Blocked(cause) => Some(*cause),
-                    Shot::Done | Shot::UnderWay | Shot::ToDo => None,
+                    Shot::Done | Shot::UnderWay | Shot::ToDo | Shot::LeftOut => None,
                 });
                 causes.min().map_or(Shot::ToDo, Shot::Blocked)
             }
@@ -351,31 +268,13 @@ fn steps(plan: &Plan, shots: &[Shot]) -> Vec<StepStatus> {
                 Shot::UnderWay => &mut status.under_way,
                 Shot::Blocked(_) => &mut status.blocked,
                 Shot::ToDo => &mut status.to_do,
+                Shot::LeftOut => &mut status.left_out,
             } += 1;
         }
+        status.jobs -= status.left_out;
         status
     };
     plan.steps.iter().map(count).collect()
-}
-
-/// Counts the pictures that nobody had to pay for, and what they would cost; twins of a shot are such pictures too.
-fn reused(plan: &Plan, history: &History, quotes: &Quotes, rows: &[ReportRow<'_>]) -> Result<(usize, Sum), MoneyError> {
-    let bought: HashSet<JobKey> =
-        rows.iter().filter(|row| !row.reused && row.attempt.status == AttemptStatus::Done).map(|row| row.attempt.key).collect();
-    let (mut count, mut saved) = (0, Sum::default());
-    for ix in plan.indices() {
-        let Some(quote) = quotes.of(ix) else { continue };
-        let key = plan.job(ix).key;
-        if !matches!(history.state(&key), JobState::Done { .. }) || (bought.contains(&key) && !plan.twins.contains_key(&ix)) {
-            continue;
-        }
-        count += 1;
-        saved = match quote {
-            JobQuote::Priced(quote) => saved.plus(quote.amount.micros, 1, quote.certainty)?,
-            JobQuote::Unpriced(_) => saved.and_unknown(),
-        };
-    }
-    Ok((count, saved))
 }
 
 fn finals(plan: &Plan, shots: &[Shot]) -> (usize, usize) {
@@ -383,23 +282,11 @@ fn finals(plan: &Plan, shots: &[Shot]) -> (usize, usize) {
     finals.fold((0, 0), |(done, all), ix| (done + usize::from(shots[ix as usize] == Shot::Done), all + 1))
 }
 
-/// Tries that were paid for, over the distinct pictures of the plan that came out of them.
-fn factor_seen(rows: &[ReportRow<'_>]) -> Result<Option<Micros>, MoneyError> {
-    let is_paid = |row: &AttemptRow| row.status == AttemptStatus::Done || row.charged.is_some_and(|charged| charged > Micros::ZERO);
-    let paid = rows.iter().filter(|row| row.is_ours && is_paid(row.attempt)).count();
-    let finished: HashSet<JobKey> =
-        rows.iter().filter(|row| row.is_ours && row.job.is_some() && row.attempt.status == AttemptStatus::Done).map(|row| row.attempt.key).collect();
-    let count = |count: usize| i64::try_from(count).map_err(|_| MoneyError::Overflow);
-    if finished.is_empty() {
-        return Ok(None);
-    }
-    Micros::units(count(paid)?).mul_ratio_ceil(1, count(finished.len())?).map(Some)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::report::sample;
+    use crate::types::Currency;
     use proptest::prelude::*;
 
     #[test]
@@ -410,7 +297,7 @@ mod tests {
         assert_eq!((spent.attempts, spent.pictures), (6, 3));
         assert_eq!((spent.charged, spent.refunded, spent.in_doubt), (Micros::units(18), Micros::units(12), Micros::units(6)));
         assert_eq!(report.last_spending[0].charged, Micros::units(12), "one picture was bought by an earlier run");
-        assert_eq!((report.reused, report.saved), (1, Sum::exact(Micros::units(6))));
+        assert_eq!((report.runs.len(), report.last_spending[0].attempts), (2, 5));
         assert_eq!(report.finals, (2, 6));
         assert_eq!(report.per_final, Some(Micros::units(9)));
         assert_eq!(report.factor_seen, Some(Micros::units(1)), "a refunded try was not paid for");
@@ -428,6 +315,17 @@ mod tests {
     }
 
     #[test]
+    fn shots_that_are_left_out_are_no_part_of_any_count() {
+        let ran = sample::ran();
+        let report = RunReport::new(&ran.plan, &ran.history, &ran.attempts, &ran.quotes, None).expect("small sums");
+        assert_eq!(report.done(), (5, 14));
+        let report = report.narrowed(|ix| ran.plan.job(ix).step < 2);
+        assert_eq!(report.done(), (3, 8));
+        assert_eq!((report.steps[2].jobs, report.steps[2].left_out), (0, 6));
+        assert_eq!(report.spending[0].charged, Micros::units(18), "money does not go away with a narrower look");
+    }
+
+    #[test]
     fn what_another_campaign_paid_is_reused_and_not_spent() {
         let mut ran = sample::ran();
         for row in &mut ran.attempts {
@@ -435,7 +333,7 @@ mod tests {
         }
         let report = RunReport::new(&ran.plan, &ran.history, &ran.attempts, &ran.quotes, None).expect("small sums");
         assert_eq!((report.spending[0].attempts, report.spending[0].charged), (0, Micros::ZERO));
-        assert_eq!((report.reused, report.saved), (3, Sum::exact(Micros::units(18))));
+        assert_eq!(report.reused.others.pictures, 3);
         assert_eq!(report.factor_seen, None);
     }
 

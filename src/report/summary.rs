@@ -1,47 +1,58 @@
-//! What a run has done, and where a campaign stands, as text for a terminal.
+//! What a run has done, as text for a terminal.
 //!
-//! In: [`RunReport`], what the plan had said, where the files are. Out: text.
-//! Never: a shot that waits for a failed one told as a failure of its own.
+//! In: [`RunReport`], what the plan had said, where the files are. Out: text. What the run paid and what the campaign has paid so far
+//! stand in lines of their own. Never: a shot that waits for a failed one told as a failure of its own.
 
-use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use anstyle::Style;
-
-use super::run_report::{RunReport, Shot, Spending};
-use super::text::{Notes, Table, count, money, number, numbers, styled, sum_words, words};
+use super::run_report::{RunReport, Shot};
+use super::spending::Spending;
+use super::status::{factor_words, per_final_words, so_far_words};
+use super::text::{Notes, money, sum_words};
+use super::told::{deviating_models, doubts, failure_words, has_several_models, open_words, quoted_words, waiting, waits_words, with_usd};
 use crate::ledger::JobState;
 use crate::plan::JobIx;
 use crate::pricing::Estimate;
 use crate::types::diagnostic::counted;
-use crate::types::{Currency, Failure, Micros, visible};
+use crate::types::{FailureClass, Micros, RunId};
 
-/// What the summary of a run shows besides the report.
-#[derive(Debug, Clone)]
-pub struct RunView<'a> {
-    /// The report after the run.
-    pub report: &'a RunReport<'a>,
-    /// What the plan had said before the run.
-    pub estimate: &'a Estimate,
-    /// Shots whose local work failed in this run, and why.
-    pub local_failures: &'a [(JobIx, String)],
-    /// Whether the run ended before it had tried all that it was asked for.
-    pub is_cut_short: bool,
-    /// What to say when a cap has ended it.
-    pub cap_stop: Option<&'a CapStop>,
-    /// The output folder, as the user would type it.
-    pub out: &'a str,
-    /// What follows `callsheet run` on the command line: the campaign's file and what changes its plan.
-    pub campaign_file: &'a str,
+/// Why a run ended before it had tried all that it was asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Stopped {
+    /// The user asked for it.
+    Interrupted,
+    /// The next reservation did not fit under a cap.
+    Cap(CapStop),
+    /// So many shots failed.
+    Failures(usize),
+    /// The account was refused: the provider's words.
+    Account(String),
 }
 
-/// A run that a cap has stopped before its end.
+/// What is to be said of a run that a cap has stopped.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CapStop {
     /// What to know, each with its label.
     pub lines: Vec<(String, String)>,
     /// What to type next.
     pub next: String,
+}
+
+/// What the summary of a run shows besides the report.
+#[derive(Debug, Clone)]
+pub struct RunView<'a> {
+    /// The report after the run, narrowed to the shots that were asked for.
+    pub report: &'a RunReport<'a>,
+    /// What the plan had said before the run.
+    pub estimate: &'a Estimate,
+    /// Shots whose local work failed in this run, and why.
+    pub local_failures: &'a [(JobIx, String)],
+    /// Why the run ended early, if it did.
+    pub stopped: Option<Stopped>,
+    /// The output folder, as the user would type it.
+    pub out: &'a str,
+    /// What follows `callsheet run` on the command line: the campaign's file and what changes its plan.
+    pub campaign_file: &'a str,
 }
 
 /// Most failures, and shots in doubt, that are told one by one.
@@ -51,78 +62,97 @@ const MOST_TOLD: usize = 10;
 pub fn run_summary(view: &RunView<'_>, width: usize, color: bool) -> String {
     let report = view.report;
     let mut lines = Notes { text: String::new(), width, color };
-    let (done, all) = totals(report);
-    let made = report
-        .last_run
-        .as_ref()
-        .map_or(0, |run| report.rows.iter().filter(|row| row.is_ours && row.attempt.run == *run && row.attempt.artifact.is_some()).count());
-    let drawn = if view.report.is_rehearsal { "drawn, none bought" } else { "bought" };
-    lines.say("made", &format!("{} {drawn}; {done} of {} done", counted(made, "picture"), counted(all, "shot")));
-    cost(view, &mut lines);
+    lines.say("made", &made_words(report));
+    this_run(view, &mut lines);
+    reused(report, &mut lines);
+    so_far(report, &mut lines);
+    failures(report, view.local_failures, &mut lines);
+    doubtful(report, &mut lines);
+    if let Some(stopped) = &view.stopped {
+        for (label, sentence) in stopped_lines(stopped) {
+            lines.warn(&label, &sentence);
+        }
+    }
     if let Some(sentence) = report.without_price() {
         lines.warn("no price", &sentence);
     }
-    if report.reused > 0 {
-        let saved = sum_words(&report.quotes.book().currency, report.saved);
-        lines.say("reused", &format!("{}, which would cost {saved}", counted(report.reused, "picture")));
-    }
-    if let (Some(each), false) = (report.per_final, view.report.is_rehearsal) {
-        let each = money(&report.quotes.book().currency, each);
-        lines.say("per final", &format!("{each} for each of {} done, all tries so far included", counted(report.finals.0, "final")));
-    }
-    failures(report, view.local_failures, &mut lines);
-    doubts(report, &mut lines);
-    for (label, sentence) in view.cap_stop.map_or(&[][..], |stop| &stop.lines) {
-        lines.warn(label, sentence);
-    }
     lines.say("files", view.out);
-    lines.say("next", &view.cap_stop.map_or_else(|| next(view), |stop| stop.next.clone()));
+    lines.say("next", &next(view));
     lines.text
 }
 
-fn totals(report: &RunReport<'_>) -> (usize, usize) {
-    report.steps.iter().fold((0, 0), |(done, all), step| (done + step.done, all + step.jobs))
+fn made_words(report: &RunReport<'_>) -> String {
+    let of_run = |run: &RunId| report.rows.iter().filter(|row| row.is_ours && row.attempt.run == *run && row.attempt.artifact.is_some()).count();
+    let made = report.last_run.as_ref().map_or(0, of_run);
+    let how = if report.is_rehearsal { "drawn, none bought" } else { "bought" };
+    let (done, all) = report.done();
+    let left_out: usize = report.steps.iter().map(|step| step.left_out).sum();
+    let rest = if left_out == 0 { String::new() } else { format!(", {left_out} more not asked for") };
+    format!("{} {how}; {done} of {} done{rest}", counted(made, "picture"), counted(all, "shot"))
 }
 
-fn cost(view: &RunView<'_>, lines: &mut Notes) {
+/// Tells what this run alone was charged, and how that stands to what the plan had said.
+fn this_run(view: &RunView<'_>, lines: &mut Notes) {
     let report = view.report;
     let said = sum_words(&view.estimate.book.currency, view.estimate.totals.floor);
     for (place, spent) in report.last_spending.iter().enumerate().filter(|(place, spent)| *place == 0 || spent.attempts > 0) {
-        let mut sentence = if view.report.is_rehearsal {
-            format!("nothing; a real run would have been charged {}", money(&spent.currency, spent.charged))
-        } else {
-            format!("{} charged", with_usd(report, &spent.currency, spent.charged))
-        };
+        let mut parts = vec![charged_words(report, spent)];
+        parts.extend(open_words(spent));
         if place == 0 {
-            let _ = write!(sentence, "; the floor was {said}");
+            parts.push(format!("the floor was {said}"));
         }
-        if spent.refunded > Micros::ZERO {
-            let _ = write!(sentence, "; {} held and given back", money(&spent.currency, spent.refunded));
-        }
-        lines.say("cost", &sentence);
+        lines.say(if place == 0 { "this run" } else { "" }, &parts.join("; "));
         let ceiling = &view.estimate.totals.ceiling;
         if place == 0 && ceiling.is_exact() && spent.charged > ceiling.micros {
-            lines.warn(
-                "cost",
-                &format!(
-                    "this is above the ceiling of {}: the provider charged more than its price book says",
-                    money(&spent.currency, ceiling.micros)
-                ),
-            );
+            let limit = money(&spent.currency, ceiling.micros);
+            lines.warn("", &format!("this is above the ceiling of {limit}: the provider charged more than its price book says"));
         }
+    }
+    for model in deviating_models(&report.last_groups).iter().filter(|_| has_several_models(&report.last_groups)) {
+        lines.warn("quoted", model);
     }
 }
 
-fn with_usd(report: &RunReport<'_>, currency: &Currency, micros: Micros) -> String {
-    let amount = crate::types::Amount::new(currency.clone(), micros);
-    match report.quotes.book().usd(&amount).filter(|_| *currency != Currency::Usd) {
-        Some(usd) => format!("{} ({})", money(currency, micros), money(&Currency::Usd, usd)),
-        None => money(currency, micros),
+fn charged_words(report: &RunReport<'_>, spent: &Spending) -> String {
+    let amount = with_usd(report, &spent.currency, spent.charged);
+    let how = quoted_words(spent).map(|how| format!(", {how}")).unwrap_or_default();
+    if report.is_rehearsal { format!("nothing spent; a real run would have been charged {amount}{how}") } else { format!("{amount} charged{how}") }
+}
+
+/// Tells what this run did not pay, because it was there.
+fn reused(report: &RunReport<'_>, lines: &mut Notes) {
+    let Ok(all) = report.reused.total() else { return };
+    if all.pictures == 0 {
+        return;
+    }
+    let saved = sum_words(&report.quotes.book().currency, all.saved);
+    let (verb, them) = if all.pictures == 1 { ("was", "it") } else { ("were", "them") };
+    let mut sentence = format!("{} {verb} there before this run; to make {them} again would cost {saved}", counted(all.pictures, "picture"));
+    let whose = [(report.reused.others.pictures, "paid by other campaigns"), (report.reused.twins.pictures, "the same as another shot's")];
+    for (count, who) in whose.into_iter().filter(|(count, _)| *count > 0) {
+        let _ = write!(sentence, "; {count} of them {who}");
+    }
+    lines.say("reused", &sentence);
+}
+
+/// Tells what all runs of the campaign have paid, where that is another thing than this run.
+fn so_far(report: &RunReport<'_>, lines: &mut Notes) {
+    let as_if = if report.is_rehearsal { "as if paid: " } else { "" };
+    if report.runs.iter().any(|run| report.last_run.as_ref() != Some(&run.run)) {
+        for (place, spent) in report.spending.iter().enumerate().filter(|(_, spent)| spent.attempts > 0) {
+            lines.say(if place == 0 { "so far" } else { "" }, &format!("{as_if}{}", so_far_words(report, spent)));
+        }
+    }
+    if let Some(each) = report.per_final {
+        lines.say("per final", &format!("{as_if}{}", per_final_words(&report.quotes.book().currency, each, report.finals.0)));
+    }
+    if let Some(factor) = report.factor_seen.filter(|factor| *factor != Micros::units(1)) {
+        lines.say("factor", &factor_words(factor));
     }
 }
 
 /// Tells every failure once, and how many shots wait for it.
-fn failures(report: &RunReport<'_>, local: &[(JobIx, String)], lines: &mut Notes) {
+pub(super) fn failures(report: &RunReport<'_>, local: &[(JobIx, String)], lines: &mut Notes) {
     let waiting = waiting(report);
     let mut causes: Vec<(JobIx, String)> = local.to_vec();
     for ix in report.plan.indices() {
@@ -140,39 +170,13 @@ fn failures(report: &RunReport<'_>, local: &[(JobIx, String)], lines: &mut Notes
     }
 }
 
-/// Returns how many shots wait for each failed or doubtful one.
-fn waiting(report: &RunReport<'_>) -> BTreeMap<JobIx, usize> {
-    let mut waiting = BTreeMap::new();
-    for shot in &report.shots {
-        if let Shot::Blocked(cause) = shot {
-            *waiting.entry(*cause).or_insert(0) += 1;
-        }
-    }
-    waiting
-}
-
-fn failure_words(failure: &Failure, attempts: u32) -> String {
-    let tries = if attempts == 1 { "1 try".to_owned() } else { format!("{attempts} tries") };
-    let message = if failure.message.is_empty() { String::new() } else { format!(": {}", failure.message) };
-    format!("{} ({}) after {tries}{message}", failure.class.as_str(), failure.code)
-}
-
-/// Returns how many shots wait for one, as the end of a sentence.
-fn waits_words(waiting: &BTreeMap<JobIx, usize>, ix: JobIx) -> String {
-    match waiting.get(&ix) {
-        Some(1) => "; 1 shot waits for it".to_owned(),
-        Some(count) => format!("; {count} shots wait for it"),
-        None => String::new(),
-    }
-}
-
-fn doubts(report: &RunReport<'_>, lines: &mut Notes) {
+/// Tells every doubt by name, and what it holds.
+pub(super) fn doubtful(report: &RunReport<'_>, lines: &mut Notes) {
     let waiting = waiting(report);
-    let mut doubtful = report.plan.indices().filter(|ix| report.shot(*ix) == Shot::InDoubt);
-    for ix in doubtful.by_ref().take(MOST_TOLD) {
-        let JobState::InDoubt { reserved, .. } = report.history.state(&report.plan.job(ix).key) else { continue };
+    let mut doubtful = doubts(report);
+    for (ix, held) in doubtful.by_ref().take(MOST_TOLD) {
         let waits = waits_words(&waiting, ix);
-        lines.warn("in doubt", &format!("{}: {} held until it is settled{waits}", report.plan.id(ix), money(&reserved.currency, reserved.micros)));
+        lines.warn("in doubt", &format!("{}: {} held until it is settled{waits}", report.plan.id(ix), money(&held.currency, held.micros)));
     }
     let more = doubtful.count();
     if more > 0 {
@@ -180,81 +184,59 @@ fn doubts(report: &RunReport<'_>, lines: &mut Notes) {
     }
 }
 
+fn stopped_lines(stopped: &Stopped) -> Vec<(String, String)> {
+    let why = match stopped {
+        Stopped::Cap(stop) => return stop.lines.clone(),
+        Stopped::Interrupted => "interrupted: no new shots, what was under way is finished".to_owned(),
+        Stopped::Failures(count) => format!("after {}, as the campaign or `--fail-fast` asks for", counted(*count, "failed shot")),
+        Stopped::Account(words) => format!("the account was refused: {words}"),
+    };
+    vec![("stopped".to_owned(), why)]
+}
+
 /// Returns what to type next.
 fn next(view: &RunView<'_>) -> String {
-    let has = |wanted: fn(&Shot) -> bool| view.report.shots.iter().any(wanted);
-    let file = view.campaign_file;
-    let failed = !view.local_failures.is_empty() || has(|shot| *shot == Shot::Failed);
+    let report = view.report;
+    let has = |wanted: fn(&Shot) -> bool| report.shots.iter().any(wanted);
+    let run = format!("callsheet run {}", view.campaign_file);
     if has(|shot| *shot == Shot::InDoubt) {
-        format!("callsheet run {file} --on-doubt resend (counts what is in doubt as spent and makes it again; without it, it stays held)")
-    } else if failed || view.is_cut_short || !view.report.is_rehearsal && has(|shot| *shot != Shot::Done) {
-        format!("callsheet run {file} (takes up where this run stopped; what is paid is not paid again)")
-    } else {
-        format!("open {}/index.html", view.out.trim_end_matches('/'))
+        return format!("{run} --on-doubt resend (counts what is in doubt as spent and makes it again; without it, it stays held)");
     }
+    match &view.stopped {
+        Some(Stopped::Cap(stop)) => return stop.next.clone(),
+        Some(Stopped::Account(_)) => return format!("{run} (once key and credits are in order; what is paid is not paid again)"),
+        Some(Stopped::Interrupted | Stopped::Failures(_)) | None => {}
+    }
+    let failed = !view.local_failures.is_empty() || has(|shot| *shot == Shot::Failed);
+    if failed && only_refused(view) {
+        return format!("{run} (once the prompts are changed: what was refused is refused again; what is paid is not paid again)");
+    }
+    let left = has(|shot| !matches!(shot, Shot::Done | Shot::LeftOut));
+    if failed || left || view.stopped.is_some() {
+        return format!("{run} (takes up where this run stopped; what is paid is not paid again)");
+    }
+    format!("open {}/index.html", view.out.trim_end_matches('/'))
 }
 
-/// Returns where a campaign stands: shots by step, and money.
-pub fn status(report: &RunReport<'_>, width: usize, color: bool) -> String {
-    let mut table = Table::new(vec![
-        words("step", Some(8)),
-        numbers("shots"),
-        numbers("done"),
-        numbers("failed"),
-        numbers("in doubt"),
-        numbers("under way"),
-        numbers("waiting"),
-        numbers("to do"),
-    ]);
-    let mut sums = [0; 7];
-    for step in &report.steps {
-        let counts = [step.jobs, step.done, step.failed, step.in_doubt, step.under_way, step.blocked, step.to_do];
-        sums.iter_mut().zip(counts).for_each(|(sum, count)| *sum += count);
-        table.row(std::iter::once(step.name.to_string()).chain(counts.map(count)).collect());
-    }
-    table.totals(std::iter::once("total".to_owned()).chain(sums.map(count)).collect());
-    table.drop_if_empty(&["failed", "in doubt", "under way", "waiting"]);
-    let mut text = styled(&visible(&report.plan.campaign), Style::new().bold(), color);
-    text.push_str("\n\n");
-    text.push_str(&table.render(width, color));
-    text.push('\n');
-    let mut lines = Notes { text, width, color };
-    for (place, spent) in report.spending.iter().enumerate().filter(|(place, spent)| *place == 0 || spent.attempts > 0) {
-        lines.say(if place == 0 { "spent" } else { "" }, &spending_words(report, spent));
-    }
-    if let Some(sentence) = report.without_price() {
-        lines.warn("no price", &sentence);
-    }
-    if let Some(each) = report.per_final {
-        lines.say("per final", &format!("{}, over {} done", money(&report.quotes.book().currency, each), counted(report.finals.0, "final")));
-    }
-    if let Some(factor) = report.factor_seen {
-        lines.say("factor", &format!("{} paid tries a picture", number(factor)));
-    }
-    failures(report, &[], &mut lines);
-    doubts(report, &mut lines);
-    lines.text
-}
-
-fn spending_words(report: &RunReport<'_>, spent: &Spending) -> String {
-    let mut sentence = format!("{} in {}", with_usd(report, &spent.currency, spent.charged), counted(spent.attempts, "attempt"));
-    for (micros, what) in [(spent.reserved, "reserved"), (spent.in_doubt, "in doubt"), (spent.refunded, "given back")] {
-        if micros > Micros::ZERO {
-            let _ = write!(sentence, ", {} {what}", money(&spent.currency, micros));
-        }
-    }
-    sentence
+/// Returns whether every failure is one that the same prompt meets again.
+fn only_refused(view: &RunView<'_>) -> bool {
+    let mut failed = super::told::causes(view.report).into_iter();
+    view.local_failures.is_empty() && failed.all(|cause| matches!(cause.failure.class, FailureClass::Refused | FailureClass::Invalid))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::campaign::Budget;
-    use crate::ledger::History;
-    use crate::pricing::{Committed, estimate, sample as plans};
+    use crate::ledger::{AttemptStatus, History};
+    use crate::pricing::{Committed, estimate, quotes, sample as plans};
     use crate::report::sample;
 
     fn summary(ran: &sample::Ran, is_rehearsal: bool, local: &[(JobIx, String)]) -> String {
+        screen(ran, is_rehearsal, local, None, 80)
+    }
+
+    fn screen(ran: &sample::Ran, is_rehearsal: bool, local: &[(JobIx, String)], stopped: Option<Stopped>, width: usize) -> String {
         let report = RunReport::new(&ran.plan, &ran.history, &ran.attempts, &ran.quotes, Some(sample::run_id())).expect("small sums");
         let report = if is_rehearsal { report.rehearsed() } else { report };
         let work = plans::all_work(&ran.plan, &History::default());
@@ -263,22 +245,115 @@ mod tests {
             report: &report,
             estimate: &estimate,
             local_failures: local,
-            is_cut_short: false,
-            cap_stop: None,
+            stopped,
             out: "out/spring-drop",
             campaign_file: "campaigns/spring-drop.yaml",
         };
-        run_summary(&view, 80, false)
+        run_summary(&view, width, false)
+    }
+
+    /// The sample with all of it done in one run: eight pictures for 6 each.
+    fn all_done() -> sample::Ran {
+        let mut ran = sample::ran();
+        ran.attempts = (0..8).map(|ix| sample::attempt(&ran.plan, JobIx(ix), 1, AttemptStatus::Done)).collect();
+        for ix in ran.plan.indices() {
+            plans::done(&mut ran.history, &ran.plan, ix);
+        }
+        ran
+    }
+
+    #[test]
+    fn a_whole_campaign_in_one_run_is_a_calm_screen() {
+        insta::assert_snapshot!(screen(&all_done(), false, &[], None, 80), @"
+        made       8 pictures bought; 14 of 14 shots done
+        this run   48 credits ($0.24) charged, as quoted; the floor was 48 credits
+        per final  8 credits for each of 6 finals done, all that was paid so far
+                   included
+        files      out/spring-drop
+        next       open out/spring-drop/index.html
+        ");
+    }
+
+    #[test]
+    fn a_wide_terminal_and_dollars() {
+        let mut ran = all_done();
+        plans::set(&mut ran.plan, 0, |paid| paid.settings.quality = Some("low".into()));
+        plans::set(&mut ran.plan, 1, |paid| paid.settings.quality = Some("low".into()));
+        ran.quotes = quotes(&ran.plan, &plans::catalog("openai"));
+        for row in &mut ran.attempts {
+            row.quoted = crate::types::Amount::new(crate::types::Currency::Usd, "0.0182".parse().expect("a number"));
+            row.charged = Some("0.0183".parse().expect("a number"));
+        }
+        insta::assert_snapshot!(screen(&ran, false, &[], None, 140), @"
+        made       8 pictures bought; 14 of 14 shots done
+        this run   $0.1464 charged, 8 of 8 paid tries were charged other than quoted: $0.0008 above; the floor was $0.1035
+        per final  $0.0244 for each of 6 finals done, all that was paid so far included
+        files      out/spring-drop
+        next       open out/spring-drop/index.html
+        ");
+    }
+
+    #[test]
+    fn prices_that_are_lower_bounds_stay_so_to_the_end() {
+        let mut ran = sample::ran();
+        let book = "book: kie\ncurrency: credits\nas-of: 2026-11-22\nmodels: { gpt-image-2: { price: { flat: 6, certainty: lower-bound } } }";
+        ran.quotes = quotes(&ran.plan, &plans::priced(book));
+        let screen = screen(&ran, false, &[], None, 140);
+        assert!(screen.contains("the floor was at least 48 credits"), "{screen}");
+        assert!(screen.contains("to make it again would cost at least 6 credits"), "{screen}");
+    }
+
+    #[test]
+    fn every_way_to_stop_has_a_reason_and_a_next_command() {
+        let mut ran = all_done();
+        ran.attempts.truncate(5);
+        for ix in [5, 6, 7, 11, 12, 13] {
+            ran.history.jobs.remove(&ran.plan.job(JobIx(ix)).key);
+        }
+        let stops = [Stopped::Interrupted, Stopped::Failures(3), Stopped::Account("no credits left (402)".to_owned())];
+        let ends = stops.map(|stopped| {
+            let screen = screen(&ran, false, &[], Some(stopped), 100);
+            screen.lines().skip_while(|line| !line.starts_with("stopped")).map(|line| format!("{line}\n")).collect::<String>()
+        });
+        insta::assert_snapshot!(ends.join("\n"), @"
+        stopped    interrupted: no new shots, what was under way is finished
+        files      out/spring-drop
+        next       callsheet run campaigns/spring-drop.yaml (takes up where this run stopped; what is paid
+                   is not paid again)
+
+        stopped    after 3 failed shots, as the campaign or `--fail-fast` asks for
+        files      out/spring-drop
+        next       callsheet run campaigns/spring-drop.yaml (takes up where this run stopped; what is paid
+                   is not paid again)
+
+        stopped    the account was refused: no credits left (402)
+        files      out/spring-drop
+        next       callsheet run campaigns/spring-drop.yaml (once key and credits are in order; what is paid
+                   is not paid again)
+        ");
+    }
+
+    #[test]
+    fn what_was_refused_is_not_sent_again_as_it_is() {
+        let mut ran = sample::ran();
+        plans::done(&mut ran.history, &ran.plan, JobIx(4));
+        ran.attempts[4] = sample::attempt(&ran.plan, JobIx(4), 1, AttemptStatus::Done);
+        let screen = screen(&ran, false, &[], None, 200);
+        assert!(screen.contains("next       callsheet run campaigns/spring-drop.yaml (once the prompts are changed"), "{screen}");
     }
 
     #[test]
     fn a_run_is_summed_up_with_every_cause_named_once() {
         insta::assert_snapshot!(summary(&sample::ran(), false, &[]), @r"
         made       2 pictures bought; 5 of 14 shots done
-        cost       12 credits ($0.06) charged; the floor was 48 credits; 12 credits held
-                   and given back
-        reused     1 picture, which would cost 6 credits
-        per final  9 credits for each of 2 finals done, all tries so far included
+        this run   12 credits ($0.06) charged, as quoted; 12 credits refunded; 6 credits
+                   in doubt; the floor was 48 credits
+        reused     1 picture was there before this run; to make it again would cost 6
+                   credits
+        so far     18 credits ($0.09) charged for 6 tries in 2 runs; as quoted; 12
+                   credits refunded; 6 credits in doubt
+        per final  9 credits for each of 2 finals done, all that was paid so far
+                   included
         failed     hero[sku=mug]: refused (moderation) after 1 try: not allowed:
                    \u{1b}[31mred; 6 shots wait for it
         in doubt   surface[sku=teapot,surface=linen]: 6 credits held until it is
@@ -293,41 +368,24 @@ mod tests {
     #[test]
     fn a_rehearsal_says_that_nothing_was_spent() {
         let mut ran = sample::ran();
-        plans::done(&mut ran.history, &ran.plan, JobIx(1));
-        plans::done(&mut ran.history, &ran.plan, JobIx(4));
-        insta::assert_snapshot!(summary(&ran, true, &[(JobIx(10), "`deliver`: no space left".to_owned())]), @r"
-        made       2 pictures drawn, none bought; 7 of 14 shots done
-        cost       nothing; a real run would have been charged 12 credits; the floor was
-                   48 credits; 12 credits held and given back
-        reused     3 pictures, which would cost 18 credits
+        for (place, ix) in [(4, JobIx(4)), (5, JobIx(1))] {
+            plans::done(&mut ran.history, &ran.plan, ix);
+            ran.attempts[place] = sample::attempt(&ran.plan, ix, 1, AttemptStatus::Done);
+        }
+        insta::assert_snapshot!(summary(&ran, true, &[(JobIx(10), "`deliver`: no space left".to_owned())]), @"
+        made       4 pictures drawn, none bought; 7 of 14 shots done
+        this run   nothing spent; a real run would have been charged 24 credits ($0.12),
+                   as quoted; 6 credits refunded; the floor was 48 credits
+        reused     1 picture was there before this run; to make it again would cost 6
+                   credits
+        so far     as if paid: 30 credits ($0.15) charged for 6 tries in 2 runs; as
+                   quoted; 6 credits refunded
+        per final  as if paid: 15 credits for each of 2 finals done, all that was paid
+                   so far included
         failed     deliver[sku=teapot,surface=linen]: `deliver`: no space left
         files      out/spring-drop
         next       callsheet run campaigns/spring-drop.yaml (takes up where this run
                    stopped; what is paid is not paid again)
-        ");
-    }
-
-    #[test]
-    fn status_counts_shots_by_step_and_money() {
-        let ran = sample::ran();
-        let report = RunReport::new(&ran.plan, &ran.history, &ran.attempts, &ran.quotes, None).expect("small sums");
-        insta::assert_snapshot!(status(&report, 80, false), @r"
-        spring-drop
-
-        step     shots  done  failed  in doubt  waiting  to do
-        hero         2     1       1         -        -      -
-        surface      6     2       -         1        3      -
-        deliver      6     2       -         -        4      -
-        total       14     5       1         1        7      -
-
-        spent      18 credits ($0.09) in 6 attempts, 6 credits in doubt, 12 credits
-                   given back
-        per final  9 credits, over 2 finals done
-        factor     1 paid tries a picture
-        failed     hero[sku=mug]: refused (moderation) after 1 try: not allowed:
-                   \u{1b}[31mred; 6 shots wait for it
-        in doubt   surface[sku=teapot,surface=linen]: 6 credits held until it is
-                   settled; 1 shot waits for it
         ");
     }
 

@@ -65,7 +65,7 @@ impl Stamp {
     ///
     /// The version of the program counts, because a newer one writes other reports.
     pub fn new(plan: &Plan, last_seq: u64) -> Self {
-        let mut hasher = FieldHasher::new("callsheet tree 1");
+        let mut hasher = FieldHasher::new("callsheet tree 2");
         hasher.field("version", env!("CARGO_PKG_VERSION").as_bytes());
         hasher.field("campaign", plan.campaign.as_bytes());
         hasher.field("plan", plan.digest.as_bytes());

@@ -4,6 +4,7 @@
 //! Never: image decoding, names that a person chose.
 
 pub mod fs;
+pub mod inventory;
 pub mod memory;
 
 use futures_util::future::BoxFuture;

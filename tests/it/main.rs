@@ -1,5 +1,6 @@
 //! All tests that go through more than one folder of the source: one binary, because linking costs more than testing.
 
+mod after;
 mod architecture;
 mod campaigns;
 mod caps;

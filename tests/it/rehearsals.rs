@@ -16,7 +16,8 @@ const AFTER: &str = "take,attempt,provider,model,operation,aspect,resolution,qua
                      currency,usd,reused,started_at,finished_at,latency_ms,task_id,job_key,output_path,blake3";
 
 /// What a rehearsal writes besides pictures.
-const REPORTS: [&str; 7] = [".callsheet-tree", "REHEARSAL.txt", "costs-summary.csv", "costs.csv", "index.html", "manifest.json", "prompts.jsonl"];
+const REPORTS: [&str; 8] =
+    [".callsheet-tree", "REHEARSAL.txt", "costs-summary.csv", "costs.csv", "index.html", "manifest.json", "prompts.jsonl", "summary.md"];
 
 fn shipped_names() -> Vec<String> {
     shipped().iter().map(|path| path.file_stem().expect("a file has a name").to_string_lossy().into_owned()).collect()

@@ -1,5 +1,6 @@
 //! One file a command: its arguments, whose doc comments are the help, and one function that does it.
 
+pub mod cache;
 pub mod check;
 pub mod estimate;
 pub mod graph;

@@ -1,10 +1,11 @@
-//! `callsheet report`: the output folder and its reports, once more, from plan and ledger.
+//! `callsheet report`: what a campaign has cost and made so far, once more, from plan and ledger: as the output folder, or as one text.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 
 use crate::cli::args::{CampaignArgs, StageArgs};
+use crate::cli::context::Opened;
 use crate::cli::error::{CliError, Outcome};
 use crate::cli::exit::Exit;
 use crate::cli::memory::Memory;
@@ -12,21 +13,50 @@ use crate::cli::publish::{Material, Shelf};
 use crate::cli::workspace::{Stage, Workspace};
 use crate::cli::{console, context};
 use crate::pricing::quotes;
+use crate::report::{FocusError, FocusNames, ReportWriter, RunReport, costs_csv, costs_table, focus_csv, report_json, summary_md};
+use crate::types::diagnostic::counted;
 
-/// Write the pictures' tree and the reports again, from the plan and the ledger
+/// Tell what a campaign has cost and made so far; write its output folder again
+///
+/// Without `--format` the pictures' folder and all files in it are written again from the plan and the ledger. With it one text is
+/// printed, or written to `--out`: a table for people, JSON for programs, costs.csv, summary.md, or charges for finance in the columns of
+/// FOCUS 1.2.
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  callsheet report campaigns/spring-drop.yaml --rehearse")]
+#[command(after_help = "Examples:
+  callsheet report campaigns/spring-drop.yaml --rehearse
+  callsheet report campaigns/spring-drop.yaml --rehearse --format table
+  callsheet report campaigns/spring-drop.yaml --format focus --out spring-drop.focus.csv --billing-account 4711")]
 pub struct ReportArgs {
     #[command(flatten)]
     asked: CampaignArgs,
     #[command(flatten)]
     stage: StageArgs,
-    /// Where to write, instead of `out/<campaign>` or `rehearsal/<campaign>`
-    #[arg(long, value_name = "DIR")]
+    /// Print one text instead of writing the folder
+    #[arg(long, value_enum)]
+    format: Option<Format>,
+    /// Where to write: the folder, instead of `out/<campaign>` or `rehearsal/<campaign>`; with `--format` the file
+    #[arg(long, value_name = "PATH")]
     out: Option<PathBuf>,
+    /// The provider's number of the account that is billed, for `--format focus`; its name is the default
+    #[arg(long, value_name = "ID", requires = "format")]
+    billing_account: Option<String>,
 }
 
-/// Writes the reports again and prints where.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// For people: money by step and model.
+    Table,
+    /// For programs.
+    Json,
+    /// One row a paid try: costs.csv.
+    Csv,
+    /// One page for a pull request or a CI job: summary.md.
+    Markdown,
+    /// One row a charge for finance: FOCUS 1.2.
+    Focus,
+}
+
+/// Writes the reports again and prints where, or prints one of them.
 pub fn report(args: &ReportArgs) -> Outcome<Exit> {
     let opened = context::open(&args.asked, None)?;
     let workspace = Workspace::find(Stage::of(args.stage.rehearse))?;
@@ -35,11 +65,65 @@ pub fn report(args: &ReportArgs) -> Outcome<Exit> {
     let material = Material::read(&opened, &memory, workspace.stage())?;
     let quotes = quotes(&opened.plan, &opened.catalog);
     let report = material.report(&opened, &quotes, material.last_run())?;
-    let shelf = Shelf::of(&workspace, &opened.campaign.name, args.out.as_deref());
-    let done = shelf.write(&opened, &material, &report)?;
-    console::talk(&format!("{} written, {} right already, {} removed", done.written, done.kept, done.removed));
-    console::data(&format!("{}\n", shelf.shown()))?;
+    let Some(format) = args.format else {
+        let shelf = Shelf::of(&workspace, &opened.campaign.name, args.out.as_deref());
+        let done = shelf.write(&opened, &material, &report)?;
+        console::talk(&format!("{} written, {} right already, {} removed", done.written, done.kept, done.removed));
+        console::data(&format!("{}\n", shelf.shown()))?;
+        return Ok(Exit::Done);
+    };
+    let text = text(args, format, &opened, &report)?;
+    match &args.out {
+        Some(out) => {
+            write(out, &text)?;
+            console::talk(&format!("{} written", out.display()));
+        }
+        None => console::data(&text)?,
+    }
     Ok(Exit::Done)
+}
+
+fn text(args: &ReportArgs, format: Format, opened: &Opened, report: &RunReport<'_>) -> Outcome<String> {
+    let mut bytes = Vec::new();
+    match format {
+        Format::Table => {
+            let (width, color) = if args.out.is_some() { (120, false) } else { (console::width().unwrap_or(120), true) };
+            return Ok(costs_table(report, width, color)?);
+        }
+        Format::Json => return Ok(format!("{:#}\n", report_json(report)?)),
+        Format::Csv => costs_csv::CostsCsv.write(report, &mut bytes)?,
+        Format::Markdown => summary_md::SummaryMd.write(report, &mut bytes)?,
+        Format::Focus => focus(args, opened, report, &mut bytes)?,
+    }
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+fn focus(args: &ReportArgs, opened: &Opened, report: &RunReport<'_>, to: &mut Vec<u8>) -> Outcome<()> {
+    let provider = opened.manifest.as_ref().map(|manifest| (&*manifest.id, &*manifest.title));
+    let names = FocusNames { account: args.billing_account.as_deref(), provider };
+    let done = focus_csv(report, names, to).map_err(|error| match error {
+        FocusError::NoRate { .. } => {
+            let help = "name a book that states `usd-per-credit` with `--prices`; `--format csv` tells the charges in credits";
+            CliError::usage(error.to_string(), help)
+        }
+        FocusError::Report(error) => error.into(),
+    })?;
+    if report.is_rehearsal {
+        console::warning("these are charges of a rehearsal: nobody was billed; every row says so in `x_Rehearsal`");
+    }
+    if done.unknown > 0 {
+        let verb = if done.unknown == 1 { "try is" } else { "tries are" };
+        console::warning(&format!("{} {verb} left out: nobody knows yet what they cost", done.unknown));
+    }
+    console::talk(&format!("{} of use, FOCUS 1.2", counted(done.rows, "row")));
+    Ok(())
+}
+
+fn write(path: &Path, text: &str) -> Outcome<()> {
+    if path.is_dir() {
+        return Err(CliError::usage(format!("`{}` is a folder", path.display()), "with `--format`, `--out` names a file"));
+    }
+    std::fs::write(path, text).map_err(|error| CliError::io("cannot write", path, error))
 }
 
 /// Returns an error if nothing ever ran here.

@@ -24,10 +24,10 @@ use crate::cli::workspace::{Stage, Workspace};
 use crate::cli::{console, market};
 use crate::engine::{JobOutcome, OnDoubt, RunOutcome, StopReason};
 use crate::ledger::WorkspaceLock;
-use crate::plan::JobIx;
+use crate::plan::{JobIx, Work};
 use crate::pricing::{Quotes, Refusal, without_price};
 use crate::provider::sim::SimOptions;
-use crate::report::{RunView, plan_table, run_summary};
+use crate::report::{RunView, Stopped, plan_table, run_summary};
 use crate::spec::MoneySpec;
 use crate::types::diagnostic::counted;
 use crate::types::{RunId, SystemClock};
@@ -288,24 +288,20 @@ fn close(
     let quotes: &Quotes = &standing.quotes;
     let report = material.report(opened, quotes, Some(run))?;
     shelf.write(opened, &material, &report)?;
+    let report = report.narrowed(|ix| standing.work.work(ix) != Work::Excluded);
     let local_failures = local_failures(outcome);
     let out = shelf.shown();
-    let cap_stop = match &outcome.stopped {
+    let stopped = match &outcome.stopped {
+        None => None,
+        Some(StopReason::Cancelled) => Some(Stopped::Interrupted),
+        Some(StopReason::Failures(count)) => Some(Stopped::Failures(*count)),
+        Some(StopReason::Account(failure)) => Some(Stopped::Account(format!("{} ({})", failure.message, failure.code))),
         Some(StopReason::OverCap { .. }) => {
             let after = standing::standing(opened, &memory, &args.selected, Doubt::rule(args.on_doubt))?;
-            cap_stop(opened, &memory, outcome, &after, &words_for_next(args, false))?
+            Some(Stopped::Cap(cap_stop(opened, &memory, outcome, &after, &words_for_next(args, false))?))
         }
-        _ => None,
     };
-    let view = RunView {
-        report: &report,
-        estimate: &standing.estimate,
-        local_failures: &local_failures,
-        is_cut_short: outcome.stopped.is_some(),
-        cap_stop: cap_stop.as_ref(),
-        out: &out,
-        campaign_file: next,
-    };
+    let view = RunView { report: &report, estimate: &standing.estimate, local_failures: &local_failures, stopped, out: &out, campaign_file: next };
     if !args.quiet {
         console::talk("");
     }
@@ -316,21 +312,26 @@ fn close(
 /// Returns what follows `callsheet run` when the same run is wanted again, `with_cap` with the cap of the command line.
 fn words_for_next(args: &RunArgs, with_cap: bool) -> String {
     let CampaignArgs { campaign, profile, provider, prices } = &args.asked;
-    let mut words = campaign.display().to_string();
+    let mut words = shell_word(&campaign.display().to_string());
+    let mut say = |flag: &str, value: &str| {
+        words.push_str(&format!(" {flag} {}", shell_word(value)));
+    };
     for (flag, value) in [("--profile", profile), ("--provider", provider), ("--prices", prices)] {
         if let Some(value) = value {
-            words.push_str(&format!(" {flag} {value}"));
+            say(flag, value);
         }
     }
-    // Brackets mean something to a shell.
     for only in &args.selected.only {
-        words.push_str(&format!(" --only '{only}'"));
+        say("--only", &only.to_string());
     }
     for until in &args.selected.until {
-        words.push_str(&format!(" --until {until}"));
+        say("--until", until);
+    }
+    if let Some(out) = &args.out {
+        say("--out", &out.display().to_string());
     }
     if let (true, Some(cap)) = (with_cap, &args.cap) {
-        words.push_str(&if cap.usd { format!(" --cap \"USD {}\"", cap.micros) } else { format!(" --cap {}", cap.micros) });
+        say("--cap", &if cap.usd { format!("USD {}", cap.micros) } else { cap.micros.to_string() });
     }
     for (flag, is_set) in [("--allow-unpriced", args.allow_unpriced), ("--rehearse", args.rehearse)] {
         if is_set {
@@ -338,6 +339,12 @@ fn words_for_next(args: &RunArgs, with_cap: bool) -> String {
         }
     }
     words
+}
+
+/// Returns a word as a shell takes it: in quotes, unless nothing in it means something to one.
+fn shell_word(word: &str) -> String {
+    let is_plain = |char: char| char.is_alphanumeric() || "_-./=:,@%+".contains(char);
+    if !word.is_empty() && word.chars().all(is_plain) { word.to_owned() } else { format!("'{}'", word.replace('\'', r"'\''")) }
 }
 
 /// Returns the shots whose local work failed; the ledger keeps failures of paid tries only.

@@ -10,6 +10,7 @@ use crate::cli::memory::Memory;
 use crate::cli::publish::Material;
 use crate::cli::workspace::{Stage, Workspace};
 use crate::cli::{console, context};
+use crate::plan::Selection;
 use crate::pricing::quotes;
 use crate::report;
 
@@ -31,7 +32,10 @@ pub fn status(args: &StatusArgs) -> Outcome<Exit> {
     known(&memory, &workspace, &args.asked)?;
     let material = Material::read(&opened, &memory, workspace.stage())?;
     let quotes = quotes(&opened.plan, &opened.catalog);
-    let report = material.report(&opened, &quotes, None)?;
+    // A profile that ends at a step asks for no shot behind it.
+    let until: Vec<String> = opened.campaign.until.iter().map(|step| step.to_string()).collect();
+    let asked = Selection::new(&opened.plan, &[], &until)?;
+    let report = material.report(&opened, &quotes, None)?.narrowed(|ix| asked.includes(ix));
     console::data(&report::status(&report, console::width().unwrap_or(120), true))?;
     Ok(Exit::Done)
 }

@@ -10,6 +10,7 @@
 //! In: commands. Out: answers that are on disk.
 //! Never: a future that holds a lock, a second writer inside the process.
 
+mod pictures;
 mod plans;
 mod read;
 mod rows;
@@ -23,7 +24,7 @@ use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use rusqlite::Connection;
 
-use super::history::{AttemptRow, History};
+use super::history::{AttemptRow, History, KeptPicture};
 use super::record::{Entry, Scope, ScopeTotals};
 use super::state::JobState;
 use super::{Grant, Ledger, LedgerError, PlanRecord, Recipe, Record, SubmitIntent};
@@ -133,6 +134,11 @@ impl SqliteReader {
     /// Returns what is known of a saved plan; nothing if no run of it has begun.
     pub fn plan(&self, plan: Digest) -> Result<Option<PlanRecord>, LedgerError> {
         plans::plan(&self.reader(), plan)
+    }
+
+    /// Returns every picture that any job has or had, each once, by digest.
+    pub fn pictures(&self) -> Result<Vec<KeptPicture>, LedgerError> {
+        pictures::pictures(&self.reader())
     }
 
     fn reader(&self) -> MutexGuard<'_, Connection> {
