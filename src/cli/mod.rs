@@ -18,6 +18,7 @@ mod market;
 mod memory;
 mod performance;
 mod publish;
+mod seller;
 mod standing;
 mod words;
 mod workspace;

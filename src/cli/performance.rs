@@ -20,6 +20,7 @@ use crate::campaign::Campaign;
 use crate::engine::{self, Cancel, JobPrice, OnDoubt, Originals, PATIENCE, Ports, ProviderTerms, RunOutcome, RunRequest, RunRules};
 use crate::event::Event;
 use crate::ledger::{AccountLimits, Cap, Durability, SqliteLedger};
+use crate::provider::Provider;
 use crate::provider::manifest::{ChargePolicy, ChargedOn, Known};
 use crate::provider::sim::{SimOptions, Simulator};
 use crate::reporter::{Detail, Fanout, JsonLines, Plain, Surface};
@@ -39,6 +40,8 @@ pub struct Performance<'a> {
     pub workspace: &'a Workspace,
     /// Name of the workspace in idempotency keys.
     pub workspace_name: &'a str,
+    /// Who sells; absent: nobody, it is a rehearsal.
+    pub seller: Option<Arc<dyn Provider>>,
     /// How a rehearsal behaves.
     pub sim: SimOptions,
     /// Paid shots under way at once.
@@ -182,7 +185,10 @@ fn ports(performance: &Performance<'_>, clock: &Arc<dyn Clock>) -> Outcome<Ports
     Ok(Ports {
         ledger: Arc::new(SqliteLedger::open(&workspace.ledger(), Arc::clone(clock), durability)?),
         store: Arc::new(FsStore::open(&workspace.blobs())?.with_durability(kept)),
-        provider: Arc::new(Simulator::new(performance.sim.clone(), Arc::clone(clock))),
+        provider: match &performance.seller {
+            Some(seller) => Arc::clone(seller),
+            None => Arc::new(Simulator::new(performance.sim.clone(), Arc::clone(clock))),
+        },
         originals: Arc::new(CampaignFolder(performance.opened.base.clone())),
         clock: Arc::clone(clock),
     })

@@ -3,6 +3,7 @@
 //! In: a [`Shot`]. Out: a task, a picture as bytes, or a classed [`Failure`].
 //! Never: the plan, the ledger, a decision to try again.
 
+pub mod http;
 pub mod manifest;
 pub mod sim;
 

@@ -1,6 +1,7 @@
 //! All tests that go through more than one folder of the source: one binary, because linking costs more than testing.
 
 mod architecture;
+mod buying;
 mod campaigns;
 mod catalog;
 mod changes;
@@ -9,6 +10,7 @@ mod desk;
 mod diagnostics;
 mod failures;
 mod kills;
+mod loopback;
 mod price_vectors;
 mod rehearsals;
 mod schemas;

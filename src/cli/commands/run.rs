@@ -5,11 +5,12 @@
 //! ```
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use clap::{Args, ValueEnum};
 
 use super::plan::{notes, tell_warnings, view};
-use crate::cli::args::{self, CampaignArgs, SelectionArgs};
+use crate::cli::args::{self, BaseUrl, CampaignArgs, SelectionArgs};
 use crate::cli::context::{self, Opened};
 use crate::cli::error::{CliError, Outcome};
 use crate::cli::exit::Exit;
@@ -18,11 +19,12 @@ use crate::cli::performance::{self, Loudness, Performance};
 use crate::cli::publish::{Material, Shelf};
 use crate::cli::standing::{self, Standing};
 use crate::cli::workspace::{Stage, Workspace};
-use crate::cli::{console, market};
+use crate::cli::{console, seller};
 use crate::engine::{JobOutcome, OnDoubt, RunOutcome, StopReason};
 use crate::ledger::WorkspaceLock;
 use crate::plan::JobIx;
 use crate::pricing::Quotes;
+use crate::provider::Provider;
 use crate::provider::sim::SimOptions;
 use crate::report::{RunView, plan_table, run_summary};
 use crate::spec::MoneySpec;
@@ -39,6 +41,7 @@ use crate::types::{RunId, SystemClock};
   callsheet run campaigns/spring-drop.yaml --rehearse
   callsheet run campaigns/spring-drop.yaml --rehearse --sim latency=2s,fail=0.05,seed=7
   callsheet run campaigns/spring-drop.yaml --profile draft --cap 260
+  callsheet run campaigns/spring-drop.yaml --base-url kie=http://127.0.0.1:9000
 
 Exit codes: 0 done · 2 usage · 3 mistakes in files · 4 over budget or unpriced · 5 some shots failed · 7 an outcome is in doubt
 · 8 account refused · 9 another run holds the workspace · 130 interrupted")]
@@ -56,6 +59,9 @@ pub struct RunArgs {
     /// The most that the campaign may ever cost, instead of its own cap: credits, or "USD 12.50"
     #[arg(long, value_name = "AMOUNT", value_parser = args::money)]
     cap: Option<MoneySpec>,
+    /// Send all that is meant for a provider to another address: a gateway, a server of your own; no key goes to the provider's own
+    #[arg(long, value_name = "PROVIDER=URL", value_parser = args::base_url, conflicts_with = "rehearse")]
+    base_url: Vec<BaseUrl>,
     /// Shots under way at once, within the provider's own limits
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
     concurrency: Option<u32>,
@@ -110,8 +116,9 @@ pub fn run(args: &RunArgs) -> Outcome<Exit> {
         tell_plan(&opened, &memory, &standing, stage)?;
     }
     gates(&standing, stage)?;
+    let mut seller: Option<Arc<dyn Provider>> = None;
     if stage == Stage::Real {
-        can_buy(&opened)?;
+        seller = Some(Arc::new(seller::connect(&opened, &args.base_url)?));
         let question = format!("spend up to {}; go on?", standing.estimate.book.amount(standing.estimate.totals.ceiling.micros));
         if !args.yes && console::can_ask() && !console::agrees(&question) {
             console::talk("nothing was sent");
@@ -133,6 +140,7 @@ pub fn run(args: &RunArgs) -> Outcome<Exit> {
         standing: &standing,
         workspace: &workspace,
         workspace_name: &name,
+        seller,
         sim: args.sim.clone().unwrap_or_default(),
         concurrency: args.concurrency.map_or(opened.campaign.run.concurrency, |number| number as usize),
         on_doubt,
@@ -187,21 +195,6 @@ fn gates(standing: &Standing, stage: Stage) -> Outcome<()> {
     if standing.verdict.is_open() { Ok(()) } else { Err(CliError::Refused(standing.verdict.refusals.clone(), stage)) }
 }
 
-/// Says why nothing can be bought: no provider, no key, or no way to send yet.
-fn can_buy(opened: &Opened) -> Outcome<()> {
-    let rehearse = format!("rehearse it for nothing: callsheet run {} --rehearse", opened.path.display());
-    let Some(manifest) = &opened.manifest else {
-        let help = format!("add `provider: {}`, or {rehearse}", market::BUILTIN_EXAMPLE);
-        return Err(CliError::usage("nothing was sent: the campaign names no provider, so there is nobody to buy from", help));
-    };
-    let is_set = std::env::var_os(&manifest.key_env).is_some_and(|key| !key.is_empty());
-    if !is_set {
-        let fact = format!("nothing was sent: there is no key for {}, the environment variable {} is not set", manifest.title, manifest.key_env);
-        return Err(CliError::Account(fact, format!("set it, or {rehearse}")));
-    }
-    Err(CliError::usage(format!("nothing was sent: this version plans and rehearses, it cannot buy from {} yet", manifest.title), rehearse))
-}
-
 /// Writes tree and reports and says what has become of everything.
 fn close(
     args: &RunArgs,
@@ -243,6 +236,9 @@ fn words_for_next(args: &RunArgs) -> String {
         if let Some(value) = value {
             words.push_str(&format!(" {flag} {value}"));
         }
+    }
+    for other in &args.base_url {
+        words.push_str(&format!(" --base-url {}={}", other.provider, other.origin));
     }
     if args.rehearse {
         words.push_str(" --rehearse");
