@@ -10,9 +10,9 @@ use std::time::Duration;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::catalog::ModelCard;
 use super::http::check;
 use super::http::protocol::Protocol;
+use crate::catalog::ModelCard;
 use crate::catalog::book::misread;
 use crate::types::{Diagnostics, DocId};
 

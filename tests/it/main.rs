@@ -9,6 +9,7 @@ mod cli;
 mod desk;
 mod diagnostics;
 mod failures;
+mod hostile;
 mod kills;
 mod loopback;
 mod price_vectors;

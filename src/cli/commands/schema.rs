@@ -8,13 +8,14 @@ use crate::catalog::PriceBook;
 use crate::cli::console;
 use crate::cli::error::{CliError, Outcome};
 use crate::cli::exit::Exit;
+use crate::provider::manifest::Manifest;
 use crate::spec::schema::{campaign_schema, text};
 
-/// Print the JSON Schema of a campaign or a price book, for editors that complete and check YAML
+/// Print the JSON Schema of a campaign, a price book or a provider, for editors that complete and check YAML
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   callsheet schema > campaign.schema.json
-  callsheet schema --write schemas    both schemas, for `# yaml-language-server: $schema=../schemas/campaign.schema.json`")]
+  callsheet schema --write schemas    all schemas, for `# yaml-language-server: $schema=../schemas/campaign.schema.json`")]
 pub struct SchemaArgs {
     /// Which file it describes
     #[arg(value_enum, default_value_t = Of::Campaign, value_name = "OF")]
@@ -30,6 +31,8 @@ enum Of {
     Campaign,
     /// A price book.
     PriceBook,
+    /// A provider's manifest.
+    Provider,
 }
 
 impl Of {
@@ -37,6 +40,7 @@ impl Of {
         match self {
             Self::Campaign => text(&campaign_schema()),
             Self::PriceBook => text(&PriceBook::schema().to_value()),
+            Self::Provider => text(&Manifest::schema().to_value()),
         }
     }
 
@@ -44,6 +48,7 @@ impl Of {
         match self {
             Self::Campaign => "campaign.schema.json",
             Self::PriceBook => "price-book.schema.json",
+            Self::Provider => "provider.schema.json",
         }
     }
 }
@@ -55,7 +60,7 @@ pub fn schema(args: &SchemaArgs) -> Outcome<Exit> {
         return Ok(Exit::Done);
     };
     std::fs::create_dir_all(folder).map_err(|error| CliError::io("cannot make the folder", folder, error))?;
-    for of in [Of::Campaign, Of::PriceBook] {
+    for of in [Of::Campaign, Of::PriceBook, Of::Provider] {
         let path = folder.join(of.file());
         std::fs::write(&path, of.text()).map_err(|error| CliError::io("cannot write", &path, error))?;
         console::data(&format!("{}\n", path.display()))?;

@@ -100,7 +100,8 @@ impl Reader<'_> {
     }
 
     fn rule(&self, call: Call, status: Option<u16>, complaint: &Complaint) -> Option<&ErrorRule> {
-        let among = |wanted: &[Plain], said: &Option<String>| wanted.is_empty() || said.as_ref().is_some_and(|said| wanted.iter().any(|one| one.0 == *said));
+        let among =
+            |wanted: &[Plain], said: &Option<String>| wanted.is_empty() || said.as_ref().is_some_and(|said| wanted.iter().any(|one| one.0 == *said));
         self.protocol.errors.iter().find(|rule| {
             // The code of a failed task is not the code of an exchange: a rule must say that it means it.
             let here = rule.on.contains(&call) || (rule.on.is_empty() && call != Call::Task);
@@ -209,8 +210,38 @@ mod tests {
     fn every_code_of_kie_with_http_200_is_classed() {
         let codes = [200, 400, 401, 402, 404, 408, 422, 429, 433, 455, 500, 501, 505, 999];
         let answers: Vec<(u16, Value)> = codes.iter().map(|code| (200, json!({ "code": code }))).collect();
-        insta::assert_snapshot!(classes("kie", Call::Submit, &answers), @"");
-        insta::assert_snapshot!(classes("kie", Call::Poll, &answers), @"");
+        insta::assert_snapshot!(classes("kie", Call::Submit, &answers), @r#"
+        200 {"code":200} -> good
+        200 {"code":400} -> refused 400 No
+        200 {"code":401} -> account 401 No
+        200 {"code":402} -> account 402 No
+        200 {"code":404} -> invalid 404 No
+        200 {"code":408} -> ambiguous 408 Maybe
+        200 {"code":422} -> invalid 422 No
+        200 {"code":429} -> throttled 429 No
+        200 {"code":433} -> account 433 No
+        200 {"code":455} -> maintenance 455 No
+        200 {"code":500} -> ambiguous 500 Maybe
+        200 {"code":501} -> failed 501 Maybe
+        200 {"code":505} -> invalid 505 No
+        200 {"code":999} -> ambiguous 999 Maybe
+        "#);
+        insta::assert_snapshot!(classes("kie", Call::Poll, &answers), @r#"
+        200 {"code":200} -> good
+        200 {"code":400} -> transient 400 No
+        200 {"code":401} -> account 401 No
+        200 {"code":402} -> account 402 No
+        200 {"code":404} -> transient 404 No
+        200 {"code":408} -> failed 408 Maybe
+        200 {"code":422} -> transient 422 No
+        200 {"code":429} -> throttled 429 No
+        200 {"code":433} -> account 433 No
+        200 {"code":455} -> maintenance 455 No
+        200 {"code":500} -> transient 500 No
+        200 {"code":501} -> failed 501 Maybe
+        200 {"code":505} -> invalid 505 No
+        200 {"code":999} -> transient 999 No
+        "#);
     }
 
     #[test]
@@ -229,7 +260,19 @@ mod tests {
             (500, error("server_error", None)),
             (503, error("server_error", None)),
         ];
-        insta::assert_snapshot!(classes("openai", Call::Submit, &answers), @"");
+        insta::assert_snapshot!(classes("openai", Call::Submit, &answers), @r#"
+        400 {"error":{"code":"unknown_parameter","message":"no","param":null,"type":"invalid_request_error"}} -> invalid unknown_parameter No
+        400 {"error":{"code":"moderation_blocked","message":"no","param":null,"type":"image_generation_user_error"}} -> refused moderation_blocked Maybe
+        401 {"error":{"code":"invalid_api_key","message":"no","param":null,"type":"invalid_request_error"}} -> account invalid_api_key No
+        403 {"error":{"code":null,"message":"no","param":null,"type":"invalid_request_error"}} -> account invalid_request_error No
+        404 {"error":{"code":"model_not_found","message":"no","param":null,"type":"invalid_request_error"}} -> invalid model_not_found No
+        409 {"error":{"code":null,"message":"no","param":null,"type":"conflict"}} -> ambiguous conflict Maybe
+        429 {"error":{"code":"rate_limit_exceeded","message":"no","param":null,"type":"input-images"}} -> throttled rate_limit_exceeded No
+        429 {"error":{"code":"insufficient_quota","message":"no","param":null,"type":"insufficient_quota"}} -> account insufficient_quota No
+        429 {"error":{"code":"billing_hard_limit_reached","message":"no","param":null,"type":"billing_limit_user_error"}} -> account billing_hard_limit_reached No
+        500 {"error":{"code":null,"message":"no","param":null,"type":"server_error"}} -> ambiguous server_error Maybe
+        503 {"error":{"code":null,"message":"no","param":null,"type":"server_error"}} -> ambiguous server_error Maybe
+        "#);
     }
 
     #[test]
@@ -244,7 +287,10 @@ mod tests {
                 let submit = reader.good(Call::Submit, answer()).expect_err("an unreadable answer is no success").class;
                 let poll = reader.good(Call::Poll, answer()).expect_err("an unreadable answer is no success").class;
                 ambiguous += usize::from(submit == FailureClass::Ambiguous);
-                assert!(poll != FailureClass::Ambiguous && poll != FailureClass::Failed, "{provider} {status}: a poll neither doubts nor fails a task");
+                assert!(
+                    poll != FailureClass::Ambiguous && poll != FailureClass::Failed,
+                    "{provider} {status}: a poll neither doubts nor fails a task"
+                );
                 assert!(status >= 400 || submit == FailureClass::Ambiguous, "{provider} {status}");
                 assert!(status < 500 || matches!(submit, FailureClass::Ambiguous | FailureClass::Maintenance), "{provider} {status}: {submit:?}");
             }
@@ -271,7 +317,10 @@ mod tests {
             headers.insert(name, HeaderValue::from_str(value).expect("a header"));
             retry_after(&headers, now).map(|wait| wait.as_millis())
         };
-        assert_eq!([wait("retry-after", "7"), wait("retry-after", "0"), wait("retry-after", "1.5"), wait("retry-after-ms", "250")], [Some(7000), Some(0), Some(1500), Some(250)]);
+        assert_eq!(
+            [wait("retry-after", "7"), wait("retry-after", "0"), wait("retry-after", "1.5"), wait("retry-after-ms", "250")],
+            [Some(7000), Some(0), Some(1500), Some(250)]
+        );
         let date = httpdate::fmt_http_date(now + Duration::from_secs(90));
         assert_eq!([wait("retry-after", &date), wait("retry-after", "Thu, 01 Jan 1970 00:00:00 GMT")], [Some(90_000), Some(0)]);
         assert_eq!([wait("retry-after", "1000000000"), wait("retry-after", "1e300"), wait("retry-after-ms", "99999999999")], [Some(3_600_000); 3]);

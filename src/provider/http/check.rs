@@ -44,16 +44,31 @@ impl<'a> Check<'a> {
             let host = origin.url().host_str().unwrap_or_default();
             if !self.manifest.hosts.iter().any(|known| known == host) {
                 let message = format!("`{host}` is not among the manifest's `hosts`, to which alone the key is sent");
-                self.wrong("unknown-host", at, message, format!("add it: `hosts: [{}]`", self.manifest.hosts.iter().map(String::as_str).chain([host]).collect::<Vec<_>>().join(", ")));
+                self.wrong(
+                    "unknown-host",
+                    at,
+                    message,
+                    format!("add it: `hosts: [{}]`", self.manifest.hosts.iter().map(String::as_str).chain([host]).collect::<Vec<_>>().join(", ")),
+                );
             }
         }
         if !self.protocol.auth.value.has("key") {
             let at = self.http.clone().key("auth").key("value");
-            self.wrong("no-key-slot", at, "the key header does not carry the key".to_owned(), "write `Bearer {{ key }}`, or what the provider asks for".to_owned());
+            self.wrong(
+                "no-key-slot",
+                at,
+                "the key header does not carry the key".to_owned(),
+                "write `Bearer {{ key }}`, or what the provider asks for".to_owned(),
+            );
         }
         if self.manifest.idempotency && self.protocol.idempotency_header.is_none() {
             let at = self.http.clone();
-            self.wrong("no-idempotency-header", at, "`idempotency: true` needs the header that carries the key".to_owned(), "add `idempotency-header: Idempotency-Key`".to_owned());
+            self.wrong(
+                "no-idempotency-header",
+                at,
+                "`idempotency: true` needs the header that carries the key".to_owned(),
+                "add `idempotency-header: Idempotency-Key`".to_owned(),
+            );
         }
     }
 
@@ -80,7 +95,12 @@ impl<'a> Check<'a> {
                 self.wrong("unknown-origin", at.clone().key("origin"), format!("there is no origin `{name}`"), help);
             }
             if request.json.is_some() && !request.form.is_empty() {
-                self.wrong("two-bodies", at.clone(), "a request has a `json` body or a `form`, not both".to_owned(), "leave one of them out".to_owned());
+                self.wrong(
+                    "two-bodies",
+                    at.clone(),
+                    "a request has a `json` body or a `form`, not both".to_owned(),
+                    "leave one of them out".to_owned(),
+                );
             }
             if request.timeout.0 > LONGEST {
                 let message = format!("`{}` is longer than an exchange may take", request.timeout);
@@ -95,7 +115,12 @@ impl<'a> Check<'a> {
         }
         for (at, call) in self.submits() {
             if call.task.is_empty() == call.picture.is_empty() {
-                self.wrong("no-result", at.clone(), "a submit has exactly one of `task` and `picture`".to_owned(), "say what its answer is".to_owned());
+                self.wrong(
+                    "no-result",
+                    at.clone(),
+                    "a submit has exactly one of `task` and `picture`".to_owned(),
+                    "say what its answer is".to_owned(),
+                );
             }
             if !call.task.is_empty() && (self.protocol.poll.is_none() || self.manifest.poll.is_none()) {
                 let message = "a submit that brings a task needs the call `http.poll` and the curve `poll`".to_owned();
@@ -111,14 +136,16 @@ impl<'a> Check<'a> {
             templates.push((at.clone().key("path"), &request.path));
             templates.extend(request.json.iter().map(|template| (at.clone().key("json"), template)));
             templates.extend(request.query.values().map(|template| (at.clone().key("query"), template)));
-            templates.extend(request.form.iter().enumerate().filter_map(|(index, part)| Some((at.clone().key("form").index(index), part.text.as_ref()?))));
+            templates
+                .extend(request.form.iter().enumerate().filter_map(|(index, part)| Some((at.clone().key("form").index(index), part.text.as_ref()?))));
         }
         let parameters = self.http.clone().key("parameters");
         templates.extend(self.protocol.parameters.iter().map(|(wire, template)| (parameters.clone().key(wire.as_str()), template)));
         for (at, template) in templates {
             for name in template.translations().into_iter().filter(|name| !self.protocol.words.contains_key(*name)) {
                 let known = self.protocol.words.keys().map(String::as_str);
-                let help = did_you_mean(name, known.clone()).map_or_else(|| format!("words are {}", listed(known, 12)), |near| format!("did you mean `{near}`?"));
+                let help = did_you_mean(name, known.clone())
+                    .map_or_else(|| format!("words are {}", listed(known, 12)), |near| format!("did you mean `{near}`?"));
                 self.wrong("unknown-words", at.clone(), format!("there are no words `{name}`"), help);
             }
         }
@@ -131,7 +158,12 @@ impl<'a> Check<'a> {
             for (action, operation) in &card.operations {
                 let at = FieldPath::root(doc).key("models").key(&**name).key("operations").key(action.as_str());
                 let Some(wire) = &operation.wire else {
-                    self.wrong("no-wire-id", at, format!("`{name}` cannot be asked to {action}: it has no wire id"), "add `wire:`, the provider's name of the model".to_owned());
+                    self.wrong(
+                        "no-wire-id",
+                        at,
+                        format!("`{name}` cannot be asked to {action}: it has no wire id"),
+                        "add `wire:`, the provider's name of the model".to_owned(),
+                    );
                     continue;
                 };
                 let call = self.protocol.submit_by_action.get(action).unwrap_or(&self.protocol.submit);
@@ -164,7 +196,8 @@ impl Sent<'_> {
     fn has(&self, slot: &str) -> bool {
         let request = &self.call.request;
         let own = request.path.has(slot) || request.query.values().any(|template| template.has(slot));
-        let body = request.json.as_ref().is_some_and(|json| json.has(slot)) || request.form.iter().any(|part| part.text.as_ref().is_some_and(|text| text.has(slot)));
+        let body = request.json.as_ref().is_some_and(|json| json.has(slot))
+            || request.form.iter().any(|part| part.text.as_ref().is_some_and(|text| text.has(slot)));
         own || body || (self.asks_for_parameters() && self.parameters.is_some_and(|parameters| parameters.has(slot)))
     }
 
@@ -192,5 +225,106 @@ impl Sent<'_> {
             ("a mask", action == Action::Inpaint && !any(&["mask"]) && !self.sends(&[Mask])),
         ];
         wants.into_iter().filter(|(_, is_dropped)| *is_dropped).map(|(what, _)| what).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::template::Values;
+    use super::*;
+    use crate::provider::manifest::{builtin, builtin_names, builtin_text};
+    use crate::types::ImageFormat;
+    use serde_json::json;
+
+    const DOC: DocId = DocId(1);
+
+    fn told(text: &str) -> String {
+        let found = match Manifest::read(DOC, text) {
+            Ok(_) => Diagnostics::new(),
+            Err(found) => found,
+        };
+        found.iter().map(|one| format!("{} at {}: {}\n", one.code, one.at, one.message)).collect()
+    }
+
+    #[test]
+    fn the_built_in_manifests_have_no_mistakes() {
+        for name in builtin_names() {
+            assert_eq!(told(builtin_text(name).expect("a built-in manifest")), "", "{name}");
+        }
+    }
+
+    #[test]
+    fn every_parameter_belongs_to_a_model_and_has_words_for_all_that_its_card_takes() {
+        for name in builtin_names() {
+            let manifest = builtin(name).expect("a built-in manifest");
+            let protocol = manifest.http.expect("it is spoken to over HTTP");
+            let operations: Vec<&OperationCard> = manifest.models.values().flat_map(|card| card.operations.values()).collect();
+            for (wire, template) in &protocol.parameters {
+                let of_wire: Vec<_> = operations.iter().filter(|card| card.wire.as_deref() == Some(wire)).collect();
+                assert!(!of_wire.is_empty(), "{name}: no model is called {wire}");
+                for card in of_wire {
+                    let aspects = card
+                        .aspects
+                        .iter()
+                        .flatten()
+                        .map(ToString::to_string)
+                        .filter(|aspect| aspect != "auto")
+                        .map(|aspect| ("aspect", json!(aspect)));
+                    let resolutions = card.resolutions.iter().flat_map(|all| all.keys()).map(|word| ("resolution", json!(&**word)));
+                    let formats = card.formats.iter().map(|format: &ImageFormat| ("format", json!(format.as_str())));
+                    for (slot, value) in aspects.chain(resolutions).chain(formats) {
+                        let filled =
+                            template.fill(&Values::from([(slot, value.clone())]), &protocol.words).unwrap_or_else(|error| panic!("{wire}: {error}"));
+                        let filled = filled.unwrap_or_default().to_string();
+                        assert!(filled.len() > 4, "{wire} says nothing of {slot} {value}: {filled}");
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn mistakes_of_a_manifest_are_found_all_at_once_with_their_places() {
+        let kie = builtin_text("kie").expect("a built-in manifest");
+        let text = kie
+            .replace("hosts: [api.kie.ai, kieai.redpandaai.co]", "hosts: [api.kie.ai]")
+            .replace("value: \"Bearer {{ key }}\"", "value: Bearer")
+            .replace("origin: upload\n", "origin: uploads\n")
+            .replace("timeout: 2m", "timeout: 10m")
+            .replace("via seedream-5-pro", "via seedream-5")
+            .replace("rendering_speed: \"{{ speed }}\"", "style: AUTO")
+            .replace("    z-image: {", "    y-image: {")
+            .replace("    task: [/data/taskId]\n", "");
+        insta::assert_snapshot!(told(&text), @"
+        unknown-host at http.origins.upload: `kieai.redpandaai.co` is not among the manifest's `hosts`, to which alone the key is sent
+        no-key-slot at http.auth.value: the key header does not carry the key
+        unknown-origin at http.upload.request.origin: there is no origin `uploads`
+        long-timeout at http.upload.request.timeout: `10m` is longer than an exchange may take
+        no-result at http.submit: a submit has exactly one of `task` and `picture`
+        unknown-words at http.parameters.seedream/5-pro-image-to-image: there are no words `seedream-5`
+        unknown-words at http.parameters.seedream/5-pro-text-to-image: there are no words `seedream-5`
+        dropped-setting at models.ideogram-character.operations.edit: `ideogram-character` takes a speed to edit, but its request has no place for it
+        dropped-setting at models.ideogram-character.operations.inpaint: `ideogram-character` takes a speed to inpaint, but its request has no place for it
+        dropped-setting at models.ideogram-character-remix.operations.edit: `ideogram-character-remix` takes a speed to edit, but its request has no place for it
+        dropped-setting at models.ideogram-v3.operations.generate: `ideogram-v3` takes a speed to generate, but its request has no place for it
+        dropped-setting at models.ideogram-v3.operations.edit: `ideogram-v3` takes a speed to edit, but its request has no place for it
+        dropped-setting at models.ideogram-v3.operations.inpaint: `ideogram-v3` takes a speed to inpaint, but its request has no place for it
+        no-parameters at models.z-image.operations.generate.wire: there are no `http.parameters` for `z-image`
+        ");
+    }
+
+    #[test]
+    fn a_slot_or_a_place_that_cannot_be_is_refused_with_its_path() {
+        let kie = builtin_text("kie").expect("a built-in manifest");
+        let cases = [
+            (kie.replacen("{{ wire }}", "{{ wyre }}", 1), "bad-value at http.submit.request.json: there is no slot `wyre`; did you mean `wire`?"),
+            (kie.replacen("state: /data/state", "state: data.state", 1), "bad-value at http.poll.state: `data.state` is not a place in an answer"),
+            (kie.replacen("base-url: https://api.kie.ai", "base-url: https://key@api.kie.ai", 1), "user, query and fragment do not belong here"),
+            (kie.replacen("class: throttled", "class: throtled", 1), "unknown variant `throtled`"),
+            (kie.replacen("  success: {", "  sucess: {", 1), "unknown field `sucess`"),
+        ];
+        for (text, wanted) in cases {
+            assert!(told(&text).contains(wanted), "{}", told(&text));
+        }
     }
 }

@@ -169,7 +169,8 @@ impl HttpProvider {
     fn metered(&self, usage: Option<&UsagePlaces>, shot: &Shot, body: &Value) -> Option<Micros> {
         let usage = usage?;
         let count = |places: &[Place]| places.iter().find_map(|place| place.count(body));
-        let tokens = TokenUsage { text_in: count(&usage.text_in)?, image_in: count(&usage.image_in).unwrap_or(0), image_out: count(&usage.image_out)? };
+        let tokens =
+            TokenUsage { text_in: count(&usage.text_in)?, image_in: count(&usage.image_in).unwrap_or(0), image_out: count(&usage.image_out)? };
         self.book.charge_tokens(&shot.paid.model, shot.paid.action, &tokens).map(|amount| amount.micros)
     }
 

@@ -166,7 +166,14 @@ mod tests {
 
     #[test]
     fn an_answer_of_another_shape_has_nothing_there() {
-        for answer in [json!(null), json!(7), json!([]), json!({ "data": "text" }), json!({ "data": { "resultJson": "" } }), json!({ "data": { "resultJson": "{" } })] {
+        for answer in [
+            json!(null),
+            json!(7),
+            json!([]),
+            json!({ "data": "text" }),
+            json!({ "data": { "resultJson": "" } }),
+            json!({ "data": { "resultJson": "{" } }),
+        ] {
             assert_eq!(place("/data/resultJson/@json/resultUrls").texts(&answer), [""; 0], "{answer}");
         }
         assert_eq!(place("/data/*/url").texts(&json!({ "data": [{ "url": 7 }, {}, { "url": "u" }] })), ["u"]);

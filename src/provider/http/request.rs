@@ -68,7 +68,9 @@ impl HttpProvider {
             ("the mask", arranged.mask.is_some() && !sends(&[Files::Mask], &["mask"])),
         ];
         match missing.into_iter().find(|(_, is_missing)| *is_missing) {
-            Some((what, _)) => Err(Failure::new(FailureClass::Invalid, "not-sent", format!("the manifest does not say how {what} is sent to this model"))),
+            Some((what, _)) => {
+                Err(Failure::new(FailureClass::Invalid, "not-sent", format!("the manifest does not say how {what} is sent to this model")))
+            }
             None => Ok(()),
         }
     }
@@ -134,7 +136,8 @@ impl HttpProvider {
         })?;
         let body = self.reader().good(Call::Upload, answer)?;
         let url = call.url.iter().flat_map(|place| place.texts(&body)).next();
-        let url = url.ok_or_else(|| Failure::new(FailureClass::Transient, "upload", "a source picture was handed over, but the answer has no address"))?;
+        let url =
+            url.ok_or_else(|| Failure::new(FailureClass::Transient, "upload", "a source picture was handed over, but the answer has no address"))?;
         *place = Some(Kept::new(url.clone(), call.keep.0));
         Ok(url)
     }

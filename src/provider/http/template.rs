@@ -22,8 +22,32 @@ pub type Words = BTreeMap<String, BTreeMap<String, Value>>;
 
 /// The slots that exist.
 pub const SLOTS: [&str; 26] = [
-    "action", "aspect", "background", "file-name", "format", "height", "idempotency-key", "image", "key", "mask", "model", "parameters",
-    "picture", "pictures", "prompt", "quality", "references", "resolution", "scale", "seed", "size", "speed", "task", "url", "width", "wire",
+    "action",
+    "aspect",
+    "background",
+    "file-name",
+    "format",
+    "height",
+    "idempotency-key",
+    "image",
+    "key",
+    "mask",
+    "model",
+    "parameters",
+    "picture",
+    "pictures",
+    "prompt",
+    "quality",
+    "references",
+    "resolution",
+    "scale",
+    "seed",
+    "size",
+    "speed",
+    "task",
+    "url",
+    "width",
+    "wire",
 ];
 
 /// A tree with slots.
@@ -315,11 +339,23 @@ mod tests {
 
     #[test]
     fn values_keep_their_type_and_absent_ones_take_their_key_away() {
-        let body = template(json!({ "n": 1, "prompt": "{{ prompt }}", "seed": "{{ seed }}", "factor": "{{ scale | text }}", "gone": "{{ quality }}", "urls": "{{ pictures }}",
-            "size": "{{ width }}*{{ height }}", "ratio": "{{ aspect | or auto }}", "deep": { "also": "{{ mask }}" } }));
-        let values = Values::from([("prompt", json!("a \"cup\"}{ {{ seed }}")), ("seed", json!(u64::MAX)), ("scale", json!(2)), ("pictures", json!([])), ("width", json!(640)), ("height", json!(480))]);
+        let body = template(
+            json!({ "n": 1, "prompt": "{{ prompt }}", "seed": "{{ seed }}", "factor": "{{ scale | text }}", "gone": "{{ quality }}", "urls": "{{ pictures }}",
+            "size": "{{ width }}*{{ height }}", "ratio": "{{ aspect | or auto }}", "deep": { "also": "{{ mask }}" } }),
+        );
+        let values = Values::from([
+            ("prompt", json!("a \"cup\"}{ {{ seed }}")),
+            ("seed", json!(u64::MAX)),
+            ("scale", json!(2)),
+            ("pictures", json!([])),
+            ("width", json!(640)),
+            ("height", json!(480)),
+        ]);
         let filled = body.fill(&values, &Words::new()).expect("it can be filled").expect("something is left");
-        assert_eq!(filled, json!({ "n": 1, "prompt": "a \"cup\"}{ {{ seed }}", "seed": u64::MAX, "factor": "2", "size": "640*480", "ratio": "auto", "deep": {} }));
+        assert_eq!(
+            filled,
+            json!({ "n": 1, "prompt": "a \"cup\"}{ {{ seed }}", "seed": u64::MAX, "factor": "2", "size": "640*480", "ratio": "auto", "deep": {} })
+        );
     }
 
     #[test]
@@ -334,7 +370,10 @@ mod tests {
 
     #[test]
     fn slots_that_do_not_exist_are_named() {
-        assert_eq!(Template::try_from(json!({ "p": "{{ promt }}" })).expect_err("a misspelt slot"), "there is no slot `promt`; did you mean `prompt`?");
+        assert_eq!(
+            Template::try_from(json!({ "p": "{{ promt }}" })).expect_err("a misspelt slot"),
+            "there is no slot `promt`; did you mean `prompt`?"
+        );
         assert!(Template::try_from(json!("{{ prompt | upper }}")).expect_err("an unknown filter").contains("`upper` is no filter"));
         assert!(Template::try_from(json!("{{ prompt")).is_err());
     }

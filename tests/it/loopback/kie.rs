@@ -19,23 +19,49 @@ const URL: &[&str] = &["<url>"];
 /// A whole number stands here.
 const NUMBER: &[&str] = &["<number>"];
 
-const MODELS: &[(&str, Fields)] = &[
-    ("gpt-image-2-text-to-image", &[("prompt", true, &[]), ("aspect_ratio", false, ASPECTS), ("resolution", false, SIZES)]),
-    ("gpt-image-2-image-to-image", &[("prompt", true, &[]), ("input_urls", true, URLS), ("aspect_ratio", false, ASPECTS), ("resolution", false, SIZES)]),
+/// Models, what one task costs in millionths of a credit, and their fields.
+const MODELS: &[(&str, i64, Fields)] = &[
+    ("gpt-image-2-text-to-image", 6_000_000, &[("prompt", true, &[]), ("aspect_ratio", false, ASPECTS), ("resolution", false, SIZES)]),
+    (
+        "gpt-image-2-image-to-image",
+        6_000_000,
+        &[("prompt", true, &[]), ("input_urls", true, URLS), ("aspect_ratio", false, ASPECTS), ("resolution", false, SIZES)],
+    ),
     (
         "nano-banana-2",
-        &[("prompt", true, &[]), ("image_input", false, URLS), ("aspect_ratio", false, &["1:1", "4:5", "16:9", "auto"]), ("resolution", false, SIZES), ("output_format", false, &["png", "jpg"])],
+        8_000_000,
+        &[
+            ("prompt", true, &[]),
+            ("image_input", false, URLS),
+            ("aspect_ratio", false, &["1:1", "4:5", "16:9", "auto"]),
+            ("resolution", false, SIZES),
+            ("output_format", false, &["png", "jpg"]),
+        ],
     ),
     (
         "seedream/4.5-edit",
-        &[("prompt", true, &[]), ("image_urls", true, URLS), ("aspect_ratio", true, &["1:1", "4:3", "3:4", "16:9", "9:16", "2:3", "3:2", "21:9"]), ("quality", true, &["basic", "high"]), ("nsfw_checker", false, &[])],
+        6_500_000,
+        &[
+            ("prompt", true, &[]),
+            ("image_urls", true, URLS),
+            ("aspect_ratio", true, &["1:1", "4:3", "3:4", "16:9", "9:16", "2:3", "3:2", "21:9"]),
+            ("quality", true, &["basic", "high"]),
+            ("nsfw_checker", false, &[]),
+        ],
     ),
     (
         "ideogram/v3-edit",
-        &[("prompt", true, &[]), ("image_url", true, URL), ("mask_url", true, URL), ("rendering_speed", false, &["TURBO", "BALANCED", "QUALITY"]), ("seed", false, NUMBER)],
+        7_000_000,
+        &[
+            ("prompt", true, &[]),
+            ("image_url", true, URL),
+            ("mask_url", true, URL),
+            ("rendering_speed", false, &["TURBO", "BALANCED", "QUALITY"]),
+            ("seed", false, NUMBER),
+        ],
     ),
-    ("topaz/image-upscale", &[("image_url", true, URL), ("upscale_factor", true, &["1", "2", "4"])]),
-    ("recraft/remove-background", &[("image", true, URL)]),
+    ("topaz/image-upscale", 10_000_000, &[("image_url", true, URL), ("upscale_factor", true, &["1", "2", "4"])]),
+    ("recraft/remove-background", 1_000_000, &[("image", true, URL)]),
 ];
 
 /// What becomes of a task.
@@ -55,12 +81,19 @@ pub struct Kie {
     pub running: u32,
     /// How often a fresh task is not seen.
     pub unseen: u32,
-    /// What a task costs, in millionths of a credit.
-    pub price: i64,
+    /// What a task costs, if not what the price list says.
+    pub price: Option<i64>,
     /// Whether answers say what was charged.
     pub tells_charges: bool,
     /// What becomes of tasks, in the order of their acceptance; the others succeed.
     pub fates: Vec<Fate>,
+    /// What it remembers; begins empty.
+    pub memory: Memory,
+}
+
+/// Tasks and files of a provider.
+#[derive(Default)]
+pub struct Memory {
     tasks: Vec<Task>,
     files: BTreeMap<String, Vec<u8>>,
 }
@@ -75,7 +108,7 @@ struct Task {
 
 impl Default for Kie {
     fn default() -> Self {
-        Self { running: 1, unseen: 0, price: 6_000_000, tells_charges: true, fates: Vec::new(), tasks: Vec::new(), files: BTreeMap::new() }
+        Self { running: 1, unseen: 0, price: None, tells_charges: true, fates: Vec::new(), memory: Memory::default() }
     }
 }
 
@@ -96,7 +129,7 @@ impl Api for Kie {
                 books.violation(format!("the key was sent to a host of files: {}", request.path));
             }
             let name = request.path.rsplit('/').next().unwrap_or_default().trim_end_matches(".png");
-            let task = name.parse::<usize>().ok().and_then(|number| self.tasks.get(number));
+            let task = name.parse::<usize>().ok().and_then(|number| self.memory.tasks.get(number));
             return match task.and_then(|task| task.result.clone()) {
                 Some(bytes) => Reply::bytes("image/png", bytes),
                 None => Reply::status(404),
@@ -137,7 +170,7 @@ impl Kie {
         }
         let name = text("fileName").or_else(|| file.file_name.clone()).unwrap_or_default();
         let address = format!("{url}/kieai/{path}/{name}");
-        if self.files.insert(address.clone(), file.bytes.clone()).is_some_and(|old| old != file.bytes) {
+        if self.memory.files.insert(address.clone(), file.bytes.clone()).is_some_and(|old| old != file.bytes) {
             books.violation(format!("`{name}` was overwritten by another picture"));
         }
         let data = json!({ "success": true, "fileName": name, "filePath": path, "downloadUrl": address, "fileSize": file.bytes.len(), "mimeType": file.media });
@@ -150,27 +183,32 @@ impl Kie {
             books.violation("createTask takes JSON");
         }
         let model = body["model"].as_str().unwrap_or_default();
-        let Some((_, fields)) = MODELS.iter().find(|(name, _)| *name == model) else {
+        let Some((_, listed, fields)) = MODELS.iter().find(|(name, ..)| *name == model) else {
             return code(404, "The model name you specified is not supported");
         };
         if let Err(why) = self.validate(&body, fields) {
             books.violation(format!("{model}: {why}"));
             return code(422, &why);
         }
-        let fate = self.fates.get(self.tasks.len()).cloned().unwrap_or(Fate::Success);
-        books.charges.push(self.price);
-        let mut task = Task { model: model.to_owned(), input: body["input"].clone(), asked: 0, consumed: self.price, result: None };
+        let fate = self.fates.get(self.memory.tasks.len()).cloned().unwrap_or(Fate::Success);
+        let price = self.price.unwrap_or(*listed);
+        books.charges.push(price);
+        let mut task = Task { model: model.to_owned(), input: body["input"].clone(), asked: 0, consumed: price, result: None };
         if let Fate::Success = fate {
-            let inputs: Vec<String> = addresses(&task.input).iter().filter_map(|url| self.files.get(url)).map(|bytes| blake3::hash(bytes).to_hex().to_string()).collect();
+            let inputs: Vec<String> = addresses(&task.input)
+                .iter()
+                .filter_map(|url| self.memory.files.get(url))
+                .map(|bytes| blake3::hash(bytes).to_hex().to_string())
+                .collect();
             let prompt = task.input["prompt"].as_str().unwrap_or_default().to_owned();
             task.result = Some(books.draw(&prompt, &inputs));
         }
         if let Fate::Fail(_, _, true) = fate {
-            books.charges.push(-self.price);
+            books.charges.push(-price);
             task.consumed = 0;
         }
-        self.tasks.push(task);
-        let id = format!("{:032x}", self.tasks.len() - 1);
+        self.memory.tasks.push(task);
+        let id = format!("{:032x}", self.memory.tasks.len() - 1);
         envelope(200, "success", json!({ "taskId": id, "recordId": "ffffffffffffffffffffffffffffffff" }))
     }
 
@@ -190,7 +228,7 @@ impl Kie {
                 }
                 continue;
             };
-            let known = |value: &Value| value.as_str().is_some_and(|url| self.files.contains_key(url));
+            let known = |value: &Value| value.as_str().is_some_and(|url| self.memory.files.contains_key(url));
             let fits = match *values {
                 URLS => value.as_array().is_some_and(|urls| !urls.is_empty() && urls.len() <= 16 && urls.iter().all(known)),
                 URL => known(value),
@@ -211,7 +249,7 @@ impl Kie {
 
     fn record(&mut self, request: &Received, url: &str) -> Reply {
         let number = request.query.get("taskId").and_then(|id| usize::from_str_radix(id, 16).ok());
-        let Some((number, task)) = number.and_then(|number| Some((number, self.tasks.get_mut(number)?))) else {
+        let Some((number, task)) = number.and_then(|number| Some((number, self.memory.tasks.get_mut(number)?))) else {
             return code(422, "recordInfo is null");
         };
         task.asked += 1;

@@ -79,7 +79,8 @@ fn generation(request: &Received) -> Result<Read, String> {
     if request.header("content-type") != Some("application/json") || !body["n"].is_u64() {
         return Err("a generation is JSON, with a whole number of pictures".to_owned());
     }
-    let texts = body.as_object().into_iter().flatten().map(|(name, value)| (name.clone(), value.as_str().map_or_else(|| value.to_string(), str::to_owned)));
+    let texts =
+        body.as_object().into_iter().flatten().map(|(name, value)| (name.clone(), value.as_str().map_or_else(|| value.to_string(), str::to_owned)));
     validate(&texts.collect::<Vec<_>>())?;
     Ok((body, Vec::new()))
 }

@@ -6,12 +6,15 @@
 use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::net::TcpStream;
+use std::time::Instant;
 
 use serde_json::Value;
 
 /// A request.
 #[derive(Debug, Clone)]
 pub struct Received {
+    /// When its first line had come.
+    pub at: Instant,
     pub method: String,
     /// Without the query.
     pub path: String,
@@ -42,6 +45,7 @@ impl Received {
         let mut reader = BufReader::new(stream);
         let mut line = String::new();
         reader.read_line(&mut line).ok().filter(|read| *read > 0)?;
+        let at = Instant::now();
         let mut words = line.split_whitespace();
         let (method, target) = (words.next()?.to_owned(), words.next()?.to_owned());
         let mut headers = BTreeMap::new();
@@ -65,7 +69,7 @@ impl Received {
         };
         let (path, query) = target.split_once('?').unwrap_or((&target, ""));
         let pair = |pair: &str| pair.split_once('=').map(|(name, value)| (name.to_owned(), value.replace("%20", " ")));
-        Some(Self { method, path: path.to_owned(), query: query.split('&').filter_map(pair).collect(), headers, body })
+        Some(Self { at, method, path: path.to_owned(), query: query.split('&').filter_map(pair).collect(), headers, body })
     }
 
     /// Returns a header.
