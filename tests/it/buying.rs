@@ -71,7 +71,9 @@ impl Shop {
     }
 
     pub fn say(&self, words: &[&str]) -> Said {
-        let base = format!("{}={}", self.provider, self.server.url);
+        // As its own clients have it, OpenAI's address ends with the version.
+        let version = if self.provider == "openai" { "/v1" } else { "" };
+        let base = format!("{}={}{version}", self.provider, self.server.url);
         let mut command = self.desk.command(&[&["run", "campaigns/c.yaml", "--yes", "--base-url", &base], words].concat());
         command.env("KIE_API_KEY", KEY).env("OPENAI_API_KEY", KEY);
         let said = said(command);
@@ -320,6 +322,14 @@ fn a_task_that_is_not_done_in_time_is_taken_up_by_the_next_run() {
     shop.server.mend();
     shop.run(&[], 0);
     shop.agrees("one");
+    assert_eq!(shop.server.asked("createTask"), 1);
+}
+
+#[test]
+fn a_task_that_never_ends_keeps_its_name_and_is_not_bought_again() {
+    let shop = Shop::kie(ONE, LoopbackScript::of(Kie { fates: vec![Fate::Never], ..Kie::default() }));
+    shop.run(&["-q"], 5);
+    shop.run(&["-q"], 5);
     assert_eq!(shop.server.asked("createTask"), 1);
 }
 

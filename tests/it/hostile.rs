@@ -50,7 +50,8 @@ fn speaker(provider: &str, url: &str) -> HttpProvider {
     let text = builtin_text(provider).expect("a built-in manifest");
     let text = text.replace("timeout: 100s", "timeout: 400ms").replace("timeout: 30s", "timeout: 400ms").replace("timeout: 4m", "timeout: 400ms");
     let manifest = Manifest::parse(&text).expect("a manifest");
-    let own: Origin = url.parse().expect("an address");
+    let version = if provider == "openai" { "/v1" } else { "" };
+    let own: Origin = format!("{url}{version}").parse().expect("an address");
     HttpProvider::new(&manifest, book(provider).expect("a built-in book"), Secret::new(KEY.to_owned()), Some(own)).expect("it can be spoken to")
 }
 
@@ -260,6 +261,15 @@ fn the_balance_is_asked_for_and_read_as_it_is_written() {
     let openai = Loopback::start(LoopbackScript::of(OpenAi::default()));
     assert_eq!(wait(async { speaker("openai", &openai.url).balance().await }), Ok(None), "it has no such call");
     assert_eq!(openai.requests().len(), 0);
+}
+
+#[test]
+fn a_slow_answer_is_waited_for_as_long_as_the_manifest_says() {
+    let slow = |millis| Loopback::start(LoopbackScript::of(Kie::default()).always("createTask", Misdeed::Delay(Duration::from_millis(millis))));
+    let (patient, late) = (slow(100), slow(2000));
+    assert!(matches!(submitted("kie", &patient.url), Ok(Submitted::Task(_))));
+    let failure = failed(submitted("kie", &late.url));
+    assert_eq!((failure.class, failure.code.as_str()), (FailureClass::Ambiguous, "timeout"));
 }
 
 #[test]

@@ -156,7 +156,7 @@ impl<'a> Check<'a> {
         let manifest = self.manifest;
         for (name, card) in &manifest.models {
             for (action, operation) in &card.operations {
-                let at = FieldPath::root(doc).key("models").key(&**name).key("operations").key(action.as_str());
+                let at = FieldPath::root(doc).key("models").key(name).key("operations").key(action.as_str());
                 let Some(wire) = &operation.wire else {
                     self.wrong(
                         "no-wire-id",

@@ -247,7 +247,6 @@ fn invalid(message: String) -> Failure {
     Failure::new(FailureClass::Invalid, "manifest", message)
 }
 
-#[allow(clippy::needless_pass_by_value)]
 fn unfilled(error: Unfilled) -> Failure {
     invalid(error.to_string())
 }
