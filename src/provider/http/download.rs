@@ -13,12 +13,14 @@ use super::addresses::is_public;
 use super::answer::retry_after;
 use super::client::{Broken, Clients, broken};
 use super::protocol::Origin;
-use crate::imaging::Limits;
 use crate::provider::ByteStream;
 use crate::types::{Failure, FailureClass};
 
 /// Most redirects that are followed.
 const REDIRECTS: usize = 3;
+
+/// Largest picture that is fetched, 100 MB; who stores it may allow less.
+const MOST: u64 = 100_000_000;
 
 /// Longest address that is looked at.
 const LONGEST_ADDRESS: usize = 8192;
@@ -102,9 +104,8 @@ fn is_safe(url: &Url) -> Result<(), &'static str> {
 }
 
 fn body(response: Response) -> Result<ByteStream, Failure> {
-    let limit = Limits::default().bytes;
-    let too_large = move || Failure::new(FailureClass::BadResult, "too-large", format!("the picture is larger than {} MB", limit / 1_000_000));
-    if response.content_length().is_some_and(|length| length > limit) {
+    let too_large = || Failure::new(FailureClass::BadResult, "too-large", format!("the picture is larger than {} MB", MOST / 1_000_000));
+    if response.content_length().is_some_and(|length| length > MOST) {
         return Err(too_large());
     }
     let next = move |(mut response, mut taken): (Response, u64)| async move {
@@ -112,7 +113,7 @@ fn body(response: Response) -> Result<ByteStream, Failure> {
             Ok(None) => Ok(None),
             Ok(Some(chunk)) => {
                 taken += chunk.len() as u64;
-                if taken > limit {
+                if taken > MOST {
                     return Err(too_large());
                 }
                 Ok(Some((chunk.to_vec(), (response, taken))))
