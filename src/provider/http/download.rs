@@ -19,8 +19,8 @@ use crate::types::{Failure, FailureClass};
 /// Most redirects that are followed.
 const REDIRECTS: usize = 3;
 
-/// Largest picture that is fetched, 100 MB; who stores it may allow less.
-const MOST: u64 = 100_000_000;
+/// Largest picture that is fetched, 96 MiB, as large as any that can be stored.
+const MOST: u64 = 96 << 20;
 
 /// Longest address that is looked at.
 const LONGEST_ADDRESS: usize = 8192;
@@ -104,7 +104,7 @@ fn is_safe(url: &Url) -> Result<(), &'static str> {
 }
 
 fn body(response: Response) -> Result<ByteStream, Failure> {
-    let too_large = || Failure::new(FailureClass::BadResult, "too-large", format!("the picture is larger than {} MB", MOST / 1_000_000));
+    let too_large = || Failure::new(FailureClass::BadResult, "too-large", format!("the picture is larger than {} MB", MOST >> 20));
     if response.content_length().is_some_and(|length| length > MOST) {
         return Err(too_large());
     }
