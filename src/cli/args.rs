@@ -9,6 +9,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use super::commands::{cache, check, estimate, graph, plan, prices, providers, reconcile, report, run, schema, status, why};
 use crate::plan::Only;
+use crate::provider::http::protocol::Origin;
 use crate::spec::MoneySpec;
 
 const STYLES: Styles = Styles::styled()
@@ -92,6 +93,21 @@ pub struct SelectionArgs {
     /// Only up to this step, with all that it needs; can be repeated
     #[arg(long, value_name = "STEP")]
     pub until: Vec<String>,
+}
+
+/// Another address for a provider.
+#[derive(Debug, Clone)]
+pub struct BaseUrl {
+    /// The provider's name.
+    pub provider: String,
+    /// Where all that is meant for it goes.
+    pub origin: Origin,
+}
+
+/// Reads `--base-url kie=http://127.0.0.1:9000`.
+pub fn base_url(text: &str) -> Result<BaseUrl, String> {
+    let (provider, origin) = text.split_once('=').ok_or_else(|| format!("`{text}` is not like `kie=http://127.0.0.1:9000`"))?;
+    Ok(BaseUrl { provider: provider.to_owned(), origin: origin.parse()? })
 }
 
 /// Whether the rehearsal is meant.

@@ -355,7 +355,7 @@ mod tests {
     fn nothing_from_a_file_reaches_the_terminal_raw() {
         let shown = refused(&CAMPAIGN.replace("axes:", "\u{202e}evil\u{7}\u{200b}: \"x\"\naxes:").replace("hero:\n", "hero\u{9b}31m:\n"), ROWS);
         let harmful: Vec<char> = shown.chars().filter(|char| *char != '\n' && visible(&char.to_string()) != char.to_string()).collect();
-        assert_eq!(harmful, [], "{shown}");
+        assert!(harmful.is_empty(), "{shown}: {harmful:?}");
         assert!(shown.contains("\\u{202e}evil"), "{shown}");
     }
 

@@ -23,6 +23,7 @@ mod memory;
 mod performance;
 mod publish;
 mod saved;
+mod seller;
 mod standing;
 mod words;
 mod workspace;

@@ -13,9 +13,11 @@ use futures_util::future::BoxFuture;
 use tokio::runtime::Runtime;
 use tokio::sync::watch;
 
+use super::args::BaseUrl;
 use super::console;
 use super::context::Opened;
 use super::error::{CliError, Outcome};
+use super::seller;
 use super::standing::{Balance, Standing, campaign_scope, profile_scope, step_scope};
 use super::workspace::{Stage, Workspace, random};
 use crate::campaign::Campaign;
@@ -76,21 +78,22 @@ pub struct Loudness {
 /// More would only hold more decoded pictures in memory at once, tens of megabytes each.
 const WAITING_FOR_DISKS: usize = 2;
 
-/// Returns who makes the pictures: the one place where that is decided. `None` where nobody can be asked; `run` says why.
-pub fn provider(opened: &Opened, standing: &Standing, stage: Stage, sim: &SimOptions) -> Option<Arc<dyn Provider>> {
-    match stage {
-        Stage::Rehearsal => {
-            let simulator = Simulator::new(sim.clone(), Arc::new(SystemClock));
-            if sim.balance.is_none() {
-                return Some(Arc::new(simulator));
-            }
-            let price = |ix| Some((opened.plan.job(ix).key, standing.quotes.price(ix)?.amount.micros));
-            let prices: HashMap<JobKey, Micros> = opened.plan.indices().filter_map(price).collect();
-            let tariff: Tariff = Arc::new(move |shot: &Shot| prices.get(&shot.key).copied());
-            Some(Arc::new(simulator.with_account(standing.estimate.book.currency.clone(), tariff)))
-        }
-        Stage::Real => None,
+/// Returns who makes the pictures: the one place where that is decided.
+///
+/// # Errors
+/// For a real run as [`seller::connect`]: nobody to buy from, no key.
+pub fn provider(opened: &Opened, standing: &Standing, stage: Stage, sim: &SimOptions, elsewhere: &[BaseUrl]) -> Outcome<Arc<dyn Provider>> {
+    if stage == Stage::Real {
+        return Ok(Arc::new(seller::connect(opened, elsewhere)?));
     }
+    let simulator = Simulator::new(sim.clone(), Arc::new(SystemClock));
+    if sim.balance.is_none() {
+        return Ok(Arc::new(simulator));
+    }
+    let price = |ix| Some((opened.plan.job(ix).key, standing.quotes.price(ix)?.amount.micros));
+    let prices: HashMap<JobKey, Micros> = opened.plan.indices().filter_map(price).collect();
+    let tariff: Tariff = Arc::new(move |shot: &Shot| prices.get(&shot.key).copied());
+    Ok(Arc::new(simulator.with_account(standing.estimate.book.currency.clone(), tariff)))
 }
 
 /// Longest wait for the account's balance: it is shown beside the plan, and a plan should not have to wait.

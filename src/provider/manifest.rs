@@ -10,12 +10,14 @@ use std::time::Duration;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use super::http::check;
+use super::http::protocol::Protocol;
 use crate::catalog::ModelCard;
 use crate::catalog::book::misread;
 use crate::types::{Diagnostics, DocId};
 
 /// One provider.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Manifest {
     /// Its name in campaigns.
@@ -49,12 +51,15 @@ pub struct Manifest {
     pub poll: Option<PollCurve>,
     /// The price book that applies unless a campaign names another.
     pub prices: Arc<str>,
+    /// How it is spoken to; without it campaigns can be planned and rehearsed, not bought.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub http: Option<Protocol>,
     /// What its models can do, by the catalog's name.
     pub models: BTreeMap<Arc<str>, ModelCard>,
 }
 
 /// What a provider's account allows.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Limits {
     /// Windows of submits; all hold at once.
@@ -66,7 +71,7 @@ pub struct Limits {
 }
 
 /// At most `count` submits in any `span`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Window {
     /// How many.
@@ -76,7 +81,7 @@ pub struct Window {
 }
 
 /// What is charged, and when.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct ChargePolicy {
     /// The moment at which the price is taken.
@@ -90,7 +95,7 @@ pub struct ChargePolicy {
 }
 
 /// The moment at which a price is taken.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum ChargedOn {
     /// When the request is accepted.
@@ -100,7 +105,7 @@ pub enum ChargedOn {
 }
 
 /// What a provider says, or does not say.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Known {
     /// It says yes.
@@ -112,7 +117,7 @@ pub enum Known {
 }
 
 /// When a task is asked after.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct PollCurve {
     /// How long after the submit the first question comes.
@@ -124,7 +129,7 @@ pub struct PollCurve {
 }
 
 /// One stretch of a poll curve.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct PollStep {
     /// The age from which it holds.
@@ -187,6 +192,16 @@ impl<'de> Deserialize<'de> for Span {
     }
 }
 
+impl schemars::JsonSchema for Span {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Span".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({ "description": "A length of time.", "type": "string", "pattern": "^[0-9]+(ms|s|m|h)$", "examples": ["250ms", "10s", "15m", "24h"] })
+    }
+}
+
 impl Manifest {
     /// Reads a manifest.
     ///
@@ -202,7 +217,14 @@ impl Manifest {
     /// What is wrong and where.
     pub fn read(doc: DocId, text: &str) -> Result<Self, Diagnostics> {
         let deserializer = serde_yaml::Deserializer::from_str(text);
-        serde_path_to_error::deserialize(deserializer).map(Self::named).map_err(|error| misread(doc, &error).into())
+        let manifest = serde_path_to_error::deserialize(deserializer).map(Self::named).map_err(|error| misread(doc, &error))?;
+        let found = check::check(&manifest, doc);
+        if found.has_errors() { Err(found) } else { Ok(manifest) }
+    }
+
+    /// Returns the JSON Schema of a manifest, generated from the types.
+    pub fn schema() -> schemars::Schema {
+        schemars::schema_for!(Self)
     }
 
     /// Gives each model card the name that it stands under.

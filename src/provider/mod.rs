@@ -4,6 +4,7 @@
 //! Never: the plan, the ledger, a decision to try again.
 
 mod account;
+pub mod http;
 pub mod manifest;
 pub mod sim;
 

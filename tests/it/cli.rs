@@ -144,7 +144,8 @@ fn nothing_is_sent_without_a_key_a_provider_or_a_budget() {
     let desk = Desk::new();
     let without_key = desk.say(&["run", "campaigns/spring-drop.yaml", "-q"]);
     insta::assert_snapshot!("run_without_key", without_key.all());
-    insta::assert_snapshot!("run_with_key", desk.with_key(&["run", "campaigns/spring-drop.yaml", "-q"]).all());
+    let elsewhere = desk.with_key(&["run", "campaigns/spring-drop.yaml", "-q", "--base-url", "openai=http://127.0.0.1:1"]);
+    insta::assert_snapshot!("run_elsewhere", elsewhere.all());
     insta::assert_snapshot!("run_over_cap", desk.say(&["run", "campaigns/spring-drop.yaml", "-q", "--rehearse", "--cap", "100"]).all());
     desk.edit("provider: kie ", "# no provider ");
     desk.edit(" aspect: \"4:5\",", "");

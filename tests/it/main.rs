@@ -2,6 +2,7 @@
 
 mod after;
 mod architecture;
+mod buying;
 mod campaigns;
 mod caps;
 mod catalog;
@@ -13,7 +14,9 @@ mod diffs;
 mod doubts;
 mod estimates;
 mod failures;
+mod hostile;
 mod kills;
+mod loopback;
 mod market;
 mod price_books;
 mod price_vectors;

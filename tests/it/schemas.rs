@@ -4,6 +4,7 @@ use std::fs;
 
 use callsheet::catalog::PriceBook;
 use callsheet::plan::SavedPlan;
+use callsheet::provider::manifest::{Manifest, builtin_names, builtin_text};
 use callsheet::spec::schema;
 
 use crate::campaigns::shipped;
@@ -19,6 +20,20 @@ fn the_schemas_on_disk_are_those_of_the_types() {
     fresh("campaign", &schema::text(&schema::campaign_schema()));
     fresh("price-book", &schema::text(&PriceBook::schema().to_value()));
     fresh("saved-plan", &schema::text(&SavedPlan::schema().to_value()));
+    fresh("provider", &schema::text(&Manifest::schema().to_value()));
+}
+
+#[test]
+fn every_built_in_manifest_is_valid_against_the_schema() {
+    let validator = jsonschema::validator_for(&Manifest::schema().to_value()).expect("the schema is one");
+    for name in builtin_names() {
+        let value: serde_json::Value = serde_yaml::from_str(builtin_text(name).expect("a built-in manifest")).expect("a manifest is YAML");
+        let mistakes: Vec<String> = validator.iter_errors(&value).map(|error| format!("{}: {error}", error.instance_path())).collect();
+        assert!(mistakes.is_empty(), "{name}:\n{}", mistakes.join("\n"));
+    }
+    let mut value: serde_json::Value = serde_yaml::from_str(builtin_text("kie").expect("a built-in manifest")).expect("a manifest is YAML");
+    value["http"]["poll"]["stat"] = "x".into();
+    assert!(!validator.is_valid(&value), "an unknown key is a mistake");
 }
 
 #[test]
@@ -33,7 +48,7 @@ fn every_shipped_campaign_is_valid_against_the_schema() {
 }
 
 #[test]
-fn every_key_of_the_campaign_schema_is_explained() {
+fn every_key_of_a_campaign_and_a_provider_is_explained() {
     fn walk(value: &serde_json::Value, path: &str, silent: &mut Vec<String>) {
         let Some(object) = value.as_object() else { return };
         if let Some(properties) = object.get("properties").and_then(serde_json::Value::as_object) {
@@ -50,5 +65,6 @@ fn every_key_of_the_campaign_schema_is_explained() {
     }
     let mut silent = Vec::new();
     walk(&schema::campaign_schema(), "", &mut silent);
+    walk(&Manifest::schema().to_value(), "provider", &mut silent);
     assert!(silent.is_empty(), "without a description: {}", silent.join(", "));
 }

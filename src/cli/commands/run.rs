@@ -5,13 +5,13 @@
 //! ```
 
 use std::path::PathBuf;
-use std::sync::Arc;
 
 use clap::{Args, ValueEnum};
 
 use super::plan::{notes, tell_warnings, view};
-use crate::cli::args::{self, CampaignArgs, SelectionArgs};
+use crate::cli::args::{self, BaseUrl, CampaignArgs, SelectionArgs};
 use crate::cli::cap_stop::cap_stop;
+use crate::cli::console;
 use crate::cli::context::{self, Opened};
 use crate::cli::error::{CliError, Outcome};
 use crate::cli::exit::Exit;
@@ -21,11 +21,11 @@ use crate::cli::publish::{Material, Shelf};
 use crate::cli::saved::{Approved, Typed, Wanted};
 use crate::cli::standing::{self, Standing};
 use crate::cli::workspace::{Stage, Workspace};
-use crate::cli::{console, market};
 use crate::engine::{JobOutcome, OnDoubt, RunOutcome, StopReason};
 use crate::ledger::WorkspaceLock;
 use crate::plan::{JobIx, Work};
 use crate::pricing::{Quotes, Refusal, without_price};
+use crate::provider::Provider;
 use crate::provider::sim::SimOptions;
 use crate::report::{RunView, Stopped, plan_table, run_summary};
 use crate::spec::MoneySpec;
@@ -43,6 +43,7 @@ use crate::types::{RunId, SystemClock};
   callsheet run campaigns/spring-drop.yaml --rehearse --sim latency=2s,fail=0.05,seed=7
   callsheet run campaigns/spring-drop.yaml --profile draft --cap 260
   callsheet run plan.json                        what `plan --out plan.json` saved, as it was saved or not at all
+  callsheet run campaigns/spring-drop.yaml --base-url kie=http://127.0.0.1:9000
 
 Exit codes: 0 done · 2 usage · 3 mistakes in files · 4 over budget, unpriced, or a plan that is stale or spent · 5 some shots failed · 7 an outcome is in doubt
 · 8 account refused · 9 another run holds the workspace · 130 interrupted")]
@@ -60,6 +61,9 @@ pub struct RunArgs {
     /// The most that the campaign may ever cost, instead of its own cap: credits, or "USD 12.50"
     #[arg(long, value_name = "AMOUNT", value_parser = args::money)]
     cap: Option<MoneySpec>,
+    /// Send all that is meant for a provider to another address: a gateway, a server of your own; no key goes to the provider's own
+    #[arg(long, value_name = "PROVIDER=URL", value_parser = args::base_url, conflicts_with = "rehearse")]
+    base_url: Vec<BaseUrl>,
     /// Shots under way at once, within the provider's own limits
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
     concurrency: Option<u32>,
@@ -146,27 +150,24 @@ fn perform(args: &RunArgs, approved: Option<&Approved>) -> Outcome<Exit> {
         return Ok(exit);
     }
     let sim = args.sim.clone().unwrap_or_default();
-    let provider = performance::provider(&opened, &standing, stage, &sim);
+    let provider = performance::provider(&opened, &standing, stage, &sim, &args.base_url);
     let workers = performance::workers()?;
-    let weigh = |standing: &mut Standing| -> Outcome<()> {
-        let Some(provider) = &provider else { return Ok(()) };
-        standing.weigh(performance::balance(&workers, &**provider, stage)?, opened.campaign.budget.warn_at);
+    let weigh = |standing: &mut Standing, provider: &dyn Provider| -> Outcome<()> {
+        standing.weigh(performance::balance(&workers, provider, stage)?, opened.campaign.budget.warn_at);
         Ok(())
     };
-    weigh(&mut standing)?;
+    // Who has no key sees the plan all the same.
+    if let Ok(provider) = &provider {
+        weigh(&mut standing, &**provider)?;
+    }
     if !args.quiet {
         tell_plan(&opened, &memory, &standing, stage)?;
     }
     gates(&standing, stage)?;
-    let Some(provider) = &provider else { return Err(nobody_to_buy_from(&opened)) };
-    if stage == Stage::Real {
-        let estimate = &standing.estimate;
-        let beyond = if estimate.unpriced.is_empty() { String::new() } else { format!("; {}", without_price(estimate.unpriced_jobs())) };
-        let question = format!("spend up to {}{beyond}; go on?", estimate.book.amount(estimate.totals.ceiling.micros));
-        if !args.yes && console::can_ask() && !console::agrees(&question) {
-            console::talk("nothing was sent");
-            return Ok(Exit::Done);
-        }
+    let provider = provider?;
+    if stage == Stage::Real && !args.yes && !agreed(&standing)? {
+        console::talk("nothing was sent");
+        return Ok(Exit::Done);
     }
 
     let name = workspace.make()?;
@@ -179,7 +180,7 @@ fn perform(args: &RunArgs, approved: Option<&Approved>) -> Outcome<Exit> {
         if let Some(approved) = approved {
             approved.holds(&opened, &standing, &memory)?;
         }
-        weigh(&mut standing)?;
+        weigh(&mut standing, &*provider)?;
         gates(&standing, stage)?;
     }
     let run = performance::run_id(&SystemClock);
@@ -191,7 +192,7 @@ fn perform(args: &RunArgs, approved: Option<&Approved>) -> Outcome<Exit> {
         standing: &standing,
         workspace: &workspace,
         workspace_name: &name,
-        provider: Arc::clone(provider),
+        provider,
         sim,
         concurrency: args.concurrency.map_or(opened.campaign.run.concurrency, |number| number as usize),
         on_doubt,
@@ -252,23 +253,23 @@ fn tell_plan(opened: &Opened, memory: &Memory, standing: &Standing, stage: Stage
     Ok(())
 }
 
-fn gates(standing: &Standing, stage: Stage) -> Outcome<()> {
-    if standing.verdict.is_open() { Ok(()) } else { Err(CliError::Refused(standing.verdict.refusals.clone(), stage)) }
+/// Asks whether the money may be spent.
+///
+/// # Errors
+/// When nobody is there to be asked: money is not spent because a script has no terminal.
+fn agreed(standing: &Standing) -> Outcome<bool> {
+    let estimate = &standing.estimate;
+    let beyond = if estimate.unpriced.is_empty() { String::new() } else { format!("; {}", without_price(estimate.unpriced_jobs())) };
+    let most = format!("spend up to {}{beyond}", estimate.book.amount(estimate.totals.ceiling.micros));
+    if !console::can_ask() {
+        let fact = format!("nothing was sent: this would {most}, and there is no terminal to ask on");
+        return Err(CliError::usage(fact, "say `--yes` to spend it".to_owned()));
+    }
+    Ok(console::agrees(&format!("{most}; go on?")))
 }
 
-/// Says why nothing can be bought: no provider, no key, or no way to send yet.
-fn nobody_to_buy_from(opened: &Opened) -> CliError {
-    let rehearse = format!("rehearse it for nothing: callsheet run {} --rehearse", opened.path.display());
-    let Some(manifest) = &opened.manifest else {
-        let help = format!("add `provider: {}`, or {rehearse}", market::BUILTIN_EXAMPLE);
-        return CliError::usage("nothing was sent: the campaign names no provider, so there is nobody to buy from", help);
-    };
-    let is_set = std::env::var_os(&manifest.key_env).is_some_and(|key| !key.is_empty());
-    if !is_set {
-        let fact = format!("nothing was sent: there is no key for {}, the environment variable {} is not set", manifest.title, manifest.key_env);
-        return CliError::Account(fact, format!("set it, or {rehearse}"));
-    }
-    CliError::usage(format!("nothing was sent: this version plans and rehearses, it cannot buy from {} yet", manifest.title), rehearse)
+fn gates(standing: &Standing, stage: Stage) -> Outcome<()> {
+    if standing.verdict.is_open() { Ok(()) } else { Err(CliError::Refused(standing.verdict.refusals.clone(), stage)) }
 }
 
 /// Writes tree and reports and says what has become of everything; `next` follows `callsheet run` to go on.
@@ -329,6 +330,9 @@ fn words_for_next(args: &RunArgs, with_cap: bool) -> String {
     }
     if let Some(out) = &args.out {
         say("--out", &out.display().to_string());
+    }
+    for other in &args.base_url {
+        say("--base-url", &format!("{}={}", other.provider, other.origin));
     }
     if let (true, Some(cap)) = (with_cap, &args.cap) {
         say("--cap", &if cap.usd { format!("USD {}", cap.micros) } else { cap.micros.to_string() });

@@ -9,9 +9,10 @@ use crate::cli::console;
 use crate::cli::error::{CliError, Outcome};
 use crate::cli::exit::Exit;
 use crate::plan::SavedPlan;
+use crate::provider::manifest::Manifest;
 use crate::spec::schema::{campaign_schema, text};
 
-/// Print the JSON Schema of a campaign, a price book or a saved plan, for editors that complete and check YAML
+/// Print the JSON Schema of a campaign, a price book, a saved plan or a provider, for editors that complete and check YAML
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   callsheet schema > campaign.schema.json
@@ -33,6 +34,8 @@ enum Of {
     PriceBook,
     /// A saved plan.
     SavedPlan,
+    /// A provider's manifest.
+    Provider,
 }
 
 impl Of {
@@ -41,6 +44,7 @@ impl Of {
             Self::Campaign => text(&campaign_schema()),
             Self::PriceBook => text(&PriceBook::schema().to_value()),
             Self::SavedPlan => text(&SavedPlan::schema().to_value()),
+            Self::Provider => text(&Manifest::schema().to_value()),
         }
     }
 
@@ -49,6 +53,7 @@ impl Of {
             Self::Campaign => "campaign.schema.json",
             Self::PriceBook => "price-book.schema.json",
             Self::SavedPlan => "saved-plan.schema.json",
+            Self::Provider => "provider.schema.json",
         }
     }
 }
@@ -60,7 +65,7 @@ pub fn schema(args: &SchemaArgs) -> Outcome<Exit> {
         return Ok(Exit::Done);
     };
     std::fs::create_dir_all(folder).map_err(|error| CliError::io("cannot make the folder", folder, error))?;
-    for of in [Of::Campaign, Of::PriceBook, Of::SavedPlan] {
+    for of in [Of::Campaign, Of::PriceBook, Of::SavedPlan, Of::Provider] {
         let path = folder.join(of.file());
         std::fs::write(&path, of.text()).map_err(|error| CliError::io("cannot write", &path, error))?;
         console::data(&format!("{}\n", path.display()))?;

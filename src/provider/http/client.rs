@@ -1,0 +1,148 @@
+//! The wire: one exchange, once, with limits.
+//!
+//! In: a request that is ready. Out: an [`Answer`], or [`Broken`] with the one thing that matters for money: whether a byte may have left.
+//! Never: a retry, a redirect, a proxy, a cookie, decompression, a body without a limit.
+
+use std::error::Error as _;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+use reqwest::redirect::Policy;
+use reqwest::{Client, ClientBuilder, RequestBuilder};
+
+use super::addresses::is_public;
+use super::answer::{Answer, retry_after};
+
+/// How long a connection may take to come about.
+const CONNECT: Duration = Duration::from_secs(15);
+
+/// How long a connection may be silent while a body is read.
+const SILENCE: Duration = Duration::from_secs(60);
+
+/// Who we say we are; some hosts refuse clients that do not say it.
+const USER_AGENT: &str = concat!("callsheet/", env!("CARGO_PKG_VERSION"));
+
+/// Largest answer without a picture in it, 1 MiB.
+pub(super) const SMALL: usize = 1 << 20;
+
+/// Largest answer with a picture in it, 64 MiB: base64 of a PNG of 48 MB.
+pub(super) const LARGE: usize = 64 << 20;
+
+/// Connections by what they are for.
+pub(super) struct Clients {
+    /// For submits. A connection is used once: an old one that breaks leaves open whether the request was read.
+    pub(super) paid: Client,
+    /// For all that costs nothing.
+    pub(super) free: Client,
+    /// For pictures of strangers' hosts: names that lead to private addresses do not resolve.
+    pub(super) files: Client,
+}
+
+/// Why there is no answer.
+#[derive(Debug)]
+pub(super) enum Broken {
+    /// No byte of the request has left.
+    Before(String),
+    /// Some may have.
+    After(&'static str, String),
+}
+
+impl Clients {
+    /// Prepares the connections; `secure` says whether any of them will be encrypted.
+    ///
+    /// # Errors
+    /// A system without certificates.
+    pub(super) fn new(secure: bool) -> Result<Self, String> {
+        // The second caller finds the provider installed.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let build = |builder: ClientBuilder| builder.build().map_err(|error| chain(&error));
+        let files = plain(true).dns_resolver(Arc::new(PublicOnly)).read_timeout(SILENCE);
+        Ok(Self {
+            paid: build(plain(secure).pool_max_idle_per_host(0))?,
+            free: build(plain(secure))?,
+            // Where nothing is encrypted no certificate is missed, and pictures come from the same place.
+            files: build(files).or_else(|error| if secure { Err(error) } else { build(plain(false).dns_resolver(Arc::new(PublicOnly))) })?,
+        })
+    }
+}
+
+fn plain(secure: bool) -> ClientBuilder {
+    let builder = Client::builder()
+        .user_agent(USER_AGENT)
+        .redirect(Policy::none())
+        .referer(false)
+        .retry(reqwest::retry::never())
+        .no_proxy()
+        .connect_timeout(CONNECT);
+    // Reading the system's certificates takes time and fails in bare containers.
+    if secure { builder } else { builder.tls_certs_only([]) }
+}
+
+/// Sends a request, once, and reads the answer up to `limit` bytes.
+pub(super) async fn exchange(request: RequestBuilder, timeout: Duration, limit: usize) -> Result<Answer, Broken> {
+    let mut response = request.timeout(timeout).send().await.map_err(broken)?;
+    let status = response.status().as_u16();
+    let retry_after = retry_after(response.headers(), SystemTime::now());
+    let mut body = Vec::new();
+    loop {
+        match response.chunk().await {
+            Ok(Some(chunk)) if body.len() + chunk.len() > limit => {
+                let body = Err(format!("it is larger than {} MB", limit >> 20));
+                return Ok(Answer { status, retry_after, body });
+            }
+            Ok(Some(chunk)) => body.extend_from_slice(&chunk),
+            Ok(None) => break,
+            // The status stands even if the reason does not arrive.
+            Err(_) if status >= 400 => break,
+            Err(error) => return Err(broken(error)),
+        }
+    }
+    let body = serde_json::from_slice(&body).map_err(|error| format!("it is no JSON ({error})"));
+    Ok(Answer { status, retry_after, body })
+}
+
+/// Tells whether a byte may have left.
+pub(super) fn broken(error: reqwest::Error) -> Broken {
+    let error = error.without_url();
+    let message = chain(&error);
+    if error.is_builder() || error.is_connect() {
+        return Broken::Before(message);
+    }
+    let code = if error.is_timeout() { "timeout" } else { "connection" };
+    Broken::After(code, message)
+}
+
+/// Returns an error with all its causes: the outer ones say little.
+fn chain(error: &reqwest::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(inner) = cause {
+        let said = inner.to_string();
+        if !text.contains(&said) {
+            text.push_str(": ");
+            text.push_str(&said);
+        }
+        cause = inner.source();
+    }
+    text
+}
+
+/// Resolves names to public addresses only, and the connection goes to the very addresses that were looked at.
+struct PublicOnly;
+
+impl Resolve for PublicOnly {
+    fn resolve(&self, name: Name) -> Resolving {
+        let host = name.as_str().to_owned();
+        Box::pin(async move {
+            let found: Vec<SocketAddr> = tokio::net::lookup_host((host.as_str(), 0)).await?.collect();
+            let public: Vec<SocketAddr> = found.iter().copied().filter(|address| is_public(address.ip())).collect();
+            if public.is_empty() && !found.is_empty() {
+                return Err("the name leads to a private address".into());
+            }
+            let addresses: Addrs = Box::new(public.into_iter());
+            Ok(addresses)
+        })
+    }
+}

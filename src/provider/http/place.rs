@@ -1,0 +1,198 @@
+//! Where something stands in a provider's answer.
+//!
+//! In: `/data/taskId`, `/data/*/b64_json`, `/data/resultJson/@json/resultUrls`. Out: the values that stand there.
+//! Never: a panic on an answer of another shape; what is not there is simply not found.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_json::Value;
+
+/// Most values that one place may name: no call brings more pictures.
+const MOST: usize = 64;
+
+/// A path into an answer: keys and indices after `/`; `*` for all items of a list, `@json` for the JSON inside a text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place(Vec<Part>);
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Part {
+    Key(String),
+    Each,
+    Json,
+}
+
+impl Place {
+    /// Returns what stands there, in order; `null` counts as nothing.
+    pub fn find<'a>(&self, answer: &'a Value) -> Vec<Cow<'a, Value>> {
+        let mut found = vec![Cow::Borrowed(answer)];
+        for part in &self.0 {
+            found = found.into_iter().flat_map(|value| part.of(value)).take(MOST).collect();
+        }
+        found.retain(|value| !value.is_null());
+        found
+    }
+
+    /// Returns the first text, number or truth value that stands there, as text.
+    pub fn text(&self, answer: &Value) -> Option<String> {
+        self.find(answer).iter().find_map(|value| plain(value))
+    }
+
+    /// Returns all texts that stand there; a list of texts counts as its items.
+    pub fn texts(&self, answer: &Value) -> Vec<String> {
+        let text = |value: &Value| value.as_str().filter(|text| !text.is_empty()).map(str::to_owned);
+        let items = |value: &Value| match value {
+            Value::Array(items) => items.iter().filter_map(text).collect(),
+            one => text(one).into_iter().collect::<Vec<_>>(),
+        };
+        self.find(answer).iter().flat_map(|value| items(value)).take(MOST).collect()
+    }
+
+    /// Returns the whole number that stands there.
+    pub fn count(&self, answer: &Value) -> Option<u64> {
+        self.find(answer).first().and_then(|value| value.as_u64())
+    }
+}
+
+/// Returns a value of one piece as text.
+fn plain(value: &Value) -> Option<String> {
+    match value {
+        Value::String(text) if text.is_empty() => None,
+        Value::String(text) => Some(text.clone()),
+        Value::Number(number) => Some(number.to_string()),
+        Value::Bool(truth) => Some(truth.to_string()),
+        Value::Null | Value::Array(_) | Value::Object(_) => None,
+    }
+}
+
+impl Part {
+    fn of<'a>(&self, value: Cow<'a, Value>) -> Vec<Cow<'a, Value>> {
+        match self {
+            Self::Key(key) => match value {
+                Cow::Borrowed(value) => child(value, key).map(Cow::Borrowed).into_iter().collect(),
+                Cow::Owned(value) => child(&value, key).cloned().map(Cow::Owned).into_iter().collect(),
+            },
+            Self::Each => match value {
+                Cow::Borrowed(Value::Array(items)) => items.iter().take(MOST).map(Cow::Borrowed).collect(),
+                Cow::Owned(Value::Array(items)) => items.into_iter().take(MOST).map(Cow::Owned).collect(),
+                _ => Vec::new(),
+            },
+            Self::Json => {
+                let read = value.as_str().and_then(|text| serde_json::from_str::<Value>(text).ok());
+                read.map(Cow::Owned).into_iter().collect()
+            }
+        }
+    }
+}
+
+fn child<'a>(value: &'a Value, key: &str) -> Option<&'a Value> {
+    match value {
+        Value::Object(map) => map.get(key),
+        Value::Array(items) => items.get(key.parse::<usize>().ok()?),
+        _ => None,
+    }
+}
+
+impl FromStr for Place {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let wrong = || format!("`{text}` is not a place in an answer like `/data/taskId`, `/data/*/url` or `/data/resultJson/@json/urls`");
+        let path = text.strip_prefix('/').ok_or_else(wrong)?;
+        if path.is_empty() || path.split('/').any(str::is_empty) {
+            return Err(wrong());
+        }
+        let part = |part: &str| match part {
+            "*" => Part::Each,
+            "@json" => Part::Json,
+            key => Part::Key(key.replace("~1", "/").replace("~0", "~")),
+        };
+        Ok(Self(path.split('/').map(part).collect()))
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|part| match part {
+            Part::Key(key) => write!(f, "/{}", key.replace('~', "~0").replace('/', "~1")),
+            Part::Each => f.write_str("/*"),
+            Part::Json => f.write_str("/@json"),
+        })
+    }
+}
+
+impl Serialize for Place {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Place {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+impl schemars::JsonSchema for Place {
+    fn schema_name() -> Cow<'static, str> {
+        "Place".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({
+            "description": "A path into an answer; `*` for all items of a list, `@json` for the JSON inside a text.",
+            "type": "string", "pattern": "^(/[^/]+)+$", "examples": ["/data/taskId", "/data/resultJson/@json/resultUrls"]
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn place(text: &str) -> Place {
+        text.parse().unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    #[test]
+    fn json_inside_a_text_is_read_as_often_as_the_place_says() {
+        let answer = json!({ "data": { "resultJson": "{\"resultUrls\":[\"https://a/1.png\",\"https://a/2.png\"]}", "param": "{\"input\":\"{\\\"prompt\\\":\\\"cup\\\"}\"}" } });
+        assert_eq!(place("/data/resultJson/@json/resultUrls").texts(&answer), ["https://a/1.png", "https://a/2.png"]);
+        assert_eq!(place("/data/param/@json/input/@json/prompt").text(&answer).as_deref(), Some("cup"));
+    }
+
+    #[test]
+    fn an_answer_of_another_shape_has_nothing_there() {
+        for answer in [
+            json!(null),
+            json!(7),
+            json!([]),
+            json!({ "data": "text" }),
+            json!({ "data": { "resultJson": "" } }),
+            json!({ "data": { "resultJson": "{" } }),
+        ] {
+            assert_eq!(place("/data/resultJson/@json/resultUrls").texts(&answer), [""; 0], "{answer}");
+        }
+        assert_eq!(place("/data/*/url").texts(&json!({ "data": [{ "url": 7 }, {}, { "url": "u" }] })), ["u"]);
+    }
+
+    #[test]
+    fn places_are_written_as_they_are_read() {
+        for text in ["/data", "/data/*/b64_json", "/data/0/url", "/a~1b/@json/c"] {
+            assert_eq!(place(text).to_string(), text);
+        }
+        for text in ["", "/", "data", "/data//x"] {
+            assert!(text.parse::<Place>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_place_in_an_endless_list_ends() {
+        let answer = json!({ "data": vec!["u"; 1000] });
+        assert_eq!(place("/data").texts(&answer).len(), MOST);
+        assert_eq!(place("/data/*").texts(&answer).len(), MOST);
+    }
+}

@@ -1,0 +1,465 @@
+//! How a provider is spoken to, as data: origins, key header, calls, where answers keep what, what errors mean.
+//!
+//! In: the `http` part of a manifest. Out: [`Protocol`].
+//! Never: a key, a vendor's name in code.
+
+use std::collections::BTreeMap;
+
+use reqwest::Url;
+use schemars::JsonSchema;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use super::place::Place;
+use super::template::{Template, Words};
+use crate::provider::manifest::{Known, Span};
+use crate::types::{Action, Currency, FailureClass};
+
+/// How a provider is spoken to over HTTP.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Protocol {
+    /// Where the API is.
+    pub base_url: Origin,
+    /// Further origins of the API by name, for calls that go elsewhere; the key is sent there too.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub origins: BTreeMap<String, Origin>,
+    /// How the key is sent.
+    pub auth: Auth,
+    /// Further headers of every call of the API.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub headers: BTreeMap<String, String>,
+    /// The header that carries the idempotency key, where the provider honours one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub idempotency_header: Option<String>,
+    /// What the body of an answer must say besides HTTP 2xx; absent: nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub success: Option<Predicate>,
+    /// Where an answer says what went wrong.
+    pub error: ErrorPlaces,
+    /// How pictures stand in a JSON body; forms carry files.
+    #[serde(default)]
+    pub pictures: PicturesAs,
+    /// Hands a picture over and gets an address for it; needed when pictures go by address.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub upload: Option<UploadCall>,
+    /// Asks for a picture; the only call that costs.
+    pub submit: SubmitCall,
+    /// Asks for a picture, where an action is asked for in another way.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub submit_by_action: BTreeMap<Action, SubmitCall>,
+    /// Asks after a task; needed when the answer to a submit is a task.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub poll: Option<PollCall>,
+    /// Gets a fresh address for a picture whose address has expired.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refresh: Option<AskCall>,
+    /// Asks how much is left in the account.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub balance: Option<AskCall>,
+    /// The currency of the provider's own figures, `USD` or `credits:BOOK`. They settle a try only when the book reckons in it too.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>")]
+    pub unit: Option<Currency>,
+    /// Translations, by name: from our words to the provider's.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub words: Words,
+    /// What stands for `{{ parameters }}` in a body, by the wire id of a model.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub parameters: BTreeMap<String, Template>,
+    /// What errors mean; the first rule that fits holds, then the usual meaning of the HTTP status.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub errors: Vec<ErrorRule>,
+}
+
+/// How the key is sent.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Auth {
+    /// Name of the header.
+    pub header: String,
+    /// Its value: `Bearer {{ key }}`.
+    pub value: Template,
+}
+
+/// One request.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Request {
+    /// The method.
+    #[serde(default)]
+    pub method: Method,
+    /// One of `origins`; absent: the base URL.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub origin: Option<String>,
+    /// The path below the origin; may hold slots.
+    pub path: Template,
+    /// Parameters of the query.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub query: BTreeMap<String, Template>,
+    /// A JSON body.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub json: Option<Template>,
+    /// A form with files (`multipart/form-data`), in this order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub form: Vec<FormPart>,
+    /// How long the whole exchange may take, at most 4m.
+    #[serde(default = "Request::usual_timeout")]
+    pub timeout: Span,
+}
+
+impl Request {
+    const fn usual_timeout() -> Span {
+        Span(std::time::Duration::from_secs(60))
+    }
+}
+
+/// The method of a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Method {
+    /// `POST`.
+    #[default]
+    Post,
+    /// `GET`.
+    Get,
+}
+
+/// One part of a form: a text, or files.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct FormPart {
+    /// Name of the field.
+    pub name: String,
+    /// Its text; a text without a value leaves the part out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub text: Option<Template>,
+    /// Its files, one part each; none leave the part out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub files: Option<Files>,
+}
+
+/// Which pictures of a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Files {
+    /// The main picture and the references, in order.
+    Pictures,
+    /// The main picture.
+    Image,
+    /// The references, in order.
+    References,
+    /// The mask.
+    Mask,
+    /// In an upload: the picture that is handed over.
+    Picture,
+}
+
+/// How pictures stand in a JSON body.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum PicturesAs {
+    /// By an address that `upload` brings.
+    Upload,
+    /// As `data:` addresses.
+    #[default]
+    DataUrl,
+    /// As bare base64.
+    Base64,
+}
+
+/// Hands a picture over.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct UploadCall {
+    /// The request.
+    pub request: Request,
+    /// Where the answer keeps the address; the first place that has one.
+    pub url: Vec<Place>,
+    /// How long the provider keeps the picture.
+    pub keep: Span,
+}
+
+/// Asks for a picture: exactly one of `task` and `picture` says what the answer is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct SubmitCall {
+    /// The request.
+    pub request: Request,
+    /// Where the answer keeps the name of the task.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub task: Vec<Place>,
+    /// Where the answer keeps the bytes of the picture itself, in base64, bare or as a `data:` address.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub picture: Vec<Place>,
+    /// Where the answer counts tokens, for books that price by them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub usage: Option<UsagePlaces>,
+    /// Where the answer says what was charged, in the `unit`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub charged: Vec<Place>,
+}
+
+/// Where tokens are counted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct UsagePlaces {
+    /// Tokens of the prompt.
+    pub text_in: Vec<Place>,
+    /// Tokens of input pictures; none if the answer has no such place.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub image_in: Vec<Place>,
+    /// Tokens of the result.
+    pub image_out: Vec<Place>,
+}
+
+/// Asks after a task.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct PollCall {
+    /// The request.
+    pub request: Request,
+    /// Where the answer says how the task stands.
+    pub state: Place,
+    /// What the words there mean; one that is not listed means that the task is still running.
+    pub states: BTreeMap<String, TaskState>,
+    /// Where the addresses of the pictures are; the first place that has any.
+    pub results: Vec<Place>,
+    /// Where the answer says what was charged, in the `unit`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub charged: Vec<Place>,
+    /// Where the answer says why a task has failed.
+    pub error: ErrorPlaces,
+}
+
+/// How a task stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum TaskState {
+    /// Not yet.
+    Running,
+    /// The pictures are there.
+    Ready,
+    /// Ended without a picture.
+    Failed,
+    /// Ended by moderation.
+    Refused,
+}
+
+/// Asks for one value.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct AskCall {
+    /// The request.
+    pub request: Request,
+    /// Where the answer keeps the value.
+    pub at: Vec<Place>,
+}
+
+/// What the body of a good answer says.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Predicate {
+    /// Where.
+    pub at: Place,
+    /// One of these, as text.
+    pub is: Vec<Plain>,
+}
+
+/// A word or a number, compared as text.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "serde_json::Value", into = "String")]
+pub struct Plain(pub String);
+
+impl JsonSchema for Plain {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Plain".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({ "description": "A word or a number, compared as text.", "type": ["string", "number"] })
+    }
+}
+
+impl TryFrom<serde_json::Value> for Plain {
+    type Error = String;
+
+    fn try_from(value: serde_json::Value) -> Result<Self, String> {
+        match value {
+            serde_json::Value::String(text) => Ok(Self(text)),
+            serde_json::Value::Number(number) => Ok(Self(number.to_string())),
+            other => Err(format!("`{other}` is neither a word nor a number")),
+        }
+    }
+}
+
+impl From<Plain> for String {
+    fn from(plain: Plain) -> Self {
+        plain.0
+    }
+}
+
+/// Where an answer says what went wrong; the first place that has something.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct ErrorPlaces {
+    /// The code.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub code: Vec<Place>,
+    /// A second, coarser code.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub kind: Vec<Place>,
+    /// The message for people.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub message: Vec<Place>,
+}
+
+/// What an error means. All that is given must fit; a list fits if one of its items does.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct ErrorRule {
+    /// In the answers to these calls; absent: to all, but not for a `task` that has failed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub on: Vec<Call>,
+    /// HTTP statuses.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub status: Vec<u16>,
+    /// Codes of the body.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub code: Vec<Plain>,
+    /// Coarser codes of the body.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub kind: Vec<Plain>,
+    /// Words in the message, in lower case.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub message_has: Vec<String>,
+    /// What it means.
+    pub class: Verdict,
+    /// Whether it was charged; absent: as the class usually is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub billed: Option<Known>,
+}
+
+/// The calls of an API.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Call {
+    /// Hands a picture over.
+    Upload,
+    /// Asks for a picture.
+    Submit,
+    /// Asks after a task.
+    Poll,
+    /// A task that has ended without a picture.
+    Task,
+    /// Asks for a fresh address.
+    Refresh,
+    /// Asks for the balance.
+    Balance,
+}
+
+/// What an error means for the shot and its money.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Verdict {
+    /// Over the rate: not accepted, not charged; wait, then send again.
+    Throttled,
+    /// Not accepted, not charged; try again.
+    Transient,
+    /// Nobody knows whether it was accepted.
+    Ambiguous,
+    /// Accepted, then failed.
+    Failed,
+    /// Refused by moderation: final for this prompt.
+    Refused,
+    /// Refused as malformed: final.
+    Invalid,
+    /// Bad key or no credits: stops the campaign.
+    Account,
+    /// Down for maintenance: try again slowly.
+    Maintenance,
+}
+
+impl From<Verdict> for FailureClass {
+    fn from(verdict: Verdict) -> Self {
+        match verdict {
+            Verdict::Throttled => Self::Throttled,
+            Verdict::Transient => Self::Transient,
+            Verdict::Ambiguous => Self::Ambiguous,
+            Verdict::Failed => Self::Failed,
+            Verdict::Refused => Self::Refused,
+            Verdict::Invalid => Self::Invalid,
+            Verdict::Account => Self::Account,
+            Verdict::Maintenance => Self::Maintenance,
+        }
+    }
+}
+
+/// Scheme, host and port of an API, perhaps with a path that stands before all others: `https://api.example.com/v1`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Origin(Url);
+
+impl Origin {
+    /// Returns the address itself.
+    pub fn url(&self) -> &Url {
+        &self.0
+    }
+
+    /// Returns the address of a path below it.
+    ///
+    /// # Errors
+    /// A path that does not make an address, or one of another origin.
+    pub fn join(&self, path: &str) -> Result<Url, String> {
+        let base = self.0.as_str().trim_end_matches('/');
+        let url = Url::parse(&format!("{base}/{}", path.trim_start_matches('/'))).map_err(|error| format!("`{path}` is no path: {error}"))?;
+        if url.origin() == self.0.origin() { Ok(url) } else { Err(format!("`{path}` leads away from {base}")) }
+    }
+
+    /// Returns whether `url` has the same scheme, host and port.
+    pub fn holds(&self, url: &Url) -> bool {
+        self.0.origin() == url.origin()
+    }
+}
+
+impl std::str::FromStr for Origin {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let wrong = |why: &str| format!("`{text}` is not an address like `https://api.example.com`: {why}");
+        let url = Url::parse(text).map_err(|error| wrong(&error.to_string()))?;
+        if !matches!(url.scheme(), "https" | "http") || url.host().is_none() {
+            return Err(wrong("it needs `https://` (or `http://`) and a host"));
+        }
+        if !url.username().is_empty() || url.password().is_some() || url.query().is_some() || url.fragment().is_some() {
+            return Err(wrong("user, query and fragment do not belong here; the key is read from the environment"));
+        }
+        Ok(Self(url))
+    }
+}
+
+impl std::fmt::Display for Origin {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.0.as_str().trim_end_matches('/'))
+    }
+}
+
+impl Serialize for Origin {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Origin {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+impl JsonSchema for Origin {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Origin".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({ "description": "Scheme, host and port of an API, perhaps with a path.", "type": "string", "format": "uri", "pattern": "^https?://", "examples": ["https://api.example.com/v1"] })
+    }
+}

@@ -1,0 +1,252 @@
+//! From a shot to a request: values, pictures, body, headers.
+//!
+//! In: a [`Shot`] and the call that the manifest names for it. Out: a request that is ready to be sent, once.
+//! Never: a picture or a setting that is dropped in silence; the key to any origin but the API's own.
+
+use std::sync::Arc;
+
+use futures_util::future::try_join_all;
+use reqwest::header::HeaderName;
+use reqwest::multipart::{Form, Part};
+use reqwest::{Client, RequestBuilder};
+use serde_json::{Value, json};
+
+use super::client::SMALL;
+use super::pictures::{Arranged, Kept, file_name, inlined, part};
+use super::protocol::{Call, Files, Method, PicturesAs, Request, SubmitCall};
+use super::template::{Template, Unfilled, Values};
+use super::{HttpProvider, client};
+use crate::provider::{InputPicture, Shot};
+use crate::types::{Failure, FailureClass};
+
+/// A request in the making.
+pub(super) struct Order<'a> {
+    pub(super) call: Call,
+    pub(super) request: &'a Request,
+    pub(super) values: Values,
+    /// The parameters of the model, filled.
+    pub(super) parameters: Option<Value>,
+}
+
+/// A file of a form: its field and itself.
+pub(super) type File = (String, Part);
+
+impl HttpProvider {
+    /// Gathers all that a submit needs, uploads included.
+    pub(super) async fn order<'a>(&'a self, call: &'a SubmitCall, shot: &Shot) -> Result<(Order<'a>, Vec<File>), Failure> {
+        let wire = self.wire(shot)?;
+        let parameters = self.protocol.parameters.get(&*wire);
+        let mut values = values(shot, &wire);
+        let arranged = Arranged::of(shot);
+        self.all_are_sent(call, parameters, &arranged)?;
+        if call.request.form.is_empty() {
+            self.inline(&mut values, call, parameters, &arranged, shot).await?;
+        }
+        let files = form_files(&call.request, &arranged, shot).await?;
+        let parameters = parameters.map(|template| template.fill(&values, &self.protocol.words)).transpose().map_err(unfilled)?.flatten();
+        Ok((Order { call: Call::Submit, request: &call.request, values, parameters }, files))
+    }
+
+    /// Returns the provider's id of the model for the action.
+    fn wire(&self, shot: &Shot) -> Result<Arc<str>, Failure> {
+        let operation = self.cards.get(&shot.paid.model).and_then(|card| card.operation(shot.paid.action));
+        operation.and_then(|operation| operation.wire.clone()).ok_or_else(|| {
+            let message = format!("the manifest has no wire id for `{}` of `{}`", shot.paid.action, shot.paid.model);
+            Failure::new(FailureClass::Invalid, "no-wire-id", message)
+        })
+    }
+
+    /// Refuses a shot with a picture that the manifest does not send: it would be paid for and come out wrong.
+    fn all_are_sent(&self, call: &SubmitCall, parameters: Option<&Template>, arranged: &Arranged<'_>) -> Result<(), Failure> {
+        let sends = |kind: &[Files], slots: &[&str]| {
+            let in_form = call.request.form.iter().any(|part| part.files.is_some_and(|files| kind.contains(&files)));
+            in_form || slots.iter().any(|slot| has(call, parameters, slot))
+        };
+        let missing = [
+            ("the main picture", arranged.image.is_some() && !sends(&[Files::Image, Files::Pictures], &["image", "pictures"])),
+            ("reference pictures", !arranged.references.is_empty() && !sends(&[Files::References, Files::Pictures], &["references", "pictures"])),
+            ("the mask", arranged.mask.is_some() && !sends(&[Files::Mask], &["mask"])),
+        ];
+        match missing.into_iter().find(|(_, is_missing)| *is_missing) {
+            Some((what, _)) => {
+                Err(Failure::new(FailureClass::Invalid, "not-sent", format!("the manifest does not say how {what} is sent to this model")))
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// Puts the pictures that the body asks for among the values.
+    async fn inline(
+        &self,
+        values: &mut Values,
+        call: &SubmitCall,
+        parameters: Option<&Template>,
+        arranged: &Arranged<'_>,
+        shot: &Shot,
+    ) -> Result<(), Failure> {
+        for (slot, files) in [("image", Files::Image), ("pictures", Files::Pictures), ("references", Files::References), ("mask", Files::Mask)] {
+            let which = arranged.which(files);
+            if which.is_empty() || !has(call, parameters, slot) {
+                continue;
+            }
+            let texts = try_join_all(which.into_iter().map(|picture| self.handed_over(picture, shot))).await?;
+            let value = match files {
+                Files::Image | Files::Mask | Files::Picture => texts.into_iter().next().map_or(Value::Null, Value::String),
+                Files::Pictures | Files::References => json!(texts),
+            };
+            values.insert(slot, value);
+        }
+        Ok(())
+    }
+
+    /// Returns what stands for a picture in a body.
+    async fn handed_over(&self, picture: &InputPicture, shot: &Shot) -> Result<String, Failure> {
+        match self.protocol.pictures {
+            PicturesAs::Upload => self.uploaded(picture, shot).await,
+            PicturesAs::DataUrl => Ok(inlined(picture, &shot.pictures.open(picture.blob).await?, true)),
+            PicturesAs::Base64 => Ok(inlined(picture, &shot.pictures.open(picture.blob).await?, false)),
+        }
+    }
+
+    /// Returns the address of a picture at the provider's; uploads it if it has none, or one that will soon expire.
+    async fn uploaded(&self, picture: &InputPicture, shot: &Shot) -> Result<String, Failure> {
+        let unable = || Failure::new(FailureClass::Invalid, "no-upload", "the manifest does not say how a picture is handed over");
+        let call = self.protocol.upload.as_ref().ok_or_else(unable)?;
+        let place = self.uploads.place(picture.blob.digest);
+        let mut place = place.lock().await;
+        if let Some(kept) = place.as_ref().filter(|kept| kept.is_fresh()) {
+            return Ok(kept.url.clone());
+        }
+        let bytes = shot.pictures.open(picture.blob).await?;
+        let mut values = Values::from([("file-name", json!(file_name(picture)))]);
+        let mut files = Vec::new();
+        if call.request.form.is_empty() {
+            values.insert("picture", json!(inlined(picture, &bytes, self.protocol.pictures != PicturesAs::Base64)));
+        } else {
+            for field in call.request.form.iter().filter(|field| field.files == Some(Files::Picture)) {
+                files.push((field.name.clone(), part(picture, bytes.clone())?));
+            }
+        }
+        let order = Order { call: Call::Upload, request: &call.request, values, parameters: None };
+        let request = self.prepared(&self.clients.free, &order, files)?;
+        let answer = client::exchange(request, call.request.timeout.0, SMALL).await.map_err(|broken| {
+            let (client::Broken::Before(why) | client::Broken::After(_, why)) = broken;
+            let why = format!("a source picture could not be handed over: {why}");
+            self.reader().told(FailureClass::Transient, "upload", &why, crate::types::Billed::No, None)
+        })?;
+        let body = self.reader().good(Call::Upload, answer)?;
+        let url = call.url.iter().flat_map(|place| place.texts(&body)).next();
+        let url =
+            url.ok_or_else(|| Failure::new(FailureClass::Transient, "upload", "a source picture was handed over, but the answer has no address"))?;
+        *place = Some(Kept::new(url.clone(), call.keep.0));
+        Ok(url)
+    }
+
+    /// Makes the request of an order; `files` are the files of its form.
+    pub(super) fn prepared(&self, client: &Client, order: &Order<'_>, files: Vec<File>) -> Result<RequestBuilder, Failure> {
+        let request = order.request;
+        let mut values = order.values.clone();
+        if let Some(parameters) = &order.parameters {
+            values.insert("parameters", parameters.clone());
+        }
+        let words = &self.protocol.words;
+        let path = request.path.fill_path(&values, words).map_err(unfilled)?;
+        let origin = match (&self.own, &request.origin) {
+            (Some(own), _) => Some(own),
+            (None, Some(name)) => self.protocol.origins.get(name),
+            (None, None) => Some(&self.protocol.base_url),
+        };
+        let origin = origin.ok_or_else(|| invalid("the manifest names an origin that it does not have".to_owned()))?;
+        let mut url = origin.join(&path).map_err(invalid)?;
+        for (name, template) in &request.query {
+            if let Some(text) = template.fill_text(&values, words).map_err(unfilled)? {
+                url.query_pairs_mut().append_pair(name, &text);
+            }
+        }
+        let builder = match request.method {
+            Method::Post => client.post(url),
+            Method::Get => client.get(url),
+        };
+        let mut builder = builder.headers(self.headers.clone());
+        if let (Call::Submit, Some(name), Some(key)) = (order.call, &self.protocol.idempotency_header, values.get("idempotency-key")) {
+            let name: HeaderName = name.parse().map_err(|_| invalid(format!("`{name}` is no name of a header")))?;
+            builder = builder.header(name, key.as_str().unwrap_or_default());
+        }
+        if let Some(template) = &request.json {
+            let body = template.fill(&values, words).map_err(unfilled)?.unwrap_or(Value::Null);
+            return Ok(builder.header("content-type", "application/json").body(body.to_string()));
+        }
+        if request.form.is_empty() {
+            return Ok(builder);
+        }
+        let mut form = Form::new();
+        let mut files = files.into_iter().peekable();
+        for field in &request.form {
+            if let Some(template) = &field.text
+                && let Some(text) = template.fill_text(&values, words).map_err(unfilled)?
+            {
+                form = form.text(field.name.clone(), text);
+            }
+            while field.files.is_some() && files.peek().is_some_and(|(name, _)| *name == field.name) {
+                if let Some((name, part)) = files.next() {
+                    form = form.part(name, part);
+                }
+            }
+        }
+        Ok(builder.multipart(form))
+    }
+}
+
+/// Returns whether the body, or the model's parameters in it, have this slot.
+fn has(call: &SubmitCall, parameters: Option<&Template>, slot: &str) -> bool {
+    let Some(json) = &call.request.json else { return false };
+    json.has(slot) || (json.has("parameters") && parameters.is_some_and(|parameters| parameters.has(slot)))
+}
+
+/// Returns the files of a form, in the order of its fields.
+async fn form_files(request: &Request, arranged: &Arranged<'_>, shot: &Shot) -> Result<Vec<File>, Failure> {
+    let mut files = Vec::new();
+    for field in &request.form {
+        for picture in field.files.map(|files| arranged.which(files)).unwrap_or_default() {
+            files.push((field.name.clone(), part(picture, shot.pictures.open(picture.blob).await?)?));
+        }
+    }
+    Ok(files)
+}
+
+/// Returns what a request is about, by the names of slots; what is not said is not there.
+fn values(shot: &Shot, wire: &str) -> Values {
+    let settings = &shot.paid.settings;
+    let mut values = Values::from([
+        ("wire", json!(wire)),
+        ("model", json!(&*shot.paid.model)),
+        ("action", json!(shot.paid.action.as_str())),
+        ("width", json!(shot.output.width)),
+        ("height", json!(shot.output.height)),
+        ("size", json!(shot.output.to_string())),
+        ("idempotency-key", json!(shot.idempotency_key.as_str())),
+    ]);
+    let mut say = |slot: &'static str, value: Option<Value>| {
+        if let Some(value) = value {
+            values.insert(slot, value);
+        }
+    };
+    say("prompt", (!shot.prompt.is_empty()).then(|| json!(&*shot.prompt)));
+    say("aspect", settings.aspect.map(|aspect| json!(aspect.to_string())));
+    say("resolution", settings.resolution.as_deref().map(|word| json!(word)));
+    say("quality", settings.quality.as_deref().map(|word| json!(word)));
+    say("speed", settings.speed.as_deref().map(|word| json!(word)));
+    say("scale", settings.scale.map(|scale| json!(scale)));
+    say("background", settings.background.as_deref().map(|word| json!(word)));
+    say("format", settings.format.map(|format| json!(format.as_str())));
+    say("seed", settings.seed.map(|seed| json!(seed)));
+    values
+}
+
+fn invalid(message: String) -> Failure {
+    Failure::new(FailureClass::Invalid, "manifest", message)
+}
+
+fn unfilled(error: Unfilled) -> Failure {
+    invalid(error.to_string())
+}

@@ -1,0 +1,309 @@
+//! KIE as its documents describe it: uploads, tasks, an envelope with a code of its own, files on hosts that want no key.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+
+use super::{Api, Books, KEY, Received, Reply};
+
+/// Fields that the documents name for an `input`, by model: name, whether it must be there, and the values it may have (none: any text).
+type Fields = &'static [(&'static str, bool, &'static [&'static str])];
+
+const ASPECTS: &[&str] = &["auto", "1:1", "3:2", "2:3", "4:3", "3:4", "5:4", "4:5", "16:9", "9:16", "2:1", "1:2", "3:1", "1:3", "21:9", "9:21"];
+const SIZES: &[&str] = &["1K", "2K", "4K"];
+
+/// A list of addresses stands here.
+const URLS: &[&str] = &["<urls>"];
+/// An address stands here.
+const URL: &[&str] = &["<url>"];
+/// A whole number stands here.
+const NUMBER: &[&str] = &["<number>"];
+
+/// Models, what one task costs in millionths of a credit, and their fields.
+const MODELS: &[(&str, i64, Fields)] = &[
+    ("gpt-image-2-text-to-image", 6_000_000, &[("prompt", true, &[]), ("aspect_ratio", false, ASPECTS), ("resolution", false, SIZES)]),
+    (
+        "gpt-image-2-image-to-image",
+        6_000_000,
+        &[("prompt", true, &[]), ("input_urls", true, URLS), ("aspect_ratio", false, ASPECTS), ("resolution", false, SIZES)],
+    ),
+    (
+        "nano-banana-2",
+        8_000_000,
+        &[
+            ("prompt", true, &[]),
+            ("image_input", false, URLS),
+            ("aspect_ratio", false, &["1:1", "4:5", "16:9", "auto"]),
+            ("resolution", false, SIZES),
+            ("output_format", false, &["png", "jpg"]),
+        ],
+    ),
+    (
+        "seedream/4.5-edit",
+        6_500_000,
+        &[
+            ("prompt", true, &[]),
+            ("image_urls", true, URLS),
+            ("aspect_ratio", true, &["1:1", "4:3", "3:4", "16:9", "9:16", "2:3", "3:2", "21:9"]),
+            ("quality", true, &["basic", "high"]),
+            ("nsfw_checker", false, &[]),
+        ],
+    ),
+    (
+        "ideogram/v3-edit",
+        7_000_000,
+        &[
+            ("prompt", true, &[]),
+            ("image_url", true, URL),
+            ("mask_url", true, URL),
+            ("rendering_speed", false, &["TURBO", "BALANCED", "QUALITY"]),
+            ("seed", false, NUMBER),
+        ],
+    ),
+    ("topaz/image-upscale", 10_000_000, &[("image_url", true, URL), ("upscale_factor", true, &["1", "2", "4"])]),
+    ("recraft/remove-background", 1_000_000, &[("image", true, URL)]),
+];
+
+/// What becomes of a task.
+#[derive(Debug, Clone)]
+pub enum Fate {
+    /// It brings a picture.
+    Success,
+    /// It fails: code, message, and whether the charge is given back.
+    Fail(&'static str, &'static str, bool),
+    /// It never ends.
+    Never,
+}
+
+/// The provider.
+pub struct Kie {
+    /// How often a task is still running when it is asked after.
+    pub running: u32,
+    /// How often a fresh task is not seen.
+    pub unseen: u32,
+    /// What a task costs, if not what the price list says.
+    pub price: Option<i64>,
+    /// Whether answers say what was charged.
+    pub tells_charges: bool,
+    /// What becomes of tasks, in the order of their acceptance; the others succeed.
+    pub fates: Vec<Fate>,
+    /// What it remembers; begins empty.
+    pub memory: Memory,
+}
+
+/// Tasks and files of a provider.
+#[derive(Default)]
+pub struct Memory {
+    tasks: Vec<Task>,
+    files: BTreeMap<String, Vec<u8>>,
+}
+
+struct Task {
+    model: String,
+    input: Value,
+    asked: u32,
+    consumed: i64,
+    result: Option<Vec<u8>>,
+}
+
+impl Default for Kie {
+    fn default() -> Self {
+        Self { running: 1, unseen: 0, price: None, tells_charges: true, fates: Vec::new(), memory: Memory::default() }
+    }
+}
+
+fn envelope(code: u32, msg: &str, data: Value) -> Reply {
+    Reply::json(200, &json!({ "code": code, "msg": msg, "data": data }))
+}
+
+/// Answers with this code in the body and HTTP 200, as KIE does.
+pub fn code(code: u32, msg: &str) -> Reply {
+    envelope(code, msg, Value::Null)
+}
+
+impl Api for Kie {
+    fn answer(&mut self, request: &Received, url: &str, books: &mut Books) -> Reply {
+        let is_file = ["/result/", "/fresh/"].iter().any(|folder| request.path.starts_with(folder));
+        if is_file {
+            if request.header("authorization").is_some() {
+                books.violation(format!("the key was sent to a host of files: {}", request.path));
+            }
+            let name = request.path.rsplit('/').next().unwrap_or_default().trim_end_matches(".png");
+            let task = name.parse::<usize>().ok().and_then(|number| self.memory.tasks.get(number));
+            return match task.and_then(|task| task.result.clone()) {
+                Some(bytes) => Reply::bytes("image/png", bytes),
+                None => Reply::status(404),
+            };
+        }
+        if request.header("authorization") != Some(&format!("Bearer {KEY}")) {
+            return code(401, "You do not have access permissions");
+        }
+        if request.header("user-agent").is_none_or(str::is_empty) {
+            return Reply::status(403);
+        }
+        match (request.method.as_str(), request.path.as_str()) {
+            ("POST", "/api/file-stream-upload") => self.upload(request, url, books),
+            ("POST", "/api/v1/jobs/createTask") => self.create(request, url, books),
+            ("GET", "/api/v1/jobs/recordInfo") => self.record(request, url),
+            ("GET", "/api/v1/chat/credit") => envelope(200, "success", json!(5916.25)),
+            ("POST", "/api/v1/common/download-url") => self.refresh(request, url),
+            (method, path) => {
+                books.violation(format!("there is no {method} {path}"));
+                Reply::json(404, &json!({ "code": 404, "msg": "Not Found" }))
+            }
+        }
+    }
+}
+
+impl Kie {
+    fn upload(&mut self, request: &Received, url: &str, books: &mut Books) -> Reply {
+        let parts = request.form().unwrap_or_default();
+        let text = |name: &str| parts.iter().find(|part| part.name == name).map(super::Part::text);
+        let path = text("uploadPath").filter(|path| !path.is_empty() && !path.starts_with('/') && !path.ends_with('/'));
+        let file = parts.iter().find(|part| part.name == "file" && part.file_name.is_some());
+        let (Some(path), Some(file)) = (path, file) else {
+            books.violation("an upload needs `uploadPath` without slashes at its ends, and `file`");
+            return code(400, "bad upload");
+        };
+        if image::guess_format(&file.bytes).is_err() || file.media.as_deref().is_none_or(|media| !media.starts_with("image/")) {
+            books.violation("an upload that is no picture");
+        }
+        let name = text("fileName").or_else(|| file.file_name.clone()).unwrap_or_default();
+        let address = format!("{url}/kieai/{path}/{name}");
+        if self.memory.files.insert(address.clone(), file.bytes.clone()).is_some_and(|old| old != file.bytes) {
+            books.violation(format!("`{name}` was overwritten by another picture"));
+        }
+        let data = json!({ "success": true, "fileName": name, "filePath": path, "downloadUrl": address, "fileSize": file.bytes.len(), "mimeType": file.media });
+        Reply::json(200, &json!({ "success": true, "code": 200, "msg": "File uploaded successfully", "data": data }))
+    }
+
+    fn create(&mut self, request: &Received, _: &str, books: &mut Books) -> Reply {
+        let body = request.json();
+        if request.header("content-type") != Some("application/json") {
+            books.violation("createTask takes JSON");
+        }
+        let model = body["model"].as_str().unwrap_or_default();
+        let Some((_, listed, fields)) = MODELS.iter().find(|(name, ..)| *name == model) else {
+            return code(404, "The model name you specified is not supported");
+        };
+        if let Err(why) = self.validate(&body, fields) {
+            books.violation(format!("{model}: {why}"));
+            return code(422, &why);
+        }
+        let fate = self.fates.get(self.memory.tasks.len()).cloned().unwrap_or(Fate::Success);
+        let price = self.price.unwrap_or(*listed);
+        books.charges.push(price);
+        let mut task = Task { model: model.to_owned(), input: body["input"].clone(), asked: 0, consumed: price, result: None };
+        if let Fate::Success = fate {
+            let inputs: Vec<String> = addresses(&task.input)
+                .iter()
+                .filter_map(|url| self.memory.files.get(url))
+                .map(|bytes| blake3::hash(bytes).to_hex().to_string())
+                .collect();
+            let prompt = task.input["prompt"].as_str().unwrap_or_default().to_owned();
+            task.result = Some(books.draw(&prompt, &inputs));
+        }
+        if let Fate::Fail(_, _, true) = fate {
+            books.charges.push(-price);
+            task.consumed = 0;
+        }
+        self.memory.tasks.push(task);
+        let id = format!("{:032x}", self.memory.tasks.len() - 1);
+        envelope(200, "success", json!({ "taskId": id, "recordId": "ffffffffffffffffffffffffffffffff" }))
+    }
+
+    fn validate(&self, body: &Value, fields: Fields) -> Result<(), String> {
+        let top: Vec<&String> = body.as_object().map(|map| map.keys().collect()).unwrap_or_default();
+        if top.iter().any(|key| !["model", "input", "callBackUrl"].contains(&key.as_str())) {
+            return Err(format!("unknown fields among {top:?}"));
+        }
+        let input = body["input"].as_object().ok_or("input is required")?;
+        if let Some(unknown) = input.keys().find(|key| !fields.iter().any(|(name, ..)| name == key)) {
+            return Err(format!("`{unknown}` would be ignored"));
+        }
+        for (name, required, values) in fields {
+            let Some(value) = input.get(*name) else {
+                if *required {
+                    return Err(format!("{name} is required"));
+                }
+                continue;
+            };
+            let known = |value: &Value| value.as_str().is_some_and(|url| self.memory.files.contains_key(url));
+            let fits = match *values {
+                URLS => value.as_array().is_some_and(|urls| !urls.is_empty() && urls.len() <= 16 && urls.iter().all(known)),
+                URL => known(value),
+                NUMBER => value.is_u64(),
+                [] => value.as_str().is_some_and(|text| !text.is_empty() && text.chars().count() <= 20_000),
+                values => value.as_str().is_some_and(|text| values.contains(&text)),
+            };
+            if !fits {
+                return Err(format!("{name} is not valid: {value}"));
+            }
+        }
+        let larger = input.get("resolution").is_some_and(|size| size != "1K");
+        if larger && input.get("aspect_ratio").is_none_or(|aspect| aspect == "auto") && input.contains_key("prompt") {
+            return Err("aspect_ratio is required above 1K".to_owned());
+        }
+        Ok(())
+    }
+
+    fn record(&mut self, request: &Received, url: &str) -> Reply {
+        let number = request.query.get("taskId").and_then(|id| usize::from_str_radix(id, 16).ok());
+        let Some((number, task)) = number.and_then(|number| Some((number, self.memory.tasks.get_mut(number)?))) else {
+            return code(422, "recordInfo is null");
+        };
+        task.asked += 1;
+        if task.asked <= self.unseen {
+            return code(422, "recordInfo is null");
+        }
+        let fate = self.fates.get(number).cloned().unwrap_or(Fate::Success);
+        let running = matches!(fate, Fate::Never) || task.asked <= self.unseen + self.running;
+        let param = json!({ "input": task.input.to_string(), "model": task.model }).to_string();
+        let mut data = json!({
+            "taskId": format!("{number:032x}"), "model": task.model, "param": param, "resultJson": "", "failCode": null, "failMsg": null,
+            "costTime": null, "completeTime": null, "createTime": 1_776_862_567_160_u64,
+        });
+        if running {
+            data["state"] = json!(["waiting", "queuing", "generating"][(task.asked % 3) as usize]);
+            return envelope(200, "success", data);
+        }
+        data["completeTime"] = json!(1_776_862_622_656_u64);
+        if self.tells_charges {
+            data["creditsConsumed"] = json!(task.consumed as f64 / 1e6);
+        }
+        match fate {
+            Fate::Fail(fail, why, _) => {
+                data["state"] = json!("fail");
+                data["successFlag"] = json!(3);
+                data["failCode"] = json!(fail);
+                data["failMsg"] = json!(why);
+            }
+            Fate::Success | Fate::Never => {
+                data["state"] = json!("success");
+                data["successFlag"] = json!(1);
+                data["resultJson"] = json!(json!({ "resultUrls": [format!("{url}/result/{number}.png")] }).to_string());
+            }
+        }
+        envelope(200, "success", data)
+    }
+
+    fn refresh(&self, request: &Received, url: &str) -> Reply {
+        let body = request.json();
+        let asked = body["url"].as_str().unwrap_or_default();
+        match asked.strip_prefix(&format!("{url}/result/")) {
+            Some(name) => envelope(200, "success", json!(format!("{url}/fresh/{name}"))),
+            None => code(422, "url is wrong"),
+        }
+    }
+}
+
+/// Returns every address of an input, in the order of its fields.
+fn addresses(input: &Value) -> Vec<String> {
+    let fields = input.as_object().into_iter().flat_map(|map| map.values());
+    let of = |value: &Value| match value {
+        Value::String(text) if text.starts_with("http") => vec![text.clone()],
+        Value::Array(items) => items.iter().filter_map(Value::as_str).map(str::to_owned).collect(),
+        _ => Vec::new(),
+    };
+    fields.flat_map(of).collect()
+}

@@ -1,0 +1,294 @@
+//! A server that plays a provider on this machine: it reads requests as the provider's documents say, keeps a ledger of charges of its own,
+//! and misbehaves when it is told to.
+//!
+//! In: a [`LoopbackScript`]. Out: an address, and afterwards what was asked, what was wrong with it, and what it cost.
+//! Never: a look at a manifest; what the program sends is judged by the documents, not by the program's own data.
+
+pub mod kie;
+pub mod openai;
+mod wire;
+
+use std::collections::BTreeMap;
+use std::io::Write as _;
+use std::net::{Shutdown, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+pub use wire::{Part, Received};
+
+/// The key that the program is given; no other is accepted.
+pub const KEY: &str = "sk-canary-5f1d77";
+
+/// What a server plays.
+pub struct LoopbackScript {
+    /// The provider.
+    pub api: Box<dyn Api>,
+    /// What goes wrong, and when.
+    pub faults: Vec<Fault>,
+}
+
+impl LoopbackScript {
+    /// A provider that behaves.
+    pub fn of(api: impl Api) -> Self {
+        Self { api: Box::new(api), faults: Vec::new() }
+    }
+
+    /// Adds a misdeed at the `nth` request, from 1, whose path contains `path`.
+    pub fn fault(mut self, path: &str, nth: usize, misdeed: Misdeed) -> Self {
+        self.faults.push(Fault { path: path.to_owned(), nth: nth..=nth, misdeed });
+        self
+    }
+
+    /// Adds a misdeed at every request whose path contains `path`.
+    pub fn always(mut self, path: &str, misdeed: Misdeed) -> Self {
+        self.faults.push(Fault { path: path.to_owned(), nth: 1..=usize::MAX, misdeed });
+        self
+    }
+}
+
+/// Something that goes wrong.
+pub struct Fault {
+    path: String,
+    nth: std::ops::RangeInclusive<usize>,
+    misdeed: Misdeed,
+}
+
+/// How it goes wrong.
+#[derive(Debug, Clone)]
+pub enum Misdeed {
+    /// This answer instead; the provider never sees the request.
+    Answer(Reply),
+    /// The connection ends without an answer; the provider never sees the request.
+    DropBefore,
+    /// The provider accepts, and the connection ends without an answer.
+    DropAfter,
+    /// The provider accepts, and the answer is not readable.
+    Garble,
+    /// The provider accepts, and the answer breaks off after so many bytes.
+    Truncate(usize),
+    /// The provider accepts, and answers only after a while.
+    Delay(Duration),
+    /// The provider accepts, and never answers.
+    Hang,
+}
+
+/// An answer.
+#[derive(Debug, Clone)]
+pub struct Reply {
+    pub status: u16,
+    pub headers: Vec<(String, String)>,
+    pub body: Vec<u8>,
+}
+
+impl Reply {
+    pub fn json(status: u16, body: &Value) -> Self {
+        Self { status, headers: vec![("content-type".to_owned(), "application/json".to_owned())], body: body.to_string().into_bytes() }
+    }
+
+    pub fn bytes(media: &str, body: Vec<u8>) -> Self {
+        Self { status: 200, headers: vec![("content-type".to_owned(), media.to_owned())], body }
+    }
+
+    pub fn status(status: u16) -> Self {
+        Self { status, headers: Vec::new(), body: Vec::new() }
+    }
+
+    pub fn header(mut self, name: &str, value: &str) -> Self {
+        self.headers.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    pub fn redirect(to: &str) -> Self {
+        Self::status(302).header("location", to)
+    }
+}
+
+/// A provider.
+pub trait Api: Send + 'static {
+    /// Answers a request; `url` is where the server stands.
+    fn answer(&mut self, request: &Received, url: &str, books: &mut Books) -> Reply;
+}
+
+/// What the server writes down.
+#[derive(Debug, Default, Clone)]
+pub struct Books {
+    /// Every charge and refund, in millionths of the provider's unit.
+    pub charges: Vec<i64>,
+    /// What was wrong with requests.
+    pub violations: Vec<String>,
+    /// Digest of each picture that was made, by its prompt, in order.
+    pub pictures: BTreeMap<String, Vec<String>>,
+}
+
+impl Books {
+    pub fn violation(&mut self, what: impl Into<String>) {
+        self.violations.push(what.into());
+    }
+
+    /// Draws the picture of a request: unlike any other's.
+    pub fn draw(&mut self, prompt: &str, inputs: &[String]) -> Vec<u8> {
+        let bytes = drawn(prompt, inputs, self.pictures.values().map(Vec::len).sum());
+        self.pictures.entry(prompt.to_owned()).or_default().push(blake3::hash(&bytes).to_hex().to_string());
+        bytes
+    }
+}
+
+/// Draws a small picture whose pixels are a digest of what was asked for and of how many pictures there were before.
+fn drawn(prompt: &str, inputs: &[String], before: usize) -> Vec<u8> {
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(json!([prompt, inputs, before]).to_string().as_bytes());
+    let mut pixels = vec![0; 48 * 48 * 3];
+    hasher.finalize_xof().fill(&mut pixels);
+    let picture = image::RgbImage::from_raw(48, 48, pixels).expect("as many bytes as pixels");
+    let mut bytes = std::io::Cursor::new(Vec::new());
+    picture.write_to(&mut bytes, image::ImageFormat::Png).expect("a small picture can be encoded");
+    bytes.into_inner()
+}
+
+struct State {
+    script: LoopbackScript,
+    counts: Vec<usize>,
+    requests: Vec<Received>,
+    books: Books,
+}
+
+/// A server at work; it ends when it is dropped.
+pub struct Loopback {
+    /// Where it stands: `http://127.0.0.1:PORT`.
+    pub url: String,
+    state: Arc<Mutex<State>>,
+    leaving: Arc<Leaving>,
+}
+
+#[derive(Default)]
+struct Leaving {
+    now: AtomicBool,
+    lock: Mutex<()>,
+    told: Condvar,
+}
+
+impl Leaving {
+    /// Waits for the end of the server, or so long.
+    fn wait(&self, span: Duration) {
+        let mut guard = self.lock.lock().unwrap_or_else(PoisonError::into_inner);
+        let until = std::time::Instant::now() + span;
+        while !self.now.load(Ordering::SeqCst) && std::time::Instant::now() < until {
+            guard = self.told.wait_timeout(guard, Duration::from_millis(50)).unwrap_or_else(PoisonError::into_inner).0;
+        }
+    }
+}
+
+impl Loopback {
+    /// Starts a server on a free port.
+    pub fn start(script: LoopbackScript) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
+        let address = listener.local_addr().expect("the listener has an address");
+        let url = format!("http://{address}");
+        let counts = vec![0; script.faults.len()];
+        let state = Arc::new(Mutex::new(State { script, counts, requests: Vec::new(), books: Books::default() }));
+        let leaving = Arc::new(Leaving::default());
+        let (shared, quit, own) = (Arc::clone(&state), Arc::clone(&leaving), url.clone());
+        thread::spawn(move || {
+            for stream in listener.incoming().flatten() {
+                if quit.now.load(Ordering::SeqCst) {
+                    return;
+                }
+                let (shared, quit, own) = (Arc::clone(&shared), Arc::clone(&quit), own.clone());
+                thread::spawn(move || serve(stream, &shared, &quit, &own));
+            }
+        });
+        Self { url, state, leaving }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Returns what was charged less what was given back, in millionths of the provider's unit.
+    pub fn charges(&self) -> i64 {
+        self.state().books.charges.iter().sum()
+    }
+
+    /// Returns every request so far.
+    pub fn requests(&self) -> Vec<Received> {
+        self.state().requests.clone()
+    }
+
+    /// Returns how many requests had this in their path.
+    pub fn asked(&self, path: &str) -> usize {
+        self.state().requests.iter().filter(|request| request.path.contains(path)).count()
+    }
+
+    /// Returns what the server wrote down.
+    pub fn books(&self) -> Books {
+        self.state().books.clone()
+    }
+
+    /// Puts a new script's faults in place of the old ones; the provider keeps what it knows.
+    pub fn mend(&self) {
+        let mut state = self.state();
+        state.script.faults.clear();
+        state.counts.clear();
+    }
+}
+
+impl Drop for Loopback {
+    fn drop(&mut self) {
+        self.leaving.now.store(true, Ordering::SeqCst);
+        self.leaving.told.notify_all();
+        // Wakes the listener, which then sees that it is over.
+        let _ = TcpStream::connect(self.url.trim_start_matches("http://"));
+    }
+}
+
+/// Answers one request of one connection.
+fn serve(mut stream: TcpStream, shared: &Mutex<State>, leaving: &Leaving, url: &str) {
+    let Some(request) = Received::read(&mut stream) else { return };
+    let (misdeed, reply) = {
+        let mut state = shared.lock().unwrap_or_else(PoisonError::into_inner);
+        let state = &mut *state;
+        state.requests.push(request.clone());
+        let mut misdeed = None;
+        for (fault, count) in state.script.faults.iter().zip(&mut state.counts) {
+            if request.path.contains(&fault.path) {
+                *count += 1;
+                if misdeed.is_none() && fault.nth.contains(count) {
+                    misdeed = Some(fault.misdeed.clone());
+                }
+            }
+        }
+        let reply = match &misdeed {
+            Some(Misdeed::Answer(reply)) => Some(reply.clone()),
+            Some(Misdeed::DropBefore) => None,
+            _ => Some(state.script.api.answer(&request, url, &mut state.books)),
+        };
+        (misdeed, reply)
+    };
+    let Some(mut reply) = reply else { return hang_up(&stream) };
+    let mut length = None;
+    match misdeed {
+        Some(Misdeed::DropAfter) => return hang_up(&stream),
+        Some(Misdeed::Hang) => return leaving.wait(Duration::from_secs(600)),
+        Some(Misdeed::Delay(span)) => leaving.wait(span),
+        Some(Misdeed::Garble) => reply.body = b"<html>{\"code\":200".to_vec(),
+        Some(Misdeed::Truncate(at)) => {
+            length = Some(reply.body.len());
+            reply.body.truncate(at);
+        }
+        Some(Misdeed::Answer(_) | Misdeed::DropBefore) | None => {}
+    }
+    let mut head = format!("HTTP/1.1 {} x\r\nconnection: close\r\ncontent-length: {}\r\n", reply.status, length.unwrap_or(reply.body.len()));
+    for (name, value) in &reply.headers {
+        head.push_str(&format!("{name}: {value}\r\n"));
+    }
+    let _ = stream.write_all(format!("{head}\r\n").as_bytes()).and_then(|()| stream.write_all(&reply.body));
+    let _ = stream.shutdown(Shutdown::Write);
+}
+
+fn hang_up(stream: &TcpStream) {
+    let _ = stream.shutdown(Shutdown::Both);
+}
