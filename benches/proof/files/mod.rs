@@ -20,9 +20,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use callsheet::ledger::sqlite::{Durability, SqliteLedger};
-use callsheet::ledger::{AttemptRow, Grant, History, JobState, Ledger, LedgerError, Recipe, Record, Scope, ScopeTotals, SubmitIntent};
+use callsheet::ledger::{AttemptRow, Grant, History, JobState, Ledger, LedgerError, PlanRecord, Recipe, Record, Scope, ScopeTotals, SubmitIntent};
 use callsheet::store::fs::{FsStore, Mishaps};
-use callsheet::types::{JobId, JobKey, RunId, SystemClock};
+use callsheet::types::{Digest, JobId, JobKey, RunId, SystemClock};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 
@@ -240,11 +240,23 @@ impl Ledger for Failing {
         self.ledger.attempts(campaign, keys)
     }
 
-    fn totals(&self, scope: &Scope) -> Result<Option<ScopeTotals>, LedgerError> {
+    fn totals(&self, scope: &Scope) -> Result<Vec<ScopeTotals>, LedgerError> {
         self.ledger.totals(scope)
     }
 
     fn last_seq(&self) -> Result<u64, LedgerError> {
         self.ledger.last_seq()
+    }
+
+    fn begin_plan(&self, plan: Digest, campaign: &str, run: RunId) -> BoxFuture<'_, Result<PlanRecord, LedgerError>> {
+        self.command(self.ledger.begin_plan(plan, campaign, run)).boxed()
+    }
+
+    fn end_plan(&self, plan: Digest, run: RunId) -> BoxFuture<'_, Result<Option<PlanRecord>, LedgerError>> {
+        self.command(self.ledger.end_plan(plan, run)).boxed()
+    }
+
+    fn plan(&self, plan: Digest) -> Result<Option<PlanRecord>, LedgerError> {
+        self.ledger.plan(plan)
     }
 }

@@ -176,7 +176,8 @@ pub async fn run_on(ledger: Arc<dyn Ledger>, store: &FsStore, shape: Shape, book
     let history = ledger.history(&plan.campaign, &keys)?;
     let work = worklist(&plan, &history, &Selection::all(), &|blob| store.contains(blob.digest));
     let credits = |units| Amount::new(Currency::credits("files"), Micros::units(units));
-    let price = |job: &Job| matches!(job.operation, Operation::Paid(_)).then(|| JobPrice { quoted: credits(10), reserved: credits(12) });
+    let price =
+        |job: &Job| matches!(job.operation, Operation::Paid(_)).then(|| JobPrice { quoted: credits(10), reserved: credits(12), unpriced: false });
     let request = RunRequest {
         run: RunId::new("run"),
         workspace: "files".into(),
@@ -184,7 +185,7 @@ pub async fn run_on(ledger: Arc<dyn Ledger>, store: &FsStore, shape: Shape, book
         prices: plan.jobs.iter().map(price).collect(),
         plan,
         terms: terms(shape),
-        caps: vec![Cap { scope: Scope("campaign:files".to_owned()), limit: None }],
+        caps: vec![Cap::new(Scope("campaign:files".to_owned()), None)],
         step_caps: Vec::new(),
         concurrency: 2,
         stop_after_failures: None,

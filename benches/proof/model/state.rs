@@ -153,8 +153,8 @@ impl State {
                 mutation,
                 terms,
                 rules: RunRules { attempts: 2, on_doubt: variant.on_doubt, alone: true, fetches: 9, ..RunRules::default() },
-                price: JobPrice { quoted: credits(10), reserved: credits(12) },
-                cap: Cap { scope: Scope("campaign:model".to_owned()), limit },
+                price: JobPrice { quoted: credits(10), reserved: credits(12), unpriced: false },
+                cap: Cap::new(Scope("campaign:model".to_owned()), limit.map(|limit| Amount::new(credits(1).currency, limit))),
                 shots,
             }),
             entries: Vec::new(),
@@ -178,12 +178,12 @@ impl State {
     /// Returns what is spent, reserved and in doubt.
     pub fn committed(&self) -> Result<i64, String> {
         let totals = self.ledger()?.totals(&self.setting.cap.scope).map_err(|error| error.to_string())?;
-        Ok(totals.map_or(0, |totals| totals.spent.get() + totals.reserved.get() + totals.in_doubt.get()))
+        Ok(totals.iter().map(|totals| totals.committed().micros.get()).sum())
     }
 
     /// Returns whether another reservation fits under the cap.
     pub fn fits(&self) -> Result<bool, String> {
-        let limit = self.setting.cap.limit.map_or(i64::MAX, Micros::get);
+        let limit = self.setting.cap.limit.as_ref().map_or(i64::MAX, |limit| limit.micros.get());
         Ok(self.committed()? + self.setting.price.reserved.micros.get() <= limit)
     }
 
@@ -248,7 +248,7 @@ impl State {
         if let Some(wrong) = &self.wrong {
             return Err(wrong.clone());
         }
-        let limit = self.setting.cap.limit.map_or(i64::MAX, Micros::get);
+        let limit = self.setting.cap.limit.as_ref().map_or(i64::MAX, |limit| limit.micros.get());
         let committed = self.committed()?;
         if committed > limit {
             return Err(format!("the cap is passed: {committed} of {limit}"));

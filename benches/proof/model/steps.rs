@@ -305,7 +305,7 @@ impl State {
 
     /// Asks for a try; `None` when it does not fit under the cap.
     fn ask(&self, ledger: &MemoryLedger, shot: usize, attempt: AttemptNo) -> Result<Option<JobState>, String> {
-        let JobPrice { quoted, reserved } = self.setting.price.clone();
+        let JobPrice { quoted, reserved, .. } = self.setting.price.clone();
         let submitting = JobState::Submitting { attempt, reserved: reserved.clone(), deadline: NOW.after(Duration::from_secs(600)) };
         if self.setting.mutation == Some(Mutation::ForgetTheIntent) {
             return Ok(Some(submitting));
@@ -327,6 +327,7 @@ impl State {
                 aspect: None,
                 resolution: None,
                 quality: None,
+                unpriced: false,
             },
             attempt,
             idempotency_key: IdempotencyKey::new("model"),
@@ -334,7 +335,7 @@ impl State {
             reserved,
             patience: self.setting.terms.patience,
             limits: self.setting.terms.limits.clone(),
-            caps: vec![Cap { limit: self.setting.cap.limit.filter(|_| !unlimited), ..self.setting.cap.clone() }],
+            caps: vec![Cap { limit: self.setting.cap.limit.clone().filter(|_| !unlimited), ..self.setting.cap.clone() }],
             recipe: Vec::new(),
         };
         match ledger.begin_submit(intent).now_or_never() {

@@ -284,7 +284,10 @@ impl World {
         let Some(price) = about.price.clone() else { return Err(Broken(format!("{}: local work asks for a paid try", about.id))) };
         let unlimited = self.mutation == Some(Mutation::IgnoreTheCap);
         let own = self.campaign.step_caps[about.step].iter();
-        let caps = std::iter::once(&self.campaign.cap).chain(own).map(|cap| Cap { limit: cap.limit.filter(|_| !unlimited), ..cap.clone() }).collect();
+        let caps = std::iter::once(&self.campaign.cap)
+            .chain(own)
+            .map(|cap| Cap { limit: cap.limit.clone().filter(|_| !unlimited), ..cap.clone() })
+            .collect();
         let reserved = price.reserved.clone();
         if self.mutation == Some(Mutation::ForgetTheIntent) {
             let deadline = self.wall().after(self.campaign.terms.patience);

@@ -186,14 +186,14 @@ impl Campaign {
             let amount = |micros| Amount::new(currency.clone(), Micros::new(micros));
             let taken = if tells_figures { reserved - (dice.roll() % 3) as i64 * reserved / 4 } else { quoted };
             if !is_local[shot.step] {
-                shot.price = Some(JobPrice { quoted: amount(quoted), reserved: amount(reserved) });
+                shot.price = Some(JobPrice { quoted: amount(quoted), reserved: amount(reserved), unpriced: false });
                 shot.taken = Micros::new(taken);
                 shot.refused = moderated && dice.strikes(100);
             }
         }
         let depths = paid_depths(&shots, depths.len());
         let most: i64 = shots.iter().filter_map(|shot| shot.price.as_ref()).map(|price| price.reserved.micros.get()).sum();
-        let (cap, step_caps) = caps(dice, most, &step_prices, &is_local);
+        let (cap, step_caps) = caps(dice, &currency, most, &step_prices, &is_local);
         let synchronous = dice.strikes(300);
         let doubled = dice.strikes(50);
         let faults = if dice.strikes(50) { Faults::default() } else { Faults::of(dice) };
@@ -281,6 +281,7 @@ fn structure(dice: &mut Dice) -> (Vec<Shot>, Vec<u32>) {
                 aspect: None,
                 resolution: None,
                 quality: None,
+                unpriced: false,
             };
             let key = key(dice.roll());
             let id = card.job.clone();
@@ -307,13 +308,16 @@ fn prices(dice: &mut Dice) -> (i64, i64) {
     (quoted, quoted + dice.pick(&[0, 0, 1, 4]) * 250_000)
 }
 
-fn caps(dice: &mut Dice, most: i64, prices: &[(i64, i64)], is_local: &[bool]) -> (Cap, Vec<Option<Cap>>) {
-    let part = |dice: &mut Dice, of: i64| Micros::new((of as i128 * i128::from(dice.within(200..1100)) / 1000) as i64);
+fn caps(dice: &mut Dice, currency: &Currency, most: i64, prices: &[(i64, i64)], is_local: &[bool]) -> (Cap, Vec<Option<Cap>>) {
+    let part = |dice: &mut Dice, of: i64| {
+        let micros = (of as i128 * i128::from(dice.within(200..1100)) / 1000) as i64;
+        Amount::new(currency.clone(), Micros::new(micros))
+    };
     let limit = dice.strikes(400).then(|| part(dice, most));
-    let cap = Cap { scope: Scope(format!("campaign:{CAMPAIGN}")), limit };
+    let cap = Cap::new(Scope(format!("campaign:{CAMPAIGN}")), limit);
     let steps = prices.iter().zip(is_local).enumerate().map(|(step, ((_, reserved), is_local))| {
         let capped = !is_local && dice.strikes(150);
-        capped.then(|| Cap { scope: Scope(format!("campaign:{CAMPAIGN}/step:step{step}")), limit: Some(part(dice, reserved * 12)) })
+        capped.then(|| Cap::new(Scope(format!("campaign:{CAMPAIGN}/step:step{step}")), Some(part(dice, reserved * 12))))
     });
     (cap, steps.collect())
 }

@@ -117,9 +117,9 @@ fn caps(world: &World, shot: usize) -> impl Iterator<Item = &Cap> {
 /// After a write: no cap is passed.
 pub fn money(world: &World, shot: usize) -> Result<(), Broken> {
     for cap in caps(world, shot) {
-        let Some(limit) = cap.limit else { continue };
+        let Some(limit) = &cap.limit else { continue };
         let committed = committed(world, cap)?;
-        if committed > limit.get() {
+        if committed > limit.micros.get() {
             return broken(format!("cap `{}` of {limit} is passed: {committed} millionths are spent, reserved and in doubt", cap.scope.0));
         }
     }
@@ -128,7 +128,7 @@ pub fn money(world: &World, shot: usize) -> Result<(), Broken> {
 
 fn committed(world: &World, cap: &Cap) -> Result<i64, Broken> {
     let totals = world.ledger.totals(&cap.scope).map_err(|error| Broken(error.to_string()))?;
-    Ok(totals.map_or(0, |totals| totals.spent.get() + totals.reserved.get() + totals.in_doubt.get()))
+    Ok(totals.iter().map(|totals| totals.committed().micros.get()).sum())
 }
 
 /// When a process ends: it did not storm a service that was down.
@@ -159,7 +159,7 @@ pub fn run(world: &mut World) -> Result<(), Broken> {
     bought_once(world, &rows)?;
     let spent: i64 = rows.iter().filter_map(|row| row.charged).map(|charged| charged.get()).sum();
     let totals = world.ledger.totals(&world.campaign.cap.scope).map_err(|error| Broken(error.to_string()))?;
-    let counted = totals.map_or(0, |totals| totals.spent.get());
+    let counted: i64 = totals.iter().map(|totals| totals.spent.get()).sum();
     if spent != counted {
         return broken(format!("the tries add up to {spent} millionths, the ledger counts {counted}"));
     }
@@ -213,7 +213,8 @@ pub fn undone(world: &World) -> Option<String> {
         let waits = about.inputs.iter().any(|input| has_end[*input]);
         let reserved = about.price.as_ref().map_or(0, |price| price.reserved.micros.get());
         let over = about.price.is_some()
-            && caps(world, shot).any(|cap| cap.limit.is_some_and(|limit| committed(world, cap).is_ok_and(|sum| sum + reserved > limit.get())));
+            && caps(world, shot)
+                .any(|cap| cap.limit.as_ref().is_some_and(|limit| committed(world, cap).is_ok_and(|sum| sum + reserved > limit.micros.get())));
         let settled = match state {
             JobState::InDoubt { .. } => world.campaign.rules.on_doubt == OnDoubt::Hold || waits || over,
             JobState::Failed { .. } => about.refused || over || waits,
