@@ -51,6 +51,8 @@ pub struct Tried {
     pub in_doubt: usize,
     /// Runs after which something was left undone that was not in doubt.
     pub unfinished: usize,
+    /// Paid requests that the ledger does not know.
+    pub unknown: usize,
 }
 
 impl Tried {
@@ -63,6 +65,7 @@ impl Tried {
         self.lost_with_answer += other.lost_with_answer;
         self.in_doubt += other.in_doubt;
         self.unfinished += other.unfinished;
+        self.unknown += other.unknown;
     }
 }
 
@@ -98,6 +101,8 @@ impl Place {
         let taken = books.taken();
         run();
         tried.broken_files += stage::broken_files(&self.0.path().join("blobs"));
+        let rows = self.ledger().and_then(|ledger| ledger.attempts("files", &[])).expect("the tries can be read").len();
+        tried.unknown = books.taken().saturating_sub(rows);
         tried.paid_twice = books.twice() + (books.taken() - taken);
         tried
     }

@@ -120,6 +120,8 @@ pub struct State {
     pub alive: bool,
     /// Deaths, losses, failures and verdicts that may still happen.
     pub left: [u8; 4],
+    /// What the ledger holds under the cap: spent, reserved and in doubt.
+    pub committed: i64,
     /// What an executor's step found wrong.
     pub wrong: Option<String>,
 }
@@ -160,6 +162,7 @@ impl State {
             entries: Vec::new(),
             alive: true,
             left: [bounds.crashes, bounds.losses, bounds.failures, bounds.verdicts],
+            committed: 0,
             wrong: None,
         }
     }
@@ -175,16 +178,19 @@ impl State {
         MemoryLedger::holding(clock, self.entries.clone()).map_err(|error| format!("the ledger does not fold: {error}"))
     }
 
-    /// Returns what is spent, reserved and in doubt.
-    pub fn committed(&self) -> Result<i64, String> {
-        let totals = self.ledger()?.totals(&self.setting.cap.scope).map_err(|error| error.to_string())?;
-        Ok(totals.iter().map(|totals| totals.committed().micros.get()).sum())
+    /// Keeps what a ledger holds after a step.
+    pub fn keep(&mut self, ledger: &MemoryLedger, shot: usize) -> Result<(), String> {
+        let totals = ledger.totals(&self.setting.cap.scope).map_err(|error| error.to_string())?;
+        self.committed = totals.iter().map(|totals| totals.committed().micros.get()).sum();
+        self.shots[shot].ledger = ledger.load(self.setting.shots[shot].1).map_err(|error| error.to_string())?;
+        self.entries = ledger.entries();
+        Ok(())
     }
 
     /// Returns whether another reservation fits under the cap.
-    pub fn fits(&self) -> Result<bool, String> {
+    pub fn fits(&self) -> bool {
         let limit = self.setting.cap.limit.as_ref().map_or(i64::MAX, |limit| limit.micros.get());
-        Ok(self.committed()? + self.setting.price.reserved.micros.get() <= limit)
+        self.committed + self.setting.price.reserved.micros.get() <= limit
     }
 
     /// Returns the last record about each try: its letter, and whether money stays charged.
@@ -249,9 +255,8 @@ impl State {
             return Err(wrong.clone());
         }
         let limit = self.setting.cap.limit.as_ref().map_or(i64::MAX, |limit| limit.micros.get());
-        let committed = self.committed()?;
-        if committed > limit {
-            return Err(format!("the cap is passed: {committed} of {limit}"));
+        if self.committed > limit {
+            return Err(format!("the cap is passed: {} of {limit}", self.committed));
         }
         for (number, shot) in self.shots.iter().enumerate() {
             let written = self.written(number);
@@ -298,8 +303,8 @@ impl State {
             let fine = match &shot.ledger {
                 JobState::Done { .. } => true,
                 JobState::InDoubt { .. } => self.setting.variant.on_doubt == OnDoubt::Hold || shot.effort.tries + 1 >= self.setting.rules.attempts,
-                JobState::Failed { .. } => shot.stage == Stage::Ended || waits || !self.fits()?,
-                JobState::Untried => waits || !self.fits()?,
+                JobState::Failed { .. } => shot.stage == Stage::Ended || waits || !self.fits(),
+                JobState::Untried => waits || !self.fits(),
                 JobState::Submitting { .. } | JobState::Running { .. } => false,
             };
             if !fine {

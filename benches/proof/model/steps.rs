@@ -132,7 +132,7 @@ impl State {
                 }
             }
             Stage::Parked => {
-                if self.fits()? {
+                if self.fits() {
                     told("goes on, there is money again", false, &|_| {}, JobEvent::Begin)?;
                 }
             }
@@ -211,7 +211,8 @@ impl State {
 
     /// Moves a shot as far as it goes: step, append, perform.
     fn advance(&mut self, shot: usize, mut event: JobEvent) -> Result<(), String> {
-        let ledger = self.ledger()?;
+        // Read only when something is to be written: most steps write nothing.
+        let mut ledger = None;
         // What an exchange under way rests on was read before it began, and nobody else has moved the shot since.
         let mut state = self.shots[shot].ledger.clone();
         if self.setting.mutation == Some(Mutation::ForgetTheIntent) && self.shots[shot].attempt > state.last_attempt().0 {
@@ -236,11 +237,12 @@ impl State {
             };
             self.shots[shot].effort = turn.effort;
             if !turn.append.is_empty() {
-                self.append(&ledger, shot, &turn.append)?;
+                let ledger = opened(&mut ledger, self)?;
+                self.append(ledger, shot, &turn.append)?;
             }
             let Some(last) = turn.then.into_iter().next_back() else { return Err(format!("shot{shot}: a decision moves nothing")) };
             let stage = match last {
-                Effect::Ask { attempt } => match self.ask(&ledger, shot, attempt)? {
+                Effect::Ask { attempt } => match self.ask(opened(&mut ledger, self)?, shot, attempt)? {
                     Some(granted) => {
                         (state, event) = (granted, JobEvent::Granted);
                         continue;
@@ -249,7 +251,7 @@ impl State {
                 },
                 Effect::Submit { attempt } => {
                     self.shots[shot].attempt = attempt.0;
-                    self.may_send(&ledger, shot, attempt)?;
+                    self.may_send(ledger.as_ref(), shot, attempt)?;
                     Stage::Sent
                 }
                 Effect::Poll { attempt, .. } => {
@@ -262,16 +264,17 @@ impl State {
                 other => return Err(format!("shot{shot}: unexpected effect {other:?}")),
             };
             self.shots[shot].stage = stage;
-            self.entries = ledger.entries();
-            self.shots[shot].ledger = ledger.load(self.setting.shots[shot].1).map_err(|error| error.to_string())?;
-            return Ok(());
+            return ledger.map_or(Ok(()), |ledger| self.keep(&ledger, shot));
         }
         Err(format!("shot{shot}: no end of decisions within one call"))
     }
 
     /// Before a request leaves.
-    fn may_send(&mut self, ledger: &MemoryLedger, shot: usize, attempt: AttemptNo) -> Result<(), String> {
-        let durable = ledger.load(self.setting.shots[shot].1).map_err(|error| error.to_string())?;
+    fn may_send(&mut self, written: Option<&MemoryLedger>, shot: usize, attempt: AttemptNo) -> Result<(), String> {
+        let durable = match written {
+            Some(ledger) => ledger.load(self.setting.shots[shot].1).map_err(|error| error.to_string())?,
+            None => self.shots[shot].ledger.clone(),
+        };
         if durable.last_attempt() != attempt {
             self.wrong = Some(format!("shot{shot}: a paid request without a durable intent"));
         }
@@ -316,14 +319,14 @@ impl State {
             run: RunId::new("model"),
             key,
             card: AttemptCard {
-                campaign: "model".to_owned(),
-                step: job.to_string(),
                 job,
+                campaign: String::new(),
+                step: String::new(),
                 axes: Vec::new(),
                 take: None,
-                provider: "model".to_owned(),
-                model: "model".to_owned(),
-                operation: "generate".to_owned(),
+                provider: String::new(),
+                model: String::new(),
+                operation: String::new(),
                 aspect: None,
                 resolution: None,
                 quality: None,
@@ -371,14 +374,21 @@ impl State {
             to.left[3] -= 1;
             let ledger = to.ledger()?;
             let record = Record::Settled { attempt: *attempt, charged, refunded, evidence: "the provider's own list".to_owned() };
-            to.shots[number].ledger = to.append(&ledger, number, &[record])?;
-            to.entries = ledger.entries();
+            to.append(&ledger, number, &[record])?;
+            to.keep(&ledger, number)?;
             for shot in &mut to.shots {
                 (shot.stage, shot.effort, shot.attempt) = (Stage::Idle, Default::default(), 0);
             }
             steps.push(Step { what: format!("shot{number}: the doubt is settled, and it runs again"), to, is_fault: true });
         }
         Ok(())
+    }
+}
+
+fn opened<'a>(ledger: &'a mut Option<MemoryLedger>, state: &State) -> Result<&'a MemoryLedger, String> {
+    match ledger {
+        Some(ledger) => Ok(ledger),
+        None => Ok(ledger.insert(state.ledger()?)),
     }
 }
 

@@ -98,7 +98,7 @@ impl World {
     }
 
     fn out_class(&self) -> FailureClass {
-        if self.outage.1 % 2 == 0 { FailureClass::Transient } else { FailureClass::Maintenance }
+        if self.outage.1.is_multiple_of(2) { FailureClass::Transient } else { FailureClass::Maintenance }
     }
 
     /// What a submit without an answer is told.

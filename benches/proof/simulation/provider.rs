@@ -248,7 +248,7 @@ impl Provider {
             return Told::Running;
         }
         match &about.end {
-            End::Picture => Told::Ready((now >= about.found_from || about.found_from % 2 == 0).then_some(task)),
+            End::Picture => Told::Ready((now >= about.found_from || about.found_from.is_multiple_of(2)).then_some(task)),
             End::Failure(failure) => Told::Failed(billed(campaign, failure.clone(), self.books.get(&about.of).map_or(0, |book| book.charged))),
         }
     }
