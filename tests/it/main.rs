@@ -25,6 +25,7 @@ mod market;
 mod peak;
 mod price_books;
 mod price_vectors;
+mod proof;
 mod published_prices;
 mod rehearsals;
 mod saved_plans;
