@@ -2,17 +2,19 @@
 //!
 //! ```text
 //! cargo bench --bench proof                           everything, some minutes
-//! cargo bench --bench proof -- simulation model       only these sections: simulation, model, files
+//! cargo bench --bench proof -- simulation model       only these sections: simulation, model, files, fuzz
 //! cargo bench --bench proof -- simulation --seconds 600 --from 1000000   other seeds, for longer
 //! cargo bench --bench proof -- --seed 42              plays one simulated history and prints all that happens in it
 //! ```
 //!
 //! `simulation` plays random histories of the real machine and the real ledger rules, `model` visits every state of the submit
-//! protocol within small bounds, `files` lets every operation of the real store and the real ledger fail once. Each of them is
+//! protocol within small bounds, `files` lets every operation of the real store and the real ledger fail once, `fuzz` gives every reader
+//! of what others wrote inputs that are almost right. Each of the first three is
 //! also given engines with a mistake built in, which it must find. Prints one table, and the seed of every history that broke a
 //! rule. Ends with code 1 when something that is wanted was missed.
 
 mod files;
+mod fuzz;
 mod model;
 mod simulation;
 mod table;
@@ -28,8 +30,30 @@ struct Section {
     tries: fn(&Words, &mut dyn FnMut(Row)),
 }
 
-const SECTIONS: [Section; 3] =
-    [Section { name: "simulation", tries: simulated }, Section { name: "model", tries: explored }, Section { name: "files", tries: failed }];
+const SECTIONS: [Section; 4] = [
+    Section { name: "simulation", tries: simulated },
+    Section { name: "model", tries: explored },
+    Section { name: "files", tries: failed },
+    Section { name: "fuzz", tries: fuzzed },
+];
+
+/// Gives each reader of what others wrote its share of the seconds.
+fn fuzzed(words: &Words, tell: &mut dyn FnMut(Row)) {
+    let targets = fuzz::targets();
+    let share = Duration::from_secs(words.seconds) / u32::try_from(targets.len()).unwrap_or(u32::MAX).max(1);
+    let (mut executions, mut panics) = (0, 0);
+    for target in &targets {
+        let ends = Instant::now() + share;
+        let tried = fuzz::fuzz(target, words.from, |_| Instant::now() < ends);
+        executions += tried.executions;
+        panics += tried.panics.len();
+        tell(Row::none(format!("fuzz: {}, panics", target.name()), tried.executions as usize, tried.panics.len()));
+        let slowest = format!("{:.1} ms", tried.slowest.as_secs_f64() * 1e3);
+        let what = format!("fuzz: {}, slowest input (seed {})", target.name(), tried.slowest_seed);
+        tell(Row::told(what, format!("{} right", thousands(tried.taken)), slowest));
+    }
+    tell(Row::none(format!("fuzz: panics, {} readers in all", targets.len()), executions as usize, panics));
+}
 
 /// Seeds within which a built-in mistake must be found.
 const SOON: u64 = 2_000;
@@ -55,7 +79,7 @@ impl Words {
                 // Cargo adds it.
                 "--bench" => {}
                 name if SECTIONS.iter().any(|section| section.name == name) => words.sections.push(name.to_owned()),
-                other => return Err(format!("there is no `{other}`; sections are simulation, model, files")),
+                other => return Err(format!("there is no `{other}`; sections are simulation, model, files, fuzz")),
             }
         }
         Ok(words)

@@ -260,7 +260,9 @@ fn a_picture_of_another_format_than_its_name_is_kept_for_what_it_is() {
     let jpeg = Misdeed::Answer(Reply::bytes("image/png", sample(image::ImageFormat::Jpeg)));
     let shop = Shop::kie(campaign, LoopbackScript::of(Kie::default()).always("/result/", jpeg));
     let said = shop.run(&[], 0);
-    println!("{}\n{:?}", said.all(), shop.desk.files("out"));
+    assert!(said.err.contains("made"), "{}", said.all());
     let manifest: serde_json::Value = serde_json::from_slice(&shop.desk.read("out/one/manifest.json")).expect("it is JSON");
-    println!("{}", manifest["files"][0]);
+    let file = &manifest["files"][0];
+    println!("a JPEG that came as image/png stands at {} and is called {}", file["path"], file["format"]);
+    assert_eq!(file["format"], "jpeg", "{file}");
 }

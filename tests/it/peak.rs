@@ -24,7 +24,7 @@ impl Watched {
             None => println!("{what}: skipped, this system does not tell the peak of a process; {:.2} s", self.span.as_secs_f64()),
         }
         // A wide margin: the machine may be busy, and this is the build for tests.
-        assert!(self.span < Duration::from_secs(60), "{what}: {:?}", self.span);
+        assert!(self.span < Duration::from_secs(180), "{what}: {:?}", self.span);
     }
 }
 
