@@ -21,6 +21,7 @@ mod market;
 mod price_books;
 mod price_vectors;
 mod published_prices;
+mod real;
 mod rehearsals;
 mod saved_plans;
 mod schemas;
