@@ -252,7 +252,7 @@ impl<'a> Asked<'a> {
         let model = match &wanted.model {
             None if book.models.len() == 1 => names().next().map(|name| &**name),
             None => {
-                return Err(SheetError::NoModel { book: Arc::clone(&book.name), help: format!("name one with `--model`: {}", listed(names(), 40)) });
+                return Err(SheetError::NoModel { book: Arc::clone(&book.name), help: format!("name one with `--model`: {}", listed(names(), 12)) });
             }
             Some(model) => book.own_name(model),
         };

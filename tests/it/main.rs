@@ -20,6 +20,7 @@ mod loopback;
 mod market;
 mod price_books;
 mod price_vectors;
+mod proof;
 mod published_prices;
 mod real;
 mod rehearsals;
