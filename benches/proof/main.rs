@@ -2,18 +2,26 @@
 //!
 //! ```text
 //! cargo bench --bench proof                           everything, some minutes
-//! cargo bench --bench proof -- simulation model       only these sections: simulation, model, files
+//! cargo bench --bench proof -- simulation model       only these sections: simulation, model, files, kills, faults, locks
 //! cargo bench --bench proof -- simulation --seconds 600 --from 1000000   other seeds, for longer
 //! cargo bench --bench proof -- --seed 42              plays one simulated history and prints all that happens in it
 //! ```
 //!
 //! `simulation` plays random histories of the real machine and the real ledger rules, `model` visits every state of the submit
 //! protocol within small bounds, `files` lets every operation of the real store and the real ledger fail once. Each of them is
-//! also given engines with a mistake built in, which it must find. Prints one table, and the seed of every history that broke a
-//! rule. Ends with code 1 when something that is wanted was missed.
+//! also given engines with a mistake built in, which it must find. `kills`, `faults` and `locks` run the program itself, as a
+//! process of its own, against a provider on this machine that keeps books of its own: killed at every step of a campaign and at
+//! random, met by everything that a provider or a network does wrong, started twice at once. Prints one table, and the seed of
+//! every history that broke a rule. Ends with code 1 when something that is wanted was missed.
 
 mod files;
+#[allow(dead_code, reason = "tests use all of it")]
+#[path = "../../tests/it/loopback/mod.rs"]
+mod loopback;
 mod model;
+mod process;
+#[allow(dead_code, reason = "tests use all of it")]
+mod real;
 mod simulation;
 mod table;
 
@@ -28,8 +36,14 @@ struct Section {
     tries: fn(&Words, &mut dyn FnMut(Row)),
 }
 
-const SECTIONS: [Section; 3] =
-    [Section { name: "simulation", tries: simulated }, Section { name: "model", tries: explored }, Section { name: "files", tries: failed }];
+const SECTIONS: [Section; 6] = [
+    Section { name: "simulation", tries: simulated },
+    Section { name: "model", tries: explored },
+    Section { name: "files", tries: failed },
+    Section { name: "kills", tries: |words, tell| process::kills(words.from, tell) },
+    Section { name: "faults", tries: |words, tell| process::faults(words.from, tell) },
+    Section { name: "locks", tries: |_, tell| process::locks(tell) },
+];
 
 /// Seeds within which a built-in mistake must be found.
 const SOON: u64 = 2_000;
@@ -55,7 +69,7 @@ impl Words {
                 // Cargo adds it.
                 "--bench" => {}
                 name if SECTIONS.iter().any(|section| section.name == name) => words.sections.push(name.to_owned()),
-                other => return Err(format!("there is no `{other}`; sections are simulation, model, files")),
+                other => return Err(format!("there is no `{other}`; sections are simulation, model, files, kills, faults, locks")),
             }
         }
         Ok(words)

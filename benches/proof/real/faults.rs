@@ -41,7 +41,7 @@ enum Wrong {
 }
 
 /// Two pictures, one made from each; a fault meets some of the four requests.
-fn campaign(shape: Shape) -> String {
+pub fn campaign(shape: Shape) -> String {
     let (aspect, quality) = match shape {
         Shape::Task => ("4:5", ""),
         Shape::Picture => ("1:1", ", quality: medium"),

@@ -10,4 +10,4 @@ pub mod kills;
 pub mod locks;
 pub mod shop;
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
-mod trace;
+pub mod trace;
