@@ -42,6 +42,15 @@ fn whatever_a_provider_does_wrong_our_books_are_its_books() {
 }
 
 #[test]
+fn who_sends_again_while_in_doubt_is_seen_to_pay_twice() {
+    for shape in Shape::BOTH {
+        let lost = faults::kinds().into_iter().find(|kind| (kind.shape, kind.name) == (shape, "answer to a submit: lost"));
+        let found = lost.expect("it is one of the faults").try_telling(&faults::undisturbed(shape), &["--on-doubt", "resend"]);
+        assert_eq!(found.duplicates, 1, "{}", found.trouble.join("\n"));
+    }
+}
+
+#[test]
 fn a_lost_answer_whose_task_the_provider_knows_is_fetched_for_nothing() {
     let lost = faults::kinds().into_iter().find(|kind| (kind.shape, kind.name) == (Shape::Task, "answer to a submit: lost"));
     let found = lost.expect("it is one of the faults").try_it(&faults::undisturbed(Shape::Task));

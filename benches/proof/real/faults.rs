@@ -291,7 +291,12 @@ fn polled(name: &'static str) -> &'static str {
 impl Kind {
     /// Has it happen to a campaign, and compares.
     pub fn try_it(&self, wanted: &Tree) -> Findings {
-        let mut found = shop(self.shape, std::slice::from_ref(self)).settle(wanted, self.spoiled);
+        self.try_telling(wanted, &[])
+    }
+
+    /// As [`Kind::try_it`], with runs that are told something besides.
+    pub fn try_telling(&self, wanted: &Tree, also: &'static [&'static str]) -> Findings {
+        let mut found = shop(self.shape, std::slice::from_ref(self)).telling(also).settle(wanted, self.spoiled);
         for trouble in &mut found.trouble {
             *trouble = format!("{}, {} shape: {trouble}", self.name, self.shape.word());
         }

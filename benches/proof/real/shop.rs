@@ -153,6 +153,8 @@ pub struct Shop {
     pub server: Loopback,
     shape: Shape,
     name: &'static str,
+    /// What each run is told besides.
+    also: &'static [&'static str],
 }
 
 impl Shop {
@@ -165,7 +167,12 @@ impl Shop {
         fs::write(file.join("c.yaml"), campaign).expect("a file can be written");
         let logo = image::RgbImage::from_fn(48, 48, |x, y| image::Rgb([x as u8 * 5, y as u8 * 5, 90]));
         logo.save(file.join("logo.png")).expect("a small picture can be written");
-        Self { folder, server: Loopback::start(script), shape, name }
+        Self { folder, server: Loopback::start(script), shape, name, also: &[] }
+    }
+
+    /// Tells each run something besides.
+    pub fn telling(self, also: &'static [&'static str]) -> Self {
+        Self { also, ..self }
     }
 
     /// Lets a run ask after its tasks for a minute.
@@ -184,7 +191,7 @@ impl Shop {
         // As its own clients have it, OpenAI's address ends with the version.
         let version = if self.shape == Shape::Picture { "/v1" } else { "" };
         let base = format!("{}={}{version}", self.shape.provider(), self.server.url);
-        ["run", "campaigns/c.yaml", "--yes", "-q", "--base-url", &base].map(str::to_owned).to_vec()
+        ["run", "campaigns/c.yaml", "--yes", "-q", "--base-url", &base].iter().chain(self.also).map(|word| (*word).to_owned()).collect()
     }
 
     /// Sets folder and environment.
