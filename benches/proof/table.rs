@@ -50,6 +50,12 @@ impl Row {
         Self { what: what.into(), tried, wanted: format!(">= {}", thousands(wanted)), found: thousands(found), verdict }
     }
 
+    /// A figure that must not pass another.
+    pub fn at_most(what: impl Into<String>, tried: usize, wanted: u128, found: u128) -> Self {
+        let verdict = if found <= wanted && tried > 0 { Verdict::Good } else { Verdict::Missed };
+        Self { what: what.into(), tried: thousands(tried as u64), wanted: format!("<= {wanted}"), found: found.to_string(), verdict }
+    }
+
     /// A figure of which nothing is wanted.
     pub fn told(what: impl Into<String>, tried: String, found: String) -> Self {
         Self { what: what.into(), tried, wanted: "-".to_owned(), found, verdict: Verdict::Told }

@@ -1,7 +1,8 @@
 //! One writer per workspace: an advisory lock that names its holder.
 //!
 //! In: the workspace's folder. Out: a lock for as long as the value lives.
-//! Never: a lock broken by guess. The system drops a dead holder's lock with its process, and only then.
+//! Never: a lock broken by guess. The system drops a dead holder's lock with its process, and only then. On a network drive it may not know
+//! the locks of other machines: there a note that another host has left stands until somebody deletes it.
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Read, Seek, Write};
@@ -35,12 +36,12 @@ impl WorkspaceLock {
         std::fs::create_dir_all(dir).map_err(failed)?;
         let mut file = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path).map_err(failed)?;
         match file.try_lock() {
-            Ok(()) => {}
+            Ok(()) => stands_alone(&mut file, &path, is_network_drive(dir))?,
             Err(TryLockError::WouldBlock) => return Err(LedgerError::Locked { holder: holder(&mut file) }),
             Err(TryLockError::Error(error)) => return Err(without_locks(&path, &error)),
         }
         let note = format!("`{purpose}`, process {} on {}, since {}\n", std::process::id(), host(), clock.now());
-        file.set_len(0).and_then(|()| file.write_all(note.as_bytes())).and_then(|()| file.flush()).map_err(failed)?;
+        file.set_len(0).and_then(|()| file.rewind()).and_then(|()| file.write_all(note.as_bytes())).and_then(|()| file.flush()).map_err(failed)?;
         Ok(Self { file })
     }
 }
@@ -51,6 +52,41 @@ fn without_locks(path: &Path, error: &std::io::Error) -> LedgerError {
         "`{}` cannot be locked ({error}), so a second run could not be kept out; put the workspace on a disk that can lock files, with CALLSHEET_HOME",
         path.display()
     ))
+}
+
+/// Refuses a lock that the system gave although a note of another host lies there, where the system may not know that host's locks.
+fn stands_alone(file: &mut File, path: &Path, is_network_drive: bool) -> Result<(), LedgerError> {
+    if !is_network_drive {
+        return Ok(());
+    }
+    let note = read_note(file).unwrap_or_default();
+    if note.is_empty() || note.contains(&format!(" on {}, since ", host())) {
+        return Ok(());
+    }
+    let holder = format!("{note}; this is a network drive and cannot tell whether it still runs: if it does not, delete `{}`", path.display());
+    Err(LedgerError::Locked { holder })
+}
+
+/// Says whether a folder lies on a drive that several machines may write to.
+fn is_network_drive(folder: &Path) -> bool {
+    let Ok(mounts) = std::fs::read_to_string("/proc/self/mountinfo") else { return false };
+    folder.canonicalize().is_ok_and(|folder| drive(&mounts, &folder).is_some_and(is_network))
+}
+
+/// Returns the kind of the drive that a folder lies on: that of the longest mount point above it, the last one that was put there.
+fn drive<'m>(mounts: &'m str, folder: &Path) -> Option<&'m str> {
+    let mount = |line: &'m str| {
+        let (place, kind) = line.split_once(" - ")?;
+        let point = place.split(' ').nth(4)?.replace("\\040", " ");
+        folder.starts_with(&point).then_some((point.len(), kind.split(' ').next()?))
+    };
+    mounts.lines().filter_map(mount).max_by_key(|(length, _)| *length).map(|(_, kind)| kind)
+}
+
+fn is_network(kind: &str) -> bool {
+    const NETWORK: [&str; 14] =
+        ["nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "virtiofs", "ceph", "lustre", "gfs2", "ocfs2", "afs", "beegfs", "gpfs"];
+    NETWORK.contains(&kind) || kind.starts_with("fuse.")
 }
 
 impl Drop for WorkspaceLock {
@@ -67,16 +103,20 @@ fn holder(file: &mut File) -> String {
         if look > 0 {
             std::thread::sleep(BETWEEN_LOOKS);
         }
-        let mut note = Vec::new();
         // Where locks are mandatory the note cannot be read; the refusal stands without it.
-        let read = file.rewind().and_then(|()| Read::by_ref(file).take(NOTE).read_to_end(&mut note));
-        let note = String::from_utf8_lossy(&note);
-        let note: String = note.trim().chars().map(|letter| if letter.is_control() { '\u{fffd}' } else { letter }).collect();
-        if read.is_ok() && !note.is_empty() {
+        if let Some(note) = read_note(file).filter(|note| !note.is_empty()) {
             return note;
         }
     }
     "another process, which has not said who it is".to_owned()
+}
+
+/// Returns the note, safe to print; nothing when it cannot be read.
+fn read_note(file: &mut File) -> Option<String> {
+    let mut note = Vec::new();
+    file.rewind().and_then(|()| Read::by_ref(file).take(NOTE).read_to_end(&mut note)).ok()?;
+    let note = String::from_utf8_lossy(&note);
+    Some(note.trim().chars().map(|letter| if letter.is_control() { '\u{fffd}' } else { letter }).collect())
 }
 
 fn host() -> String {
@@ -147,6 +187,36 @@ mod tests {
         let refused = WorkspaceLock::acquire(folder.path(), "run autumn", &clock()).expect_err("it is held");
         assert!(started.elapsed() < Duration::from_millis(100), "{:?}", started.elapsed());
         assert!(matches!(&refused, LedgerError::Locked { holder } if holder.contains("has not said")), "{refused}");
+    }
+
+    #[test]
+    fn on_a_network_drive_the_note_of_another_host_stands() {
+        let folder = folder();
+        let path = folder.path().join("lock");
+        let look = |note: &str, is_network_drive: bool| {
+            std::fs::write(&path, note).expect("a note is left");
+            let mut file = File::options().read(true).write(true).open(&path).expect("the note is there");
+            stands_alone(&mut file, &path, is_network_drive)
+        };
+        let foreign = "`run spring-drop`, process 1 on elsewhere, since 2026-11-22T09:45:00.000Z";
+        let own = format!("`run spring-drop`, process 1 on {}, since 2026-11-22T09:45:00.000Z", host());
+        for (note, is_network_drive, free) in [(foreign, true, false), (foreign, false, true), (&own, true, true), ("", true, true)] {
+            assert_eq!(look(note, is_network_drive).is_ok(), free, "{note} {is_network_drive}");
+        }
+        let refused = look(foreign, true).expect_err("it may live").to_string();
+        assert!(refused.contains("process 1 on elsewhere") && refused.contains("delete `"), "{refused}");
+    }
+
+    #[test]
+    fn the_drive_of_a_folder_is_the_nearest_one_above_it() {
+        let mounts = "22 1 0:20 / / rw - overlay overlay rw\n30 22 0:31 / /mnt/team\\040share rw,relatime shared:1 - nfs4 server:/x rw\n\
+                      31 30 0:32 / /mnt/team\\040share/local rw - ext4 /dev/sda rw\n32 22 0:33 / /home/me/cloud rw - fuse.sshfs host: rw\n";
+        let kind = |folder: &str| drive(mounts, Path::new(folder)).map(|kind| (kind, is_network(kind)));
+        assert_eq!(kind("/mnt/team share/spring"), Some(("nfs4", true)));
+        assert_eq!(kind("/mnt/team share/local/x"), Some(("ext4", false)));
+        assert_eq!(kind("/home/me/cloud"), Some(("fuse.sshfs", true)));
+        assert_eq!(kind("/home/me"), Some(("overlay", false)));
+        assert_eq!(drive("", Path::new("/")), None);
     }
 
     #[test]

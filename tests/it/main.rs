@@ -27,6 +27,7 @@ mod price_books;
 mod price_vectors;
 mod proof;
 mod published_prices;
+mod real;
 mod rehearsals;
 mod saved_plans;
 mod schemas;

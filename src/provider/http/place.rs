@@ -50,9 +50,9 @@ impl Place {
         self.find(answer).iter().flat_map(|value| items(value)).take(MOST).collect()
     }
 
-    /// Returns the whole number that stands there.
+    /// Returns the whole number that stands there, also when it stands there as a text.
     pub fn count(&self, answer: &Value) -> Option<u64> {
-        self.find(answer).first().and_then(|value| value.as_u64())
+        self.find(answer).first().and_then(|value| value.as_u64().or_else(|| value.as_str()?.parse().ok()))
     }
 }
 
@@ -61,7 +61,8 @@ fn plain(value: &Value) -> Option<String> {
     match value {
         Value::String(text) if text.is_empty() => None,
         Value::String(text) => Some(text.clone()),
-        Value::Number(number) => Some(number.to_string()),
+        // Small figures must not turn into `1e-5`: amounts are read as decimal text.
+        Value::Number(number) => Some(number.as_f64().filter(|_| number.is_f64()).map_or_else(|| number.to_string(), |figure| figure.to_string())),
         Value::Bool(truth) => Some(truth.to_string()),
         Value::Null | Value::Array(_) | Value::Object(_) => None,
     }
@@ -155,6 +156,17 @@ mod tests {
 
     fn place(text: &str) -> Place {
         text.parse().unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    #[test]
+    fn a_figure_is_read_however_the_provider_writes_it() {
+        let found: Vec<Option<String>> = [json!(6.0), json!(0.00001), json!(0.000_001), json!(12), json!("3.5")]
+            .into_iter()
+            .map(|figure| place("/x").text(&json!({ "x": figure })))
+            .collect();
+        assert_eq!(found, [Some("6"), Some("0.00001"), Some("0.000001"), Some("12"), Some("3.5")].map(|text| text.map(str::to_owned)));
+        let counted = [json!(1024), json!("1024"), json!("many"), json!(-1), json!(1.5)].map(|count| place("/x").count(&json!({ "x": count })));
+        assert_eq!(counted, [Some(1024), Some(1024), None, None, None]);
     }
 
     #[test]

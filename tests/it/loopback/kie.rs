@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use super::{Api, Books, KEY, Received, Reply};
+use super::{Accepted, Api, Books, KEY, Received, Reply};
 
 /// Fields that the documents name for an `input`, by model: name, whether it must be there, and the values it may have (none: any text).
 type Fields = &'static [(&'static str, bool, &'static [&'static str])];
@@ -71,7 +71,9 @@ pub enum Fate {
     Success,
     /// It fails: code, message, and whether the charge is given back.
     Fail(&'static str, &'static str, bool),
-    /// It never ends.
+    /// It fails, and so many millionths are kept of the charge.
+    FailPart(&'static str, &'static str, i64),
+    /// It does not end before the server is mended.
     Never,
 }
 
@@ -87,6 +89,8 @@ pub struct Kie {
     pub tells_charges: bool,
     /// What becomes of tasks, in the order of their acceptance; the others succeed.
     pub fates: Vec<Fate>,
+    /// Whether tasks that never end have their end now.
+    pub mended: bool,
     /// What it remembers; begins empty.
     pub memory: Memory,
 }
@@ -108,7 +112,7 @@ struct Task {
 
 impl Default for Kie {
     fn default() -> Self {
-        Self { running: 1, unseen: 0, price: None, tells_charges: true, fates: Vec::new(), memory: Memory::default() }
+        Self { running: 1, unseen: 0, price: None, tells_charges: true, fates: Vec::new(), mended: false, memory: Memory::default() }
     }
 }
 
@@ -153,6 +157,10 @@ impl Api for Kie {
             }
         }
     }
+
+    fn mend(&mut self) {
+        self.mended = true;
+    }
 }
 
 impl Kie {
@@ -194,7 +202,7 @@ impl Kie {
         let price = self.price.unwrap_or(*listed);
         books.charges.push(price);
         let mut task = Task { model: model.to_owned(), input: body["input"].clone(), asked: 0, consumed: price, result: None };
-        if let Fate::Success = fate {
+        if let Fate::Success | Fate::Never = fate {
             let inputs: Vec<String> = addresses(&task.input)
                 .iter()
                 .filter_map(|url| self.memory.files.get(url))
@@ -203,12 +211,20 @@ impl Kie {
             let prompt = task.input["prompt"].as_str().unwrap_or_default().to_owned();
             task.result = Some(books.draw(&prompt, &inputs));
         }
-        if let Fate::Fail(_, _, true) = fate {
-            books.charges.push(-price);
-            task.consumed = 0;
+        let kept = match fate {
+            Fate::Fail(_, _, true) => 0,
+            Fate::FailPart(_, _, kept) => kept,
+            Fate::Success | Fate::Fail(..) | Fate::Never => price,
+        };
+        if kept < price {
+            books.charges.push(kept - price);
+            task.consumed = kept;
         }
+        let prompt = task.input["prompt"].as_str().unwrap_or_default().to_owned();
+        let succeeds = task.result.is_some();
         self.memory.tasks.push(task);
         let id = format!("{:032x}", self.memory.tasks.len() - 1);
+        books.accepted.push(Accepted { prompt, task: id.clone(), succeeds, charged: kept });
         envelope(200, "success", json!({ "taskId": id, "recordId": "ffffffffffffffffffffffffffffffff" }))
     }
 
@@ -257,7 +273,7 @@ impl Kie {
             return code(422, "recordInfo is null");
         }
         let fate = self.fates.get(number).cloned().unwrap_or(Fate::Success);
-        let running = matches!(fate, Fate::Never) || task.asked <= self.unseen + self.running;
+        let running = matches!(fate, Fate::Never) && !self.mended || task.asked <= self.unseen + self.running;
         let param = json!({ "input": task.input.to_string(), "model": task.model }).to_string();
         let mut data = json!({
             "taskId": format!("{number:032x}"), "model": task.model, "param": param, "resultJson": "", "failCode": null, "failMsg": null,
@@ -272,7 +288,7 @@ impl Kie {
             data["creditsConsumed"] = json!(task.consumed as f64 / 1e6);
         }
         match fate {
-            Fate::Fail(fail, why, _) => {
+            Fate::Fail(fail, why, _) | Fate::FailPart(fail, why, _) => {
                 data["state"] = json!("fail");
                 data["successFlag"] = json!(3);
                 data["failCode"] = json!(fail);

@@ -29,17 +29,30 @@ pub struct LoopbackScript {
     pub api: Box<dyn Api>,
     /// What goes wrong, and when.
     pub faults: Vec<Fault>,
+    /// Whether equal requests get equal pictures; otherwise no two pictures are alike.
+    pub steady: bool,
 }
 
 impl LoopbackScript {
     /// A provider that behaves.
     pub fn of(api: impl Api) -> Self {
-        Self { api: Box::new(api), faults: Vec::new() }
+        Self { api: Box::new(api), faults: Vec::new(), steady: false }
+    }
+
+    /// Draws the same picture for the same request, so that two runs can be compared.
+    pub fn steady(self) -> Self {
+        Self { steady: true, ..self }
     }
 
     /// Adds a misdeed at the `nth` request, from 1, whose path contains `path`.
     pub fn fault(mut self, path: &str, nth: usize, misdeed: Misdeed) -> Self {
         self.faults.push(Fault { path: path.to_owned(), nth: nth..=nth, misdeed });
+        self
+    }
+
+    /// Adds a misdeed at these requests whose path contains `path`, counted from 1.
+    pub fn faults(mut self, path: &str, nth: std::ops::RangeInclusive<usize>, misdeed: Misdeed) -> Self {
+        self.faults.push(Fault { path: path.to_owned(), nth, misdeed });
         self
     }
 
@@ -76,6 +89,12 @@ pub enum Misdeed {
     Hang,
     /// This head, and then the same piece again and again, until the other side has enough; the provider never sees the request.
     Flood { head: String, piece: Vec<u8>, pause: Duration },
+    /// The provider accepts, and its answer is changed.
+    Rewrite(fn(&mut Reply)),
+    /// The provider accepts, and the connection is reset after so many bytes of the answer's body.
+    Reset(usize),
+    /// The provider accepts, and the answer comes in this many pieces with a pause of this span between them.
+    Drip(usize, Duration),
 }
 
 impl Misdeed {
@@ -128,6 +147,9 @@ impl Reply {
 pub trait Api: Send + 'static {
     /// Answers a request; `url` is where the server stands.
     fn answer(&mut self, request: &Received, url: &str, books: &mut Books) -> Reply;
+
+    /// Ends what it was told to do wrong.
+    fn mend(&mut self) {}
 }
 
 /// What the server writes down.
@@ -139,6 +161,23 @@ pub struct Books {
     pub violations: Vec<String>,
     /// Digest of each picture that was made, by its prompt, in order.
     pub pictures: BTreeMap<String, Vec<String>>,
+    /// Every accepted request, in order.
+    pub accepted: Vec<Accepted>,
+    /// Whether equal requests get equal pictures.
+    pub steady: bool,
+}
+
+/// A request that was accepted and is to be paid.
+#[derive(Debug, Clone)]
+pub struct Accepted {
+    /// What was asked for.
+    pub prompt: String,
+    /// The task's id; empty where there are no tasks.
+    pub task: String,
+    /// Whether it brings a picture, now or later.
+    pub succeeds: bool,
+    /// What it costs in the end, in millionths of the provider's unit.
+    pub charged: i64,
 }
 
 impl Books {
@@ -148,7 +187,8 @@ impl Books {
 
     /// Draws the picture of a request: unlike any other's.
     pub fn draw(&mut self, prompt: &str, inputs: &[String]) -> Vec<u8> {
-        let bytes = drawn(prompt, inputs, self.pictures.values().map(Vec::len).sum());
+        let before = if self.steady { 0 } else { self.pictures.values().map(Vec::len).sum() };
+        let bytes = drawn(prompt, inputs, before);
         self.pictures.entry(prompt.to_owned()).or_default().push(blake3::hash(&bytes).to_hex().to_string());
         bytes
     }
@@ -214,7 +254,8 @@ impl Loopback {
         let address = listener.local_addr().expect("the listener has an address");
         let url = format!("http://{address}");
         let counts = vec![0; script.faults.len()];
-        let state = Arc::new(Mutex::new(State { script, counts, requests: Vec::new(), books: Books::default() }));
+        let books = Books { steady: script.steady, ..Books::default() };
+        let state = Arc::new(Mutex::new(State { script, counts, requests: Vec::new(), books }));
         let leaving = Arc::new(Leaving::default());
         let (shared, quit, own) = (Arc::clone(&state), Arc::clone(&leaving), url.clone());
         thread::spawn(move || {
@@ -253,9 +294,10 @@ impl Loopback {
         self.state().books.clone()
     }
 
-    /// Puts a new script's faults in place of the old ones; the provider keeps what it knows.
+    /// Ends everything that goes wrong; the provider keeps what it knows.
     pub fn mend(&self) {
         let mut state = self.state();
+        state.script.api.mend();
         state.script.faults.clear();
         state.counts.clear();
     }
@@ -297,11 +339,18 @@ fn serve(mut stream: TcpStream, shared: &Mutex<State>, leaving: &Leaving, url: &
         return flood(&mut stream, head, piece, *pause, leaving);
     }
     let Some(mut reply) = reply else { return hang_up(&stream) };
-    let mut length = None;
+    let (mut length, mut end) = (None, End::Plain);
     match misdeed {
         Some(Misdeed::DropAfter) => return hang_up(&stream),
         Some(Misdeed::Hang) => return leaving.wait(Duration::from_secs(600)),
         Some(Misdeed::Delay(span)) => leaving.wait(span),
+        Some(Misdeed::Rewrite(change)) => change(&mut reply),
+        Some(Misdeed::Reset(at)) => {
+            length = Some(reply.body.len());
+            reply.body.truncate(at);
+            end = End::Reset;
+        }
+        Some(Misdeed::Drip(pieces, pause)) => end = End::Drip(reply.body.len().div_ceil(pieces.max(1)).max(1), pause),
         Some(Misdeed::Garble) => reply.body = b"<html>{\"code\":200".to_vec(),
         Some(Misdeed::Truncate(at)) => {
             length = Some(reply.body.len());
@@ -313,7 +362,22 @@ fn serve(mut stream: TcpStream, shared: &Mutex<State>, leaving: &Leaving, url: &
     for (name, value) in &reply.headers {
         head.push_str(&format!("{name}: {value}\r\n"));
     }
-    let _ = stream.write_all(format!("{head}\r\n").as_bytes()).and_then(|()| stream.write_all(&reply.body));
+    let _ = stream.write_all(format!("{head}\r\n").as_bytes());
+    match end {
+        End::Plain => drop(stream.write_all(&reply.body)),
+        End::Reset => {
+            let _ = stream.write_all(&reply.body);
+            return reset(&stream);
+        }
+        End::Drip(piece, pause) => {
+            for bytes in reply.body.chunks(piece) {
+                if stream.write_all(bytes).is_err() {
+                    return;
+                }
+                leaving.wait(pause);
+            }
+        }
+    }
     let _ = stream.shutdown(Shutdown::Write);
 }
 
@@ -326,6 +390,25 @@ fn flood(stream: &mut TcpStream, head: &str, piece: &[u8], pause: Duration, leav
             leaving.wait(pause);
         }
     }
+}
+
+/// How an answer goes out.
+enum End {
+    Plain,
+    Reset,
+    /// Pieces of so many bytes, with a pause after each.
+    Drip(usize, Duration),
+}
+
+/// Makes the end of a connection a reset, where the system can say so; elsewhere it just ends.
+fn reset(stream: &TcpStream) {
+    #[cfg(unix)]
+    {
+        let at_once = nix::libc::linger { l_onoff: 1, l_linger: 0 };
+        let _ = nix::sys::socket::setsockopt(stream, nix::sys::socket::sockopt::Linger, &at_once);
+    }
+    #[cfg(not(unix))]
+    hang_up(stream);
 }
 
 fn hang_up(stream: &TcpStream) {

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Api, Books, KEY, Received, Reply};
+use super::{Accepted, Api, Books, KEY, Received, Reply};
 use base64::Engine as _;
 
 /// The provider.
@@ -56,7 +56,9 @@ impl Api for OpenAi {
         let text = prompt.len() as u64 / 4 + 6;
         let images = INPUT * inputs.len() as u64;
         // Dollars a million tokens are millionths of a dollar a token.
-        books.charges.push(i64::try_from(text * 5 + images * 8 + OUTPUT * 30).expect("a small sum"));
+        let charged = i64::try_from(text * 5 + images * 8 + OUTPUT * 30).expect("a small sum");
+        books.charges.push(charged);
+        books.accepted.push(Accepted { prompt: prompt.to_owned(), task: String::new(), succeeds: true, charged });
         let mut answer = json!({
             "created": 1_776_916_481, "background": "opaque", "output_format": "png", "quality": "medium", "size": fields["size"],
             "data": [{ "b64_json": base64::engine::general_purpose::STANDARD.encode(picture) }],
