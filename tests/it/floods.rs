@@ -43,7 +43,7 @@ fn pictures_without_an_end_are_refused_in_little_memory() {
     let stated = "HTTP/1.1 200 x\r\ncontent-length: 1073741824\r\n\r\n".to_owned();
     let cases: Vec<(&str, Misdeed, Option<&str>)> = vec![
         ("an endless picture", Misdeed::endless("image/png", png.clone()), None),
-        ("a flood of chunks of 16 bytes", Misdeed::chunked("image/png", &[0; 16]), None),
+        ("a flood of small chunks", Misdeed::chunked("image/png", &[0; 1024]), None),
         ("a picture that says it has 1 GB", Misdeed::Flood { head: stated, piece: png, pause: Duration::ZERO }, Some("larger than 96 MB")),
         ("a gzip bomb", Misdeed::Answer(gzip([&[0x1f, 0x8b, 8, 0][..], &[0; 60_000]].concat())), Some("gzip-compressed bytes")),
     ];
