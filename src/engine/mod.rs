@@ -16,9 +16,12 @@ mod driver;
 mod funding;
 pub mod machine;
 mod outcome;
+mod pace;
 mod pictures;
 mod ready;
+mod retries;
 mod spending;
+mod steady;
 pub mod terms;
 pub mod turn;
 
@@ -31,6 +34,7 @@ use futures_util::future::BoxFuture;
 
 pub use driver::run;
 pub use outcome::{JobOutcome, RunOutcome, StopReason, Undone};
+pub use steady::SteadyClock;
 pub use terms::{JobPrice, OnDoubt, PATIENCE, ProviderTerms, RunRules};
 
 use crate::ledger::{Cap, Ledger, LedgerError};

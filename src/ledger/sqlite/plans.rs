@@ -7,7 +7,7 @@ use crate::ledger::{LedgerError, PlanRecord};
 use crate::types::{Digest, RunId, Timestamp};
 
 /// Format of the first ledger that knows of plans.
-const SINCE: u32 = 2;
+const SINCE: u32 = 3;
 
 /// Returns what is known of a plan; nothing in a ledger that is too old to know any.
 pub(super) fn plan(connection: &Connection, plan: Digest) -> Result<Option<PlanRecord>, LedgerError> {

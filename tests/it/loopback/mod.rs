@@ -14,7 +14,7 @@ use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
@@ -122,6 +122,10 @@ pub struct Books {
     pub violations: Vec<String>,
     /// Digest of each picture that was made, by its prompt, in order.
     pub pictures: BTreeMap<String, Vec<String>>,
+    /// When requests were taken, where the provider has a rate.
+    pub taken: Vec<Instant>,
+    /// When requests were refused for their rate.
+    pub refused: Vec<Instant>,
 }
 
 impl Books {
