@@ -270,10 +270,16 @@ impl<'a> Shift<'a> {
             terms: &request.terms,
             rules: &request.rules,
             lost,
-            closed: self.desk.gate() != Gate::Open,
+            closed: self.desk.gate() != Gate::Open || self.lacks_inputs(),
             not_before: Timestamp::from_millis(self.desk.not_before.load(Ordering::Relaxed)),
             effort,
         })
+    }
+
+    /// Whether a request that may be repeated under its key would go without a picture that it had: its input is gone from the store.
+    fn lacks_inputs(&self) -> bool {
+        let request = &self.desk.request;
+        request.terms.idempotent && self.inputs.len() < request.plan.inputs(self.ix).len()
     }
 
     /// Appends, and returns `None` when somebody else has moved the job meanwhile.

@@ -50,7 +50,7 @@ fn mix(seed: u64) -> u64 {
 ///
 /// While a service is down, all jobs together send at most the bucket and then one request a second.
 #[derive(Debug)]
-pub(super) struct RetryBudget {
+pub struct RetryBudget {
     /// Retries that may go at once.
     tokens: u32,
     most: u32,
@@ -63,12 +63,12 @@ const REFILL: Duration = Duration::from_secs(1);
 
 impl RetryBudget {
     /// Starts full, with room for `most` retries.
-    pub(super) fn new(most: u32) -> Self {
+    pub fn new(most: u32) -> Self {
         Self { tokens: most, most, next: None }
     }
 
     /// Takes one retry and returns how long it must wait beyond its own backoff.
-    pub(super) fn take(&mut self, now: Timestamp) -> Duration {
+    pub fn take(&mut self, now: Timestamp) -> Duration {
         if self.tokens > 0 {
             self.tokens -= 1;
             return Duration::ZERO;
@@ -79,7 +79,7 @@ impl RetryBudget {
     }
 
     /// Gives back one retry: the service answers.
-    pub(super) fn succeed(&mut self) {
+    pub fn succeed(&mut self) {
         self.tokens = (self.tokens + 1).min(self.most);
     }
 }

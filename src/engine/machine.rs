@@ -155,16 +155,17 @@ impl Desk<'_> {
     }
 
     /// An intent without an answer that this process is not waiting for.
-    fn unanswered(mut self, attempt: AttemptNo, deadline: Timestamp) -> Turn {
-        if self.may_resend() {
-            self.effort.resends += 1;
-            return self.turn([Effect::Submit { attempt }]);
-        }
+    fn unanswered(self, attempt: AttemptNo, deadline: Timestamp) -> Turn {
         let sent_by_us = self.effort.resends > 0;
+        let may_be_sending = self.now < deadline && !sent_by_us && !self.brief.rules.alone;
+        // Two of one key at once: the refusal of one would say nothing about the other.
+        if self.may_resend() && !may_be_sending {
+            return self.resend(attempt);
+        }
         if self.brief.closed && !sent_by_us {
             return self.finish(Ending::Closed);
         }
-        if self.now < deadline && !sent_by_us && !self.brief.rules.alone {
+        if may_be_sending {
             let after = deadline.since(self.now).min(self.brief.terms.patience);
             return self.again(after, Queue::Answer);
         }
@@ -213,8 +214,9 @@ impl Desk<'_> {
         let repeated = self.effort.resends > 0 || matches!(self.state, JobState::InDoubt { .. });
         if repeated && !matches!(failure.class, Class::Failed | Class::Refused) {
             let refused = (failure.class == Class::Account).then(|| Effect::StopCampaign(failure.clone()));
+            let held = failure.retry_after.map(|told| Effect::HoldSubmits { until: self.now.after(told.min(LONGEST_TOLD)) });
             let mut turn = self.unclear(attempt, failure, reserved);
-            turn.then.splice(0..0, refused);
+            turn.then.splice(0..0, refused.into_iter().chain(held));
             return turn;
         }
         match rule(failure.class).submit {
@@ -232,15 +234,16 @@ impl Desk<'_> {
         let since = *self.effort.trouble_since.get_or_insert(self.now);
         self.effort.troubles += 1;
         let record = released(attempt, &failure, reserved);
-        if self.now.since(since) >= self.brief.rules.outage_patience {
-            return self.record([record], [Effect::Finish(Ending::Failed { attempt: Some(attempt), failure })]);
-        }
         let throttled = failure.class == FailureClass::Throttled;
-        let notice = if throttled { Notice::Throttled { delay } } else { Notice::WillRetry { attempt, failure, delay } };
-        let mut then = vec![Effect::Tell(notice)];
-        if throttled || told.is_some() {
-            then.push(Effect::HoldSubmits { until: self.now.after(delay) });
+        // Whatever becomes of this job: what the provider said holds for all others.
+        let hold = (throttled || told.is_some()).then(|| Effect::HoldSubmits { until: self.now.after(delay) });
+        let mut then: Vec<Effect> = hold.into_iter().collect();
+        if self.now.since(since) >= self.brief.rules.outage_patience {
+            then.push(Effect::Finish(Ending::Failed { attempt: Some(attempt), failure }));
+            return self.record([record], then);
         }
+        let notice = if throttled { Notice::Throttled { delay } } else { Notice::WillRetry { attempt, failure, delay } };
+        then.insert(0, Effect::Tell(notice));
         then.push(Effect::Again { after: delay, queue: Queue::Retry });
         self.record([record], then)
     }
@@ -260,6 +263,16 @@ impl Desk<'_> {
         self.in_doubt(records, attempt, failure, &reserved)
     }
 
+    /// Repeats a request under its own key, no earlier than the account may submit at all.
+    fn resend(mut self, attempt: AttemptNo) -> Turn {
+        if self.now < self.brief.not_before {
+            let after = self.brief.not_before.since(self.now);
+            return self.again(after, Queue::Submit);
+        }
+        self.effort.resends += 1;
+        self.turn([Effect::Submit { attempt }])
+    }
+
     fn may_resend(&self) -> bool {
         self.brief.terms.idempotent && self.effort.resends < RESENDS && !self.brief.closed
     }
@@ -267,8 +280,7 @@ impl Desk<'_> {
     /// Holds the doubt, or counts it as spent and goes on to a new try, as the policy says.
     fn in_doubt(mut self, mut records: Vec<Record>, attempt: AttemptNo, failure: Failure, reserved: &Amount) -> Turn {
         if records.is_empty() && self.may_resend() {
-            self.effort.resends += 1;
-            return self.turn([Effect::Submit { attempt }]);
+            return self.resend(attempt);
         }
         // Doubt of an earlier run does not use up a try of this one. A task that got lost while this run asked after it does.
         let is_running = matches!(self.state, JobState::Running { .. });

@@ -11,7 +11,8 @@
 //! Never: a printed word, a vendor's name, a retry that the machine did not decide.
 
 mod advance;
-mod backoff;
+#[doc(hidden)]
+pub mod backoff;
 mod driver;
 mod funding;
 pub mod machine;

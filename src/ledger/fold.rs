@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::history::{AttemptRow, AttemptStatus};
 use super::record::{Artifact, AttemptCard, Entry, Record, Scope, ScopeTotals};
-use super::rules::{self, PLACE_OF_ANOTHER_RUN, View};
+use super::rules::{self, PLACE_HELD, View};
 use super::state::JobState;
 use super::{LedgerError, RateWindow};
 use crate::types::{Amount, AttemptNo, JobKey, Micros, RunId, TaskId, Timestamp};
@@ -303,11 +303,11 @@ impl View for Folded {
         Ok(self.totals.get(scope).cloned().unwrap_or_default())
     }
 
-    fn places_taken(&mut self, account: &str, run: &RunId, now: Timestamp) -> Result<u32, LedgerError> {
+    fn places_taken(&mut self, account: &str, now: Timestamp) -> Result<u32, LedgerError> {
         let Some(account) = self.accounts.get(account) else { return Ok(0) };
         let counts = |seq: &&u64| {
             let Some((_, paid_try)) = self.tries.get(seq) else { return false };
-            paid_try.run == *run || now.since(paid_try.touched_at) < PLACE_OF_ANOTHER_RUN
+            now.since(paid_try.touched_at) < PLACE_HELD && paid_try.touched_at.since(now) < PLACE_HELD
         };
         Ok(u32::try_from(account.open.iter().filter(counts).count()).unwrap_or(u32::MAX))
     }

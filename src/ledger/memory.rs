@@ -39,6 +39,20 @@ impl MemoryLedger {
         Self { clock, kept: Mutex::default() }
     }
 
+    /// Returns the ledger that a process finds whose predecessor wrote `entries`; recipes and addresses are not among them.
+    ///
+    /// # Errors
+    /// The first entry that its job's state forbids, as [`fold`](super::fold::fold) finds it.
+    pub fn holding(clock: Arc<dyn Clock>, entries: Vec<Entry>) -> Result<Self, LedgerError> {
+        let folded = super::fold::fold(&entries)?;
+        Ok(Self { clock, kept: Mutex::new(Kept { entries, folded, ..Kept::default() }) })
+    }
+
+    /// Returns what the records add up to.
+    pub fn folded(&self) -> Folded {
+        self.lock().folded.clone()
+    }
+
     /// Returns every record, in order.
     pub fn entries(&self) -> Vec<Entry> {
         self.lock().entries.clone()

@@ -11,11 +11,12 @@ use super::state::JobState;
 use super::{AccountLimits, AttemptStatus, Cap, Grant, LedgerError, RateWindow, Recipe, SubmitIntent};
 use crate::types::{AttemptNo, Currency, Failure, JobId, JobKey, Micros, RunId, Timestamp};
 
-/// How long an open try of another run still takes a place, 15 minutes after its last record.
+/// How long an open try still takes a place, 15 minutes after its last record.
 ///
-/// A run that was killed leaves tasks that nobody may ever ask after again (the author changed the prompt); their places
-/// must not be lost for good. Too early costs a refusal for rate, which is free; never would stop the account.
-pub(super) const PLACE_OF_ANOTHER_RUN: Duration = Duration::from_secs(15 * 60);
+/// There are tasks that nobody asks after any more: of a run that was killed, of a prompt that was changed, and those that this
+/// run has asked after long enough. Their places must not be lost for good. Too early costs a refusal for rate, which is free;
+/// never would stop the account.
+pub(super) const PLACE_HELD: Duration = Duration::from_secs(15 * 60);
 
 /// What the rules read, inside the transaction that writes what they decide.
 pub(super) trait View {
@@ -28,8 +29,10 @@ pub(super) trait View {
     /// Returns the money under a scope, one entry a currency; empty when it was never used.
     fn scope(&mut self, scope: &Scope) -> Result<Vec<ScopeTotals>, LedgerError>;
 
-    /// Returns how many places of the account are taken, as `run` has to count them.
-    fn places_taken(&mut self, account: &str, run: &RunId, now: Timestamp) -> Result<u32, LedgerError>;
+    /// Returns how many places of the account are taken: by open tries whose last record is at most [`PLACE_HELD`] away from `now`.
+    ///
+    /// In both directions: a try that a clock ten years ahead wrote down must not hold its place for ten years.
+    fn places_taken(&mut self, account: &str, now: Timestamp) -> Result<u32, LedgerError>;
 
     /// Returns when the window next has a slot; not after `now` if it has one.
     fn window_free_at(&mut self, account: &str, window: &RateWindow, now: Timestamp) -> Result<Timestamp, LedgerError>;
@@ -87,7 +90,7 @@ pub(super) fn begin_submit(view: &mut impl View, now: Timestamp, intent: SubmitI
     if let Some(over) = over_cap(view, &caps, &reserved)? {
         return Ok((over, None));
     }
-    if let Some(later) = no_room(view, &limits, &run, now)? {
+    if let Some(later) = no_room(view, &limits, now)? {
         return Ok((later, None));
     }
 
@@ -183,9 +186,9 @@ fn over_cap(view: &mut impl View, caps: &[Cap], reserved: &crate::types::Amount)
 }
 
 /// Returns why the account has no room now, if so.
-fn no_room(view: &mut impl View, limits: &AccountLimits, run: &RunId, now: Timestamp) -> Result<Option<Grant>, LedgerError> {
+fn no_room(view: &mut impl View, limits: &AccountLimits, now: Timestamp) -> Result<Option<Grant>, LedgerError> {
     if let Some(places) = limits.places
-        && view.places_taken(&limits.account, run, now)? >= places
+        && view.places_taken(&limits.account, now)? >= places
     {
         return Ok(Some(Grant::Full));
     }

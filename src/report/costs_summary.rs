@@ -15,7 +15,7 @@ use crate::types::{Amount, Micros};
 const FILE: &str = "costs-summary.csv";
 
 /// Its columns.
-const COLUMNS: [&str; 19] = [
+const COLUMNS: [&str; 20] = [
     "by",
     "name",
     "value",
@@ -35,6 +35,7 @@ const COLUMNS: [&str; 19] = [
     "per_picture",
     "factor",
     "usd",
+    "unpriced",
 ];
 
 /// Writes `costs-summary.csv`.
@@ -62,18 +63,20 @@ impl ReportWriter for CostsSummary {
     }
 }
 
-fn cells(report: &RunReport<'_>, group: [&str; 3], spent: &Spending) -> Result<[String; 19], ReportError> {
+fn cells(report: &RunReport<'_>, group: [&str; 3], spent: &Spending) -> Result<[String; 20], ReportError> {
     let [by, name, value] = group.map(|text| neutral(text).into_owned());
     let optional = |micros: Option<Micros>| micros.map(|micros| micros.to_string()).unwrap_or_default();
     let usd = report.quotes.book().usd(&Amount::new(spent.currency.clone(), spent.charged));
+    // What has no price at all is an empty cell, never 0; what has one in part is told by the last column.
+    let is_known = spent.attempts == 0 || spent.unpriced < spent.attempts;
     Ok([
         by,
         name,
         value,
         spent.attempts.to_string(),
         spent.pictures.to_string(),
-        spent.quoted.to_string(),
-        spent.charged.to_string(),
+        optional(Some(spent.quoted).filter(|_| is_known)),
+        optional(Some(spent.charged).filter(|_| is_known)),
         spent.refunded.to_string(),
         spent.in_doubt.to_string(),
         spent.reserved.to_string(),
@@ -85,7 +88,8 @@ fn cells(report: &RunReport<'_>, group: [&str; 3], spent: &Spending) -> Result<[
         spent.below.micros.to_string(),
         optional(spent.per_picture()?),
         optional(spent.factor()?),
-        optional(usd),
+        optional(usd.filter(|_| is_known)),
+        spent.unpriced.to_string(),
     ])
 }
 
@@ -99,19 +103,19 @@ mod tests {
         let ran = sample::ran();
         let report = RunReport::new(&ran.plan, &ran.history, &ran.attempts, &ran.quotes, None).expect("small sums");
         insta::assert_snapshot!(sample::text_of(&CostsSummary, &report), @"
-        by,name,value,attempts,pictures,quoted,charged,refunded,in_doubt,reserved,currency,released,paid,in_use,above_quote,below_quote,per_picture,factor,usd
-        step,hero,,3,1,18,6,12,0,0,credits:kie,0,1,1,0,0,6,1,0.03
-        step,surface,,3,2,18,12,0,6,0,credits:kie,0,2,2,0,0,6,1,0.06
-        baseline,pdp,,6,3,36,18,12,6,0,credits:kie,0,3,3,0,0,6,1,0.09
-        model,gpt-image-2,,6,3,36,18,12,6,0,credits:kie,0,3,3,0,0,6,1,0.09
-        axis,sku,teapot,5,3,30,18,6,6,0,credits:kie,0,3,3,0,0,6,1,0.09
-        axis,sku,mug,1,0,6,0,6,0,0,credits:kie,0,0,0,0,0,,,0
-        axis,surface,travertine,1,1,6,6,0,0,0,credits:kie,0,1,1,0,0,6,1,0.03
-        axis,surface,oak,1,1,6,6,0,0,0,credits:kie,0,1,1,0,0,6,1,0.03
-        axis,surface,linen,1,0,6,0,0,6,0,credits:kie,0,0,0,0,0,,,0
-        run,20261122T094500Z-7f3a,,5,2,30,12,12,6,0,credits:kie,0,2,2,0,0,6,1,0.06
-        run,20261101T080000Z-0001,,1,1,6,6,0,0,0,credits:kie,0,1,1,0,0,6,1,0.03
-        total,,,6,3,36,18,12,6,0,credits:kie,0,3,3,0,0,6,1,0.09
+        by,name,value,attempts,pictures,quoted,charged,refunded,in_doubt,reserved,currency,released,paid,in_use,above_quote,below_quote,per_picture,factor,usd,unpriced
+        step,hero,,3,1,18,6,12,0,0,credits:kie,0,1,1,0,0,6,1,0.03,0
+        step,surface,,3,2,18,12,0,6,0,credits:kie,0,2,2,0,0,6,1,0.06,0
+        baseline,pdp,,6,3,36,18,12,6,0,credits:kie,0,3,3,0,0,6,1,0.09,0
+        model,gpt-image-2,,6,3,36,18,12,6,0,credits:kie,0,3,3,0,0,6,1,0.09,0
+        axis,sku,teapot,5,3,30,18,6,6,0,credits:kie,0,3,3,0,0,6,1,0.09,0
+        axis,sku,mug,1,0,6,0,6,0,0,credits:kie,0,0,0,0,0,,,0,0
+        axis,surface,travertine,1,1,6,6,0,0,0,credits:kie,0,1,1,0,0,6,1,0.03,0
+        axis,surface,oak,1,1,6,6,0,0,0,credits:kie,0,1,1,0,0,6,1,0.03,0
+        axis,surface,linen,1,0,6,0,0,6,0,credits:kie,0,0,0,0,0,,,0,0
+        run,20261122T094500Z-7f3a,,5,2,30,12,12,6,0,credits:kie,0,2,2,0,0,6,1,0.06,0
+        run,20261101T080000Z-0001,,1,1,6,6,0,0,0,credits:kie,0,1,1,0,0,6,1,0.03,0
+        total,,,6,3,36,18,12,6,0,credits:kie,0,3,3,0,0,6,1,0.09,0
         ");
     }
 }

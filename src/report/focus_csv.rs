@@ -143,7 +143,7 @@ pub fn focus_csv(report: &RunReport<'_>, names: FocusNames<'_>, to: &mut dyn io:
         done.rows += 1;
     }
     writer.flush().map_err(|source| ReportError::Io { file: FILE, source })?;
-    done.unknown = report.rows.iter().filter(|row| row.is_ours && row.attempt.charged.is_none()).count();
+    done.unknown = report.rows.iter().filter(|row| row.is_ours && row.attempt.known_charge().is_none()).count();
     Ok(done)
 }
 
@@ -151,8 +151,8 @@ pub fn focus_csv(report: &RunReport<'_>, names: FocusNames<'_>, to: &mut dyn io:
 fn is_charge(row: &ReportRow<'_>) -> bool {
     let attempt = row.attempt;
     match attempt.status {
-        AttemptStatus::Done => attempt.charged.is_some(),
-        AttemptStatus::Failed => attempt.charged.is_some_and(|charged| charged > Micros::ZERO || attempt.task.is_some()),
+        AttemptStatus::Done => attempt.known_charge().is_some(),
+        AttemptStatus::Failed => attempt.known_charge().is_some_and(|charged| charged > Micros::ZERO || attempt.task.is_some()),
         AttemptStatus::Submitting | AttemptStatus::Running | AttemptStatus::InDoubt => false,
     }
 }

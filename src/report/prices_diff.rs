@@ -115,7 +115,7 @@ pub fn prices_diff_markdown(view: &PricesDiffView<'_>) -> String {
         for row in changed {
             let action = row.action.map_or(String::new(), |action| action.to_string());
             let cells = [row.model.to_string(), action, row.row.clone(), side(row.old), side(row.new), signed(row.delta()), change(row)];
-            let _ = writeln!(page, "| {} |", cells.map(|cell| plain(&cell)).join(" | "));
+            let _ = writeln!(page, "| {} |", cells.map(|cell| in_table(&cell)).join(" | "));
         }
     }
     page.push('\n');
@@ -129,9 +129,9 @@ pub fn prices_diff_markdown(view: &PricesDiffView<'_>) -> String {
             plain(&campaign_heading(view, campaign))
         );
         for step in &campaign.steps {
-            let _ = writeln!(page, "| {} |", campaign_cells(view, step).iter().map(|cell| plain(cell)).collect::<Vec<_>>().join(" | "));
+            let _ = writeln!(page, "| {} |", campaign_cells(view, step).iter().map(|cell| in_table(cell)).collect::<Vec<_>>().join(" | "));
         }
-        let total: Vec<String> = campaign_cells(view, &campaign.total).iter().map(|cell| format!("**{}**", plain(cell))).collect();
+        let total: Vec<String> = campaign_cells(view, &campaign.total).iter().map(|cell| format!("**{}**", in_table(cell))).collect();
         let _ = writeln!(page, "| {} |", total.join(" | "));
     }
     page
@@ -339,4 +339,9 @@ fn campaign_cells(view: &PricesDiffView<'_>, step: &StepSides) -> Vec<String> {
     let delta = campaign_delta(view, step);
     let percent = delta.and_then(|delta| permille(step.old.micros, delta)).map_or("-".to_owned(), with_sign);
     vec![step.name.to_string(), step.jobs.to_string(), of(step.old), of(step.new), signed(delta), percent]
+}
+
+/// Returns a cell of a table: figures as they are, all else as it stands.
+fn in_table(cell: &str) -> String {
+    if cell.chars().all(|char| char.is_ascii_digit() || "+-.%".contains(char)) { cell.to_owned() } else { plain(cell) }
 }

@@ -82,7 +82,7 @@ fn spending_json(report: &RunReport<'_>, spent: &Spending) -> Result<Value, Mone
     Ok(json!({
         "currency": spent.currency, "attempts": spent.attempts, "pictures": spent.pictures, "paid": spent.paid, "in-use": spent.in_use,
         "quoted": spent.quoted, "charged": spent.charged, "refunded": spent.refunded, "released": spent.released,
-        "in-doubt": spent.in_doubt, "reserved": spent.reserved, "above-quote": side(spent.above), "below-quote": side(spent.below),
+        "in-doubt": spent.in_doubt, "reserved": spent.reserved, "above-quote": side(spent.above), "below-quote": side(spent.below), "unpriced": spent.unpriced,
         "per-picture": spent.per_picture()?, "factor": spent.factor()?,
         "usd": report.quotes.book().usd(&Amount::new(spent.currency.clone(), spent.charged)),
     }))

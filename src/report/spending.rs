@@ -116,12 +116,14 @@ impl Spending {
         self.above.tries + self.below.tries
     }
 
-    /// Returns what each picture in use has cost with all tries on the way, rounded up to the millionth; `None` without a picture.
+    /// Returns what each picture in use has cost with all tries on the way, rounded up to the millionth; `None` without a picture, and
+    /// while some tries have no known cost.
     ///
     /// # Errors
     /// [`MoneyError::Overflow`] for a count past 64 bits.
     pub fn per_picture(&self) -> Result<Option<Micros>, MoneyError> {
-        share(self.charged, self.in_use)
+        // A sum that leaves some out is no sum to be shared.
+        if self.unpriced > 0 { Ok(None) } else { share(self.charged, self.in_use) }
     }
 
     /// Returns the paid tries for each picture in use, in millionths, rounded up; `None` without a picture.

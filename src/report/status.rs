@@ -114,6 +114,9 @@ fn money_notes(report: &RunReport<'_>, lines: &mut Notes) {
     for (place, spent) in report.spending.iter().enumerate().filter(|(place, spent)| *place == 0 || spent.attempts > 0) {
         lines.say(if place == 0 { "so far" } else { "" }, &so_far_words(report, spent));
     }
+    if let Some(sentence) = report.without_price() {
+        lines.warn("no price", &sentence);
+    }
     for model in deviating_models(&report.groups).iter().filter(|_| has_several_models(&report.groups)) {
         lines.warn("quoted", model);
     }

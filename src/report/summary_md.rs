@@ -51,6 +51,10 @@ impl ReportWriter for SummaryMd {
         }
         page.line("The campaign so far: all its runs, from plan and ledger.")?;
         page.line("")?;
+        if let Some(sentence) = report.without_price() {
+            page.line(&format!("> **{}**", plain(&sentence)))?;
+            page.line("")?;
+        }
         facts(report, &mut page)?;
         steps(report, &mut page)?;
         models(report, &mut page)?;

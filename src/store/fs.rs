@@ -45,6 +45,20 @@ struct Folder {
     root: PathBuf,
     tmp: PathBuf,
     durability: Durability,
+    mishaps: Option<Mishaps>,
+}
+
+/// Asked before each file operation of a store, named by its first word; an error is told in place of the operation.
+///
+/// For trying what becomes of a run when any one of them fails.
+#[doc(hidden)]
+#[derive(Clone)]
+pub struct Mishaps(pub Arc<dyn Fn(&'static str) -> io::Result<()> + Send + Sync>);
+
+impl std::fmt::Debug for Mishaps {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Mishaps")
+    }
 }
 
 impl FsStore {
@@ -56,19 +70,27 @@ impl FsStore {
         let tmp = root.join("tmp");
         fs::create_dir_all(&tmp).map_err(failed("cannot make the picture store", &tmp))?;
         sweep(&tmp, SystemTime::now());
-        Ok(Self { folder: Arc::new(Folder { root: root.to_owned(), tmp, durability: Durability::Synced }) })
+        Ok(Self { folder: Arc::new(Folder { root: root.to_owned(), tmp, durability: Durability::Synced, mishaps: None }) })
     }
 
     /// Looks at the store at `root`, which may not be there: makes no folder and sweeps nothing until something is written.
     pub fn at(root: &Path) -> Self {
-        Self { folder: Arc::new(Folder { root: root.to_owned(), tmp: root.join("tmp"), durability: Durability::Synced }) }
+        Self { folder: Arc::new(Folder { root: root.to_owned(), tmp: root.join("tmp"), durability: Durability::Synced, mishaps: None }) }
     }
 
     /// Returns the same store with another promise about power cuts.
     #[must_use]
     pub fn with_durability(self, durability: Durability) -> Self {
-        let Folder { root, tmp, .. } = &*self.folder;
-        Self { folder: Arc::new(Folder { root: root.clone(), tmp: tmp.clone(), durability }) }
+        let Folder { root, tmp, mishaps, .. } = &*self.folder;
+        Self { folder: Arc::new(Folder { root: root.clone(), tmp: tmp.clone(), durability, mishaps: mishaps.clone() }) }
+    }
+
+    /// Returns the same store with file operations that may fail.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn with_mishaps(self, mishaps: Mishaps) -> Self {
+        let Folder { root, tmp, durability, .. } = &*self.folder;
+        Self { folder: Arc::new(Folder { root: root.clone(), tmp: tmp.clone(), durability: *durability, mishaps: Some(mishaps) }) }
     }
 
     /// Answers about `count` blobs whether they are there: looks at each, or lists the folders where that is less work.
@@ -130,8 +152,12 @@ impl BlobStore for FsStore {
     }
 
     fn read(&self, digest: Digest) -> BoxFuture<'_, Result<Vec<u8>, StoreError>> {
-        let path = self.path(digest);
-        Box::pin(async move { blocking(move || read_whole(&path, digest)).await })
+        let (path, folder) = (self.path(digest), Arc::clone(&self.folder));
+        let read = move || {
+            folder.ready("read").map_err(failed("cannot read the picture", &path))?;
+            read_whole(&path, digest)
+        };
+        Box::pin(async move { blocking(read).await })
     }
 
     fn contains(&self, digest: Digest) -> bool {
@@ -203,9 +229,9 @@ impl Draft {
         self.hasher.update(&self.pending);
         let mut temp = match self.temp.take() {
             Some(temp) => temp,
-            None => Temp::create(&self.folder.tmp)?,
+            None => Temp::create(&self.folder)?,
         };
-        temp.file.write_all(&self.pending).map_err(failed("cannot write", &temp.path))?;
+        self.folder.write(&mut temp.file, &self.pending).map_err(failed("cannot write", &temp.path))?;
         self.pending.clear();
         self.temp = Some(temp);
         Ok(self)
@@ -224,23 +250,37 @@ impl Draft {
         }
         let mut temp = match self.temp.take() {
             Some(temp) => temp,
-            None => Temp::create(&self.folder.tmp)?,
+            None => Temp::create(&self.folder)?,
         };
-        temp.file.write_all(&self.pending).map_err(failed("cannot write", &temp.path))?;
+        self.folder.write(&mut temp.file, &self.pending).map_err(failed("cannot write", &temp.path))?;
         if self.folder.durability == Durability::Synced {
-            temp.file.sync_data().map_err(failed("cannot bring to the disk", &temp.path))?;
+            let synced = self.folder.ready("sync").and_then(|()| temp.file.sync_data());
+            synced.map_err(failed("cannot bring to the disk", &temp.path))?;
         }
         // Looking is cheap; making one that is there waits for everybody else who makes one.
         if !shelf.is_dir() {
             self.folder.make_shelf(shelf)?;
         }
-        temp.publish(&path)?;
+        temp.publish(&self.folder, &path)?;
         self.folder.sync(shelf)?;
         Ok(blob)
     }
 }
 
 impl Folder {
+    /// Returns the error that is to be told in place of an operation.
+    fn ready(&self, operation: &'static str) -> io::Result<()> {
+        self.mishaps.as_ref().map_or(Ok(()), |mishaps| mishaps.0(operation))
+    }
+
+    /// Writes; a disk that fails in the middle has taken a part.
+    fn write(&self, file: &mut File, bytes: &[u8]) -> io::Result<()> {
+        match self.ready("write") {
+            Ok(()) => file.write_all(bytes),
+            Err(mishap) => file.write_all(&bytes[..bytes.len() / 2]).and(Err(mishap)),
+        }
+    }
+
     fn path(&self, digest: Digest) -> PathBuf {
         let hex = digest.to_string();
         let (shelf, name) = hex.split_at(2);
@@ -248,7 +288,7 @@ impl Folder {
     }
 
     fn make_shelf(&self, shelf: &Path) -> Result<(), StoreError> {
-        match fs::create_dir(shelf) {
+        match self.ready("make folder").and_then(|()| fs::create_dir(shelf)) {
             Ok(()) => self.sync(&self.root),
             Err(source) if source.kind() == io::ErrorKind::AlreadyExists => Ok(()),
             Err(source) => Err(failed("cannot make the folder", shelf)(source)),
@@ -260,7 +300,7 @@ impl Folder {
         if self.durability == Durability::Cached || !cfg!(unix) {
             return Ok(());
         }
-        let synced = File::open(folder).and_then(|folder| folder.sync_all());
+        let synced = self.ready("sync folder").and_then(|()| File::open(folder)).and_then(|folder| folder.sync_all());
         synced.map_err(failed("cannot bring the folder to the disk", folder))
     }
 }
@@ -273,15 +313,15 @@ struct Temp {
 }
 
 impl Temp {
-    fn create(tmp: &Path) -> Result<Self, StoreError> {
+    fn create(folder: &Folder) -> Result<Self, StoreError> {
         static COUNT: AtomicU64 = AtomicU64::new(0);
         loop {
-            let path = tmp.join(format!("{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed)));
+            let path = folder.tmp.join(format!("{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed)));
             let mut options = OpenOptions::new();
             options.write(true).create_new(true);
             #[cfg(unix)]
             std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o644);
-            match options.open(&path) {
+            match folder.ready("make file").and_then(|()| options.open(&path)) {
                 Ok(file) => {
                     // Tells `sweep` of another process that this writer lives. Where locks are not to be had, age alone tells.
                     let _ = file.try_lock();
@@ -294,8 +334,8 @@ impl Temp {
         }
     }
 
-    fn publish(mut self, path: &Path) -> Result<(), StoreError> {
-        fs::rename(&self.path, path).map_err(failed("cannot put the picture in place at", path))?;
+    fn publish(mut self, folder: &Folder, path: &Path) -> Result<(), StoreError> {
+        folder.ready("rename").and_then(|()| fs::rename(&self.path, path)).map_err(failed("cannot put the picture in place at", path))?;
         self.published = true;
         Ok(())
     }

@@ -97,13 +97,18 @@ impl Shop {
 
     /// Our sums are the server's; nothing was wrong with a request; every file is the picture of its own prompt.
     pub fn agrees(&self, campaign: &str) {
+        self.agrees_but_for(campaign, 0);
+    }
+
+    /// The same, where this much of what we count is held against a failure of which nobody says whether it was charged.
+    pub fn agrees_but_for(&self, campaign: &str, open: i64) {
         let books = self.server.books();
         assert_eq!(books.violations, [""; 0], "requests are as the documents say");
         let ledger = SqliteLedger::open(&self.desk.path().join(".callsheet/ledger.db"), std::sync::Arc::new(SystemClock), Durability::Normal);
         let totals = ledger.expect("the ledger opens").totals(&Scope(format!("campaign:{campaign}"))).expect("the ledger can be read");
         let totals = totals.first().expect("it has seen the campaign").clone();
-        assert_eq!((totals.spent.get(), totals.reserved.get()), (self.server.charges(), 0), "our ledger and the server's");
-        assert_eq!(i64::try_from(sum(&self.rows(campaign), "charged")).expect("a sum"), self.server.charges(), "costs.csv");
+        assert_eq!((totals.spent.get() - open, totals.reserved.get()), (self.server.charges(), 0), "our ledger and the server's");
+        assert_eq!(i64::try_from(sum(&self.rows(campaign), "charged")).expect("a sum") - open, self.server.charges(), "costs.csv");
         self.every_file_is_its_own(campaign, &books.pictures);
     }
 
@@ -190,10 +195,10 @@ fn every_kind_of_request_is_sent_as_the_documents_say() {
 }
 
 /// Buys one picture from a provider whose first answer to a submit is this, and returns the row of the first try.
-fn first_answered(reply: Reply, exit: i32, submits: usize) -> Row {
+fn first_answered(reply: Reply, exit: i32, submits: usize, open: i64) -> Row {
     let shop = Shop::kie(ONE, kie().fault("createTask", 1, Misdeed::Answer(reply)));
     shop.run(&[], exit);
-    shop.agrees("one");
+    shop.agrees_but_for("one", open);
     assert_eq!(shop.server.asked("createTask"), submits);
     shop.rows("one").into_iter().next().expect("there was a try")
 }
@@ -204,7 +209,9 @@ fn http_200_is_not_success() {
         [(401, 8, 1), (402, 8, 1), (433, 8, 1), (404, 5, 1), (422, 5, 1), (505, 5, 1), (400, 5, 1), (500, 7, 1), (501, 5, 1), (777, 7, 1)]
             .into_iter()
             .map(|(number, exit, submits)| {
-                let row = first_answered(code(number, "no\u{1b}[31m luck"), exit, submits);
+                // "Generation failed": nobody says whether that is charged, so it counts until somebody does.
+                let open = if number == 501 { 6_000_000 } else { 0 };
+                let row = first_answered(code(number, "no\u{1b}[31m luck"), exit, submits, open);
                 format!("{number}: exit {exit}, {} {} charged {:?}", row["status"], row["error_code"], row["charged"])
             })
             .collect();
@@ -217,7 +224,7 @@ fn http_200_is_not_success() {
     505: exit 5, failed invalid/505 charged "0"
     400: exit 5, failed refused/400 charged "0"
     500: exit 7, in-doubt ambiguous/500 charged ""
-    501: exit 5, failed failed/501 charged "0"
+    501: exit 5, failed failed/501 charged "6"
     777: exit 7, in-doubt ambiguous/777 charged ""
     "#);
 }
@@ -422,7 +429,8 @@ fn errors_of_openai_end_as_they_should() {
     for (name, reply, exit, submits) in cases {
         let shop = openai(ONE_DOLLAR, LoopbackScript::of(OpenAi::default()).fault("/generations", 1, Misdeed::Answer(reply)));
         shop.run(&[], exit);
-        shop.agrees("one");
+        // Nobody says whether a refused picture is charged, so it counts at the quote until somebody does.
+        shop.agrees_but_for("one", if name == "moderation" { 52_725 } else { 0 });
         assert_eq!(shop.server.asked("/generations"), submits, "{name}");
         let row = &shop.rows("one")[0];
         told.push(format!("{name}: exit {exit}, {} {}", row["status"], row["error_code"]));

@@ -22,6 +22,7 @@ mod market;
 mod paces;
 mod price_books;
 mod price_vectors;
+mod proof;
 mod published_prices;
 mod rehearsals;
 mod saved_plans;

@@ -166,7 +166,9 @@ fn shots_without_a_price_are_refused_or_let_pass_and_then_marked_everywhere() {
     }
     assert_eq!(desk.costs("lite").iter().filter(|row| row["charged"] == "6").count(), 3, "the others cost what they cost");
     let text = |file: &str| String::from_utf8(desk.read(&format!("rehearsal/lite/{file}"))).expect("it is text");
-    assert!(text("costs-summary.csv").contains("step,cheap,,3,3,0,0,0,0,0,credits:kie,3"), "{}", text("costs-summary.csv"));
+    let summary = text("costs-summary.csv");
+    let cheap = summary.lines().find(|line| line.starts_with("step,cheap,,3,3,,,")).unwrap_or_else(|| panic!("what it cost is not known: {summary}"));
+    assert!(cheap.ends_with(",3"), "{cheap}");
     assert!(text("index.html").contains("without a price, in no total"));
     let manifest = desk.manifest("lite");
     let costs = manifest["files"].as_array().expect("files").iter().filter(|file| file["step"] == "cheap").map(|file| &file["cost"]["charged"]);

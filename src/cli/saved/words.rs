@@ -48,7 +48,7 @@ fn lines(opened: &Opened, was: &SavedPlan, is: &SavedPlan, moves: &Moves, bought
         lines.say("prices", format!("{}: {} -> {}, {}", counted(count.count, "shot"), price(was, *then), price(is, *now), first(count)));
     }
     if moves.has_shots() || !moves.totals.is_empty() {
-        let all = |plan: &SavedPlan| plan.jobs.iter().map(|job| micros(job.price)).fold(Some(Micros::ZERO), |sum, one| sum?.checked_add(one).ok());
+        let all = |plan: &SavedPlan| plan.jobs.iter().map(|job| micros(job.price)).try_fold(Micros::ZERO, |sum, one| sum.checked_add(one).ok());
         if let (Some(then), Some(now)) = (all(was), all(is)).filter_different() {
             lines.say("money", format!("all shots once: {} -> {}", amount(was, then), amount(is, now)));
         }

@@ -13,6 +13,7 @@ use crate::engine::{JobOutcome, Ports};
 use crate::ledger::{
     AttemptRow, Grant, History, JobState, Ledger, LedgerError, MemoryLedger, PlanRecord, Recipe, Record, Scope, ScopeTotals, SubmitIntent,
 };
+use crate::store::memory::MemoryStore;
 use crate::types::{Digest, FailureClass, JobId, JobKey, RunId};
 
 /// Where the process dies, seen from one write.
@@ -179,4 +180,17 @@ async fn three_crashes_in_a_row_cost_nothing_twice() {
             assert!(*times <= allowed, "{subject} was bought {times} times after crashes at {at}");
         }
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_is_not_repeated_without_the_picture_that_it_took() {
+    let mut stage = Stage::new(chains(1, &[Step("hero", true, None), Step("surface", true, Some("hero"))]));
+    // The process dies with the second intent written; then somebody deletes the first picture.
+    assert!(run_and_die(&stage, 4, Moment::After).await);
+    stage.store = MemoryStore::new();
+    let again = async |stage: &Stage| stage.run(|request| request.terms.idempotent = true).await;
+    again(&stage).await;
+    assert_eq!(stage.submits(), ["hero[row=0] 1", "hero[row=0] 2"], "the edit waits for the picture that it edits");
+    again(&stage).await;
+    assert_eq!(stage.submits().last().map(String::as_str), Some("surface[row=0] 1"), "under the key that it had");
 }

@@ -95,10 +95,27 @@ const PLAIN: Setting =
     Setting { paid: true, lost: false, closed: false, attempts: 1, fetches: 3, on_doubt: OnDoubt::Hold, idempotent: false, alone: false };
 
 fn decide(state: &JobState, event: JobEvent, setting: Setting, effort: Effort) -> Turn {
-    decide_under(&crate::engine::ProviderTerms { idempotent: setting.idempotent, ..terms() }, state, event, setting, effort)
+    decide_at(state, event, setting, effort, Timestamp::from_millis(0))
+}
+
+/// Decides while the account may not submit before a moment.
+fn decide_at(state: &JobState, event: JobEvent, setting: Setting, effort: Effort, not_before: Timestamp) -> Turn {
+    let terms = crate::engine::ProviderTerms { idempotent: setting.idempotent, ..terms() };
+    decide_with(&terms, state, event, setting, effort, not_before)
 }
 
 fn decide_under(terms: &crate::engine::ProviderTerms, state: &JobState, event: JobEvent, setting: Setting, effort: Effort) -> Turn {
+    decide_with(terms, state, event, setting, effort, Timestamp::from_millis(0))
+}
+
+fn decide_with(
+    terms: &crate::engine::ProviderTerms,
+    state: &JobState,
+    event: JobEvent,
+    setting: Setting,
+    effort: Effort,
+    not_before: Timestamp,
+) -> Turn {
     let price = JobPrice { quoted: credits(10), reserved: credits(12), unpriced: false };
     let rules =
         RunRules { attempts: setting.attempts, fetches: setting.fetches, on_doubt: setting.on_doubt, alone: setting.alone, ..RunRules::default() };
@@ -110,7 +127,7 @@ fn decide_under(terms: &crate::engine::ProviderTerms, state: &JobState, event: J
         rules: &rules,
         lost: setting.lost,
         closed: setting.closed,
-        not_before: Timestamp::from_millis(0),
+        not_before,
         effort,
     };
     step(state, event, &brief, NOW)
@@ -161,6 +178,37 @@ fn an_intent_that_a_dead_run_left_is_doubt_at_once_for_who_holds_the_workspace()
     assert_eq!(words(&waits), "again in 300000ms to Answer");
     let judges = decide(&submitting, JobEvent::Begin, Setting { alone: true, ..PLAIN }, Effort::default());
     assert_eq!(words(&judges), "+in-doubt, end in doubt");
+}
+
+#[test]
+fn a_request_that_is_repeated_under_its_key_waits_as_long_as_the_account_is_told_to() {
+    let setting = Setting { idempotent: true, alone: true, ..PLAIN };
+    for (name, state) in [states().remove(1), states().remove(5)] {
+        // Told while it was repeated: everybody waits, the repeated request as well.
+        let told = decide(&state, JobEvent::SubmitFailed(failed(FailureClass::Throttled)), setting, Effort { resends: 1, ..Effort::default() });
+        let until = NOW.after(Duration::from_secs(7));
+        assert!(told.then.contains(&Effect::HoldSubmits { until }), "{name}: {told:?}");
+        let waits = decide_at(&state, JobEvent::Begin, setting, Effort::default(), until);
+        assert_eq!(words(&waits), "again in 7000ms to Submit", "{name}");
+        assert_eq!(words(&decide(&state, JobEvent::Begin, setting, Effort::default())), "submit attempt 1", "{name}");
+    }
+}
+
+#[test]
+fn a_request_that_another_process_may_still_be_sending_is_not_repeated() {
+    let setting = Setting { idempotent: true, ..PLAIN };
+    let told = |at: usize| words(&decide(&states().remove(at).1, JobEvent::Begin, setting, Effort::default()));
+    assert_eq!(told(1), "again in 300000ms to Answer");
+    assert_eq!(told(2), "submit attempt 1", "past the deadline nobody is sending");
+}
+
+#[test]
+fn what_the_provider_says_about_waiting_holds_for_all_even_when_this_shot_has_waited_long_enough() {
+    let (_, submitting) = states().remove(1);
+    let effort = Effort { troubles: 9, trouble_since: Some(Timestamp::from_millis(-900_000)), ..Effort::default() };
+    let turn = decide(&submitting, JobEvent::SubmitFailed(failed(FailureClass::Throttled)), PLAIN, effort);
+    assert_eq!(words(&turn), "+failed charged 0 back 12, end failed");
+    assert!(turn.then.contains(&Effect::HoldSubmits { until: NOW.after(Duration::from_secs(7)) }), "{turn:?}");
 }
 
 #[test]

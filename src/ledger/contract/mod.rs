@@ -59,6 +59,8 @@ contract! {
     local_work_is_made_for_nothing_and_may_be_made_again,
     places_are_freed_by_the_end_of_a_try,
     places_of_a_dead_run_come_back,
+    a_run_does_not_wait_for_ever_for_its_own_places,
+    places_taken_under_a_clock_that_was_ahead_come_back,
     a_rate_slot_is_busy_until_the_answer_plus_the_window,
     every_window_holds_and_the_wait_is_exact,
     an_intent_that_nobody_follows_up_frees_its_slot_after_its_deadline,
@@ -309,8 +311,26 @@ async fn places_of_a_dead_run_come_back(stage: Stage) {
     later.run = run("r2");
     assert_eq!(stage.submit(later.clone()).await, Grant::Full);
     stage.clock.advance(Duration::from_secs(15 * 60));
-    assert_eq!(stage.submit(with_places("c", 1)).await, Grant::Full, "for its own run a place is taken until the end");
     stage.granted(later).await;
+}
+
+/// A task that never ends is asked after for a while and then left to a later run; the others of this run go on.
+async fn a_run_does_not_wait_for_ever_for_its_own_places(stage: Stage) {
+    stage.granted(with_places("a", 1)).await;
+    stage.take("a", [accepted(1, "t")]).await;
+    stage.clock.advance(Duration::from_millis(15 * 60_000 - 1));
+    assert_eq!(stage.submit(with_places("b", 1)).await, Grant::Full);
+    stage.clock.advance(Duration::from_millis(1));
+    stage.granted(with_places("b", 1)).await;
+}
+
+async fn places_taken_under_a_clock_that_was_ahead_come_back(stage: Stage) {
+    stage.granted(with_places("a", 1)).await;
+    stage.take("a", [accepted(1, "t")]).await;
+    stage.set_back(Duration::from_secs(60));
+    assert_eq!(stage.submit(with_places("b", 1)).await, Grant::Full);
+    stage.set_back(Duration::from_secs(10 * 365 * 86_400));
+    stage.granted(with_places("b", 1)).await;
 }
 
 fn with_windows(job: &str, windows: &[(u32, u64)]) -> SubmitIntent {

@@ -17,7 +17,7 @@ use super::rows::{self, Blob, TRY};
 use super::{balances, plans};
 use crate::ledger::fold::{Try, before};
 use crate::ledger::record::{Scope, ScopeTotals};
-use crate::ledger::rules::{self, Changes, PLACE_OF_ANOTHER_RUN, View};
+use crate::ledger::rules::{self, Changes, PLACE_HELD, View};
 use crate::ledger::{AttemptStatus, BalanceNote, Grant, JobState, LedgerError, PlanRecord, RateWindow, Recipe, Record, SubmitIntent};
 use crate::types::{Amount, AttemptNo, Clock, Digest, JobId, JobKey, RunId, Timestamp};
 
@@ -346,11 +346,12 @@ impl View for Group<'_> {
         Ok(totals)
     }
 
-    fn places_taken(&mut self, account: &str, run: &RunId, now: Timestamp) -> Result<u32, LedgerError> {
-        let mut count =
-            self.connection.prepare_cached("SELECT count(*) FROM attempts WHERE account = ?1 AND status <= 1 AND (run = ?2 OR touched_at > ?3)")?;
-        let since = before(now, PLACE_OF_ANOTHER_RUN);
-        Ok(count.query_row(params![account, run.as_str(), since.millis()], |row| row.get(0))?)
+    fn places_taken(&mut self, account: &str, now: Timestamp) -> Result<u32, LedgerError> {
+        let mut count = self
+            .connection
+            .prepare_cached("SELECT count(*) FROM attempts WHERE account = ?1 AND status <= 1 AND touched_at > ?2 AND touched_at < ?3")?;
+        let (since, until) = (before(now, PLACE_HELD), now.after(PLACE_HELD));
+        Ok(count.query_row(params![account, since.millis(), until.millis()], |row| row.get(0))?)
     }
 
     fn window_free_at(&mut self, account: &str, window: &RateWindow, now: Timestamp) -> Result<Timestamp, LedgerError> {
