@@ -15,6 +15,7 @@ mod console;
 mod context;
 pub mod diagnostics;
 mod error;
+mod evidence;
 pub mod exit;
 mod forecast;
 mod git;

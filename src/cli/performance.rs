@@ -21,11 +21,11 @@ use super::seller;
 use super::standing::{Balance, Standing, campaign_scope, profile_scope, step_scope};
 use super::workspace::{Stage, Workspace, random};
 use crate::campaign::Campaign;
-use crate::engine::{self, Cancel, JobPrice, OnDoubt, Originals, PATIENCE, Ports, ProviderTerms, RunOutcome, RunRequest, RunRules};
+use crate::engine::{self, Cancel, JobPrice, OnDoubt, Originals, PATIENCE, Ports, ProviderTerms, RunOutcome, RunRequest, RunRules, SteadyClock};
 use crate::event::Event;
-use crate::ledger::{AccountLimits, Cap, Durability, Scope, SqliteLedger};
+use crate::ledger::{AccountLimits, Balances as _, Cap, Durability, Scope, SqliteLedger};
 use crate::pricing::JobQuote;
-use crate::provider::manifest::{ChargePolicy, ChargedOn, Known};
+use crate::provider::manifest::{ChargePolicy, ChargedOn, Known, Manifest};
 use crate::provider::sim::{SimOptions, Simulator};
 use crate::provider::{Provider, Shot, Tariff};
 use crate::reporter::{Detail, Fanout, JsonLines, Plain, Surface};
@@ -138,7 +138,9 @@ pub fn workers() -> Outcome<Runtime> {
 /// # Errors
 /// What is broken on our side. Failed shots are an outcome.
 pub fn perform(performance: &Performance<'_>, workers: Runtime) -> Outcome<RunOutcome> {
-    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    // The ledger's moments and the waits of the run go by one clock, which nobody can set while it runs.
+    let clock: Arc<dyn Clock> = Arc::new(SteadyClock::started(&SystemClock));
+    note_balance(performance, &workers)?;
     let request = request(performance, &performance.run);
     let finish = finish_within(&request.terms);
     let ports = ports(performance, &clock)?;
@@ -193,11 +195,30 @@ fn request(performance: &Performance<'_>, run: &RunId) -> RunRequest {
     }
 }
 
+/// Names the account of a provider: itself and the variable of its key, never the key.
+pub fn account(manifest: &Manifest) -> String {
+    format!("{}:{}", manifest.id, manifest.key_env)
+}
+
+/// Notes what is left on the account at the start of a run, so that doubts of this run can be settled by it later.
+///
+/// # Errors
+/// When the ledger cannot be written.
+pub fn note_balance(performance: &Performance<'_>, workers: &Runtime) -> Outcome<()> {
+    let (Some(manifest), Balance::Known(amount)) = (&performance.opened.manifest, &performance.standing.balance) else { return Ok(()) };
+    if performance.workspace.stage() == Stage::Rehearsal {
+        return Ok(());
+    }
+    let ledger = SqliteLedger::open(&performance.workspace.ledger(), Arc::new(SystemClock), Durability::Full)?;
+    workers.block_on(ledger.note_balance(&account(manifest), performance.run.clone(), amount.clone()))?;
+    Ok(())
+}
+
 /// Returns the provider's terms; those of nobody in particular for a campaign without a provider.
 fn terms(performance: &Performance<'_>) -> ProviderTerms {
     let rehearses = performance.workspace.stage() == Stage::Rehearsal;
     let terms = match &performance.opened.manifest {
-        Some(manifest) => ProviderTerms::of(manifest, format!("{}:{}", manifest.id, manifest.key_env)),
+        Some(manifest) => ProviderTerms::of(manifest, account(manifest)),
         None => ProviderTerms {
             limits: AccountLimits { account: performance.opened.catalog.provider.to_string(), windows: Vec::new(), places: None },
             charge: ChargePolicy { on: ChargedOn::Success, refund_on_failure: Known::Yes, moderation_charged: Known::No, ambiguous_on_timeout: true },

@@ -4,7 +4,7 @@
 //! Never: harm. It may be called at any time, twice, in parallel, after any crash: what it does rests on the ledger's state alone.
 
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
@@ -13,14 +13,18 @@ use tokio::time::Instant;
 use super::backoff::RetryBudget;
 use super::machine::{self, Effect, Effort, Ending, JobBrief, JobEvent, Notice, Queue, Trade};
 use super::outcome::StopReason;
+use super::pace::Pace;
 use super::pictures::{self, NoPicture, Stored};
+use super::steady::SteadyClock;
 use super::{EngineError, Ports, RunRequest};
 use crate::imaging::Limits;
-use crate::ledger::{Artifact, AttemptCard, Cap, Grant, JobState, LedgerError, Record, SubmitIntent};
+use crate::ledger::{AccountLimits, Artifact, AttemptCard, Cap, Grant, JobState, LedgerError, Record, SubmitIntent};
 use crate::plan::{self, JobIx, Work};
 use crate::provider::{InputPicture, Polled, ResultRef, Shot, Slate, Submitted};
 use crate::types::digest::FieldHasher;
-use crate::types::{AttemptNo, Billed, Failure, FailureClass, Fields, IdempotencyKey, InputRole, JobId, Micros, Operation, TaskId, Timestamp};
+use crate::types::{
+    AttemptNo, Billed, Clock as _, Failure, FailureClass, Fields, IdempotencyKey, InputRole, JobId, Micros, Operation, TaskId, Timestamp,
+};
 
 /// Whether jobs may go on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -46,6 +50,9 @@ pub(super) enum News {
 pub(super) struct Desk {
     pub(super) request: RunRequest,
     pub(super) ports: Ports,
+    /// What all waits of the run are reckoned by.
+    pub(super) clock: SteadyClock,
+    pub(super) pace: Mutex<Pace>,
     pub(super) limits: Limits,
     pub(super) gate: watch::Sender<Gate>,
     pub(super) stopped: Mutex<Option<StopReason>>,
@@ -124,7 +131,7 @@ pub(super) async fn advance(desk: &Desk, ix: JobIx, inputs: &[(InputRole, Artifa
     loop {
         let turn = {
             let brief = shift.brief(&state, *effort)?;
-            machine::step(&state, event, &brief, desk.ports.clock.now())
+            machine::step(&state, event, &brief, desk.clock.now())
         };
         *effort = turn.effort;
         if !turn.append.is_empty() {
@@ -163,6 +170,32 @@ impl Desk {
 
     fn hold_submits(&self, until: Timestamp) {
         self.not_before.fetch_max(until.millis(), Ordering::Relaxed);
+    }
+
+    fn pace(&self) -> MutexGuard<'_, Pace> {
+        self.pace.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Returns how many paid jobs may be under way at once, as things are.
+    pub(super) fn places(&self) -> usize {
+        self.pace().places()
+    }
+
+    /// Takes what became of a submit into the pace of all.
+    fn heed(&self, sent: Timestamp, event: &JobEvent) {
+        let now = self.clock.now();
+        match event {
+            JobEvent::Accepted(_) | JobEvent::Fetched { .. } | JobEvent::DeliveryBroke { .. } => {
+                self.budget.lock().unwrap_or_else(PoisonError::into_inner).succeed();
+                self.pace().accepted(sent, now);
+            }
+            JobEvent::SubmitFailed(failure) if failure.class == FailureClass::Throttled => self.pace().throttled(sent, now),
+            JobEvent::SubmitFailed(failure) if failure.class == FailureClass::Ambiguous => {
+                let hold = self.pace().unclear(sent, now);
+                hold.into_iter().for_each(|until| self.hold_submits(until));
+            }
+            _ => {}
+        }
     }
 
     /// Lets no job submit any more; the first reason stands.
@@ -318,7 +351,7 @@ impl<'a> Shift<'a> {
             quoted: price.quoted.clone(),
             reserved: price.reserved.clone(),
             patience: request.terms.patience,
-            limits: request.terms.limits.clone(),
+            limits: AccountLimits { windows: self.desk.pace().windows(), ..request.terms.limits.clone() },
             caps: self.desk.caps(self.ix),
             recipe: plan::recipe(plan, self.ix),
         })
@@ -367,17 +400,20 @@ impl<'a> Shift<'a> {
 
     async fn submit(&self, attempt: AttemptNo) -> Pause {
         let Some(shot) = self.shot(attempt) else { return Ok(JobEvent::LocalFailed(not_paid())) };
+        let sent = self.desk.clock.now();
+        let event = self.answer_to(&shot).await;
+        self.desk.heed(sent, &event);
+        Ok(event)
+    }
+
+    /// Sends a paid request and waits for what becomes of it.
+    async fn answer_to(&self, shot: &Shot) -> JobEvent {
         let ends = self.exchange_ends();
-        let answer = tokio::time::timeout_at(ends, self.desk.ports.provider.submit(&shot)).await;
-        Ok(match answer {
+        match tokio::time::timeout_at(ends, self.desk.ports.provider.submit(shot)).await {
             Err(_) => JobEvent::SubmitFailed(Failure { billed: Billed::Maybe, ..timed_out(FailureClass::Ambiguous, "the submit was not answered") }),
             Ok(Err(failure)) => JobEvent::SubmitFailed(failure),
-            Ok(Ok(Submitted::Task(task))) => {
-                self.service_answers();
-                JobEvent::Accepted(task)
-            }
+            Ok(Ok(Submitted::Task(task))) => JobEvent::Accepted(task),
             Ok(Ok(Submitted::Picture { bytes, charged })) => {
-                self.service_answers();
                 let taken = tokio::time::timeout_at(ends, pictures::take_in(&*self.desk.ports.store, bytes, self.desk.limits)).await;
                 match taken {
                     Ok(Ok(artifact)) => JobEvent::Fetched { artifact, charged },
@@ -390,7 +426,7 @@ impl<'a> Shift<'a> {
                     Err(_) => JobEvent::DeliveryBroke { failure: timed_out(FailureClass::BadResult, "the picture did not arrive whole"), charged },
                 }
             }
-        })
+        }
     }
 
     async fn poll(&self, attempt: AttemptNo, task: &TaskId) -> Pause {
@@ -429,10 +465,6 @@ impl<'a> Shift<'a> {
             Err(NoPicture::Failure(failure)) => Ok(JobEvent::LocalFailed(failure)),
             Err(NoPicture::Store(error)) => Err(error.into()),
         }
-    }
-
-    fn service_answers(&self) {
-        self.desk.budget.lock().unwrap_or_else(PoisonError::into_inner).succeed();
     }
 }
 

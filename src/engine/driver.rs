@@ -9,7 +9,10 @@
 //! In: a [`RunRequest`]. Out: a [`RunOutcome`] and events, all told from this one task.
 //! Never: a level barrier (a job starts when its own inputs are there), a scan over the plan, a lock held while waiting.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+mod settling;
+mod telling;
+
+use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -19,16 +22,19 @@ use tokio::task::JoinSet;
 
 use super::advance::{Desk, Gate, Money, News, Step, advance};
 use super::backoff::RetryBudget;
-use super::machine::{Effort, Ending, Notice, Queue};
+use super::machine::{Effort, Ending, Queue};
 use super::outcome::{JobOutcome, RunOutcome, StopReason, Undone};
+use super::pace::Pace;
 use super::ready::Ready;
 use super::spending::{self, Spending};
+use super::steady::SteadyClock;
 use super::{Cancel, EngineError, Ports, RunRequest};
-use crate::event::{Event, EventKind, Picture, RunStats};
+use crate::event::{Event, EventKind, RunStats};
 use crate::imaging::Limits;
 use crate::ledger::Artifact;
 use crate::plan::{JobIx, Plan, Work};
-use crate::types::{InputRole, JobId, JobKey, Micros, Operation, Timestamp};
+use crate::types::{Clock as _, InputRole, JobId, JobKey, Micros, Operation, Timestamp};
+use settling::pair_twins;
 
 /// Addresses are remembered in batches of this many.
 const REMEMBERED_AT_ONCE: usize = 512;
@@ -179,7 +185,7 @@ async fn work_on(desk: Arc<Desk>, ix: JobIx, inputs: Vec<(InputRole, Artifact)>,
 }
 
 fn ration(desk: &Desk) -> Duration {
-    let now = desk.ports.clock.now();
+    let now = desk.clock.now();
     desk.budget.lock().unwrap_or_else(PoisonError::into_inner).take(now)
 }
 
@@ -211,6 +217,8 @@ struct Driver<'a> {
     addresses: HashMap<JobId, JobKey>,
     cap_told: bool,
     refusal_told: bool,
+    /// Until when the last slowing down that was told lasts.
+    slow_until: Option<Timestamp>,
     cancelled: bool,
 }
 
@@ -261,11 +269,17 @@ impl<'a> Driver<'a> {
             doubted: AtomicI64::new(totals.as_ref().map_or(0, |totals| totals.in_doubt.get())),
         };
         let (followers, follows) = pair_twins(&plan, &outcomes);
-        let started_at = ports.clock.now();
+        let clock = SteadyClock::started(&*ports.clock);
+        let started_at = clock.now();
         let budget = RetryBudget::new(u32::try_from(request.concurrency).unwrap_or(u32::MAX).max(1));
+        let limits = &request.terms.limits;
+        let ceiling = limits.places.map_or(request.concurrency, |places| request.concurrency.min(places as usize));
+        let pace = Pace::new(ceiling, &limits.windows);
         let desk = Desk {
             request,
             ports,
+            clock,
+            pace: Mutex::new(pace),
             limits: Limits::default(),
             gate: watch::Sender::new(Gate::Open),
             stopped: Mutex::new(None),
@@ -300,6 +314,7 @@ impl<'a> Driver<'a> {
             addresses: history.addresses,
             cap_told: false,
             refusal_told: false,
+            slow_until: None,
             cancelled: false,
         })
     }
@@ -341,7 +356,7 @@ impl<'a> Driver<'a> {
         if self.spending.is_due() {
             self.choose()?;
         }
-        while self.places < desk.request.concurrency.max(1) {
+        while self.places < desk.places() {
             if let Some(ix) = self.ready.pop_paid(|ix| desk.reserved(ix)) {
                 self.start(ix, Post::Place);
                 continue;
@@ -480,147 +495,7 @@ impl<'a> Driver<'a> {
         self.tell(EventKind::Cancelling);
     }
 
-    /// Decides a job, and with it everything that rests on it, each once.
-    fn settle(&mut self, ix: JobIx, outcome: JobOutcome) {
-        let plan = Arc::clone(&self.plan);
-        let mut decided = VecDeque::from([(ix, outcome)]);
-        while let Some((ix, outcome)) = decided.pop_front() {
-            if self.outcomes[ix.index()].is_some() {
-                continue;
-            }
-            self.count(&outcome);
-            self.outcomes[ix.index()] = Some(outcome.clone());
-            self.note_address(ix, &outcome);
-            self.announce(ix, &outcome);
-            for follower in self.followers.remove(&ix).unwrap_or_default() {
-                decided.push_back((follower, shared(ix, &outcome)));
-            }
-            match inherited(ix, &outcome) {
-                None => {
-                    for dependent in plan.dependents(ix) {
-                        self.supply(dependent);
-                    }
-                }
-                Some(consequence) => {
-                    let undecided = plan.dependents(ix).filter(|dependent| self.outcomes[dependent.index()].is_none());
-                    // A dependent that is paid for already goes on: its picture does not need ours any more.
-                    decided.extend(undecided.filter(|dependent| !self.begun[dependent.index()]).map(|dependent| (dependent, consequence.clone())));
-                }
-            }
-        }
-    }
-
-    /// Gives a job one of the pictures that it waits for.
-    fn supply(&mut self, ix: JobIx) {
-        let at = ix.index();
-        if self.outcomes[at].is_some() || self.missing[at] == 0 {
-            return;
-        }
-        self.missing[at] -= 1;
-        if self.missing[at] == 0 && !self.begun[at] && !self.follows.contains_key(&ix) {
-            self.ready.push(&Arc::clone(&self.plan), ix);
-        }
-    }
-
-    // --- telling ------------------------------------------------------------------------------------------------------------------
-
-    fn pass_on(&mut self, ix: JobIx, news: News) {
-        let job = self.plan.id(ix);
-        match news {
-            News::Started => {
-                if !std::mem::replace(&mut self.told[ix.index()], true) {
-                    let paid = matches!(self.plan.job(ix).operation, Operation::Paid(_));
-                    self.tell(EventKind::JobStarted { job, paid });
-                }
-            }
-            News::Notice(Notice::WillRetry { attempt, failure, delay }) => {
-                self.spending.surprise();
-                self.tell(EventKind::AttemptFailedWillRetry { job, attempt, failure, delay });
-            }
-            News::Notice(Notice::Throttled { delay }) => self.tell(EventKind::Throttled { job, delay }),
-        }
-    }
-
-    fn announce(&mut self, ix: JobIx, outcome: &JobOutcome) {
-        let job = self.plan.id(ix);
-        let picture = |artifact: &Artifact| Picture { blob: artifact.blob, info: artifact.info };
-        let kind = match outcome {
-            JobOutcome::Bought { artifact, charged, .. } => {
-                let is_unpriced = self.desk.request.prices.get(ix.index()).and_then(Option::as_ref).is_some_and(|price| price.unpriced);
-                let known = Some(charged.clone()).filter(|charged| !is_unpriced || charged.micros > Micros::ZERO);
-                EventKind::JobDone { job, picture: picture(artifact), charged: known }
-            }
-            JobOutcome::Made { artifact } | JobOutcome::Shared { artifact, .. } | JobOutcome::Reused { artifact } => {
-                EventKind::JobDone { job, picture: picture(artifact), charged: None }
-            }
-            JobOutcome::Failed { attempt, failure } => EventKind::JobFailed { job, attempt: *attempt, failure: failure.clone() },
-            JobOutcome::Skipped { because } => EventKind::JobSkipped { job, because: self.plan.id(*because) },
-            JobOutcome::InDoubt { failure } => EventKind::JobInDoubt { job, failure: failure.clone() },
-            JobOutcome::Undone(_) | JobOutcome::Excluded => return,
-        };
-        self.tell(kind);
-    }
-
-    fn count(&mut self, outcome: &JobOutcome) {
-        let counter = match outcome {
-            JobOutcome::Bought { .. } | JobOutcome::Made { .. } | JobOutcome::Shared { .. } => &mut self.stats.done,
-            JobOutcome::Reused { .. } => &mut self.stats.reused,
-            JobOutcome::Failed { .. } => &mut self.stats.failed,
-            JobOutcome::Skipped { .. } => &mut self.stats.skipped,
-            JobOutcome::InDoubt { .. } => &mut self.stats.in_doubt,
-            JobOutcome::Undone(_) => &mut self.stats.undone,
-            JobOutcome::Excluded => return,
-        };
-        *counter += 1;
-    }
-
-    fn tell(&mut self, kind: EventKind) {
-        self.refresh();
-        let at = self.desk.ports.clock.now();
-        let event = Event { at, elapsed: at.since(self.started_at), stats: self.stats.clone(), kind };
-        (self.events)(&event);
-    }
-
-    fn refresh(&mut self) {
-        let stats = &mut self.stats;
-        let decided = stats.done + stats.reused + stats.failed + stats.skipped + stats.in_doubt + stats.undone;
-        stats.running = (self.places + self.paid_before + self.cores).min(stats.total.saturating_sub(decided));
-        stats.waiting = stats.total.saturating_sub(decided + stats.running);
-        let read = |sum: &AtomicI64| Micros::new(sum.load(Ordering::Relaxed));
-        stats.spent = read(&self.desk.money.spent);
-        stats.reserved = read(&self.desk.money.reserved);
-        stats.doubted = read(&self.desk.money.doubted);
-    }
-
-    // --- remembering --------------------------------------------------------------------------------------------------------------
-
-    /// Notes the address of a job that has a picture or was tried, unless the ledger has it already.
-    fn note_address(&mut self, ix: JobIx, outcome: &JobOutcome) {
-        if matches!(outcome, JobOutcome::Skipped { .. } | JobOutcome::Undone(_) | JobOutcome::Excluded) {
-            return;
-        }
-        let (id, key) = (self.plan.id(ix), self.plan.job(ix).key);
-        if self.addresses.get(&id) != Some(&key) {
-            self.to_remember.push((id, key));
-        }
-    }
-
-    async fn remember_reused(&mut self) -> Result<(), EngineError> {
-        for ix in Arc::clone(&self.plan).indices() {
-            if let Some(outcome @ JobOutcome::Reused { .. }) = self.outcomes[ix.index()].clone() {
-                self.note_address(ix, &outcome);
-            }
-        }
-        self.remember().await
-    }
-
-    async fn remember(&mut self) -> Result<(), EngineError> {
-        if self.to_remember.is_empty() {
-            return Ok(());
-        }
-        let addresses = std::mem::take(&mut self.to_remember);
-        Ok(self.desk.ports.ledger.remember(&self.plan.campaign, addresses).await?)
-    }
+    // --- the end --------------------------------------------------------------------------------------------------------------------
 
     async fn finish(mut self) -> Result<RunOutcome, EngineError> {
         // Whoever left at once leaves jobs under way: their tasks stand in the ledger, a later run goes on with them.
@@ -639,40 +514,5 @@ impl<'a> Driver<'a> {
         let left = self.ready.ordered(&plan, &left);
         let stopped = self.desk.stopped.lock().unwrap_or_else(PoisonError::into_inner).clone();
         Ok(RunOutcome { jobs, stopped, left, stats: self.stats })
-    }
-}
-
-/// Pairs jobs of one key that are all still to be decided: the first of them is made, the others share its picture.
-fn pair_twins(plan: &Plan, outcomes: &[Option<JobOutcome>]) -> (BTreeMap<JobIx, Vec<JobIx>>, BTreeMap<JobIx, JobIx>) {
-    let open = |ix: &JobIx| outcomes[ix.index()].is_none();
-    let mut leaders: BTreeMap<JobIx, JobIx> = BTreeMap::new();
-    let mut followers: BTreeMap<JobIx, Vec<JobIx>> = BTreeMap::new();
-    let mut follows = BTreeMap::new();
-    for (later, first) in plan.twins.iter().filter(|(later, _)| open(later)) {
-        let leader = *leaders.entry(*first).or_insert(if open(first) { *first } else { *later });
-        if leader != *later {
-            followers.entry(leader).or_default().push(*later);
-            follows.insert(*later, leader);
-        }
-    }
-    (followers, follows)
-}
-
-/// What a job's outcome means for one that shares its picture.
-fn shared(of: JobIx, outcome: &JobOutcome) -> JobOutcome {
-    match outcome.artifact() {
-        Some(artifact) => JobOutcome::Shared { of, artifact: *artifact },
-        None => inherited(of, outcome).unwrap_or(JobOutcome::Undone(Undone::Stopped)),
-    }
-}
-
-/// What a job without a picture means for one that needs it; `None` when there is a picture.
-fn inherited(ix: JobIx, outcome: &JobOutcome) -> Option<JobOutcome> {
-    match outcome {
-        JobOutcome::Bought { .. } | JobOutcome::Made { .. } | JobOutcome::Reused { .. } | JobOutcome::Shared { .. } => None,
-        JobOutcome::Failed { .. } | JobOutcome::InDoubt { .. } => Some(JobOutcome::Skipped { because: ix }),
-        JobOutcome::Skipped { because } => Some(JobOutcome::Skipped { because: *because }),
-        JobOutcome::Undone(Undone::OverCap) => Some(JobOutcome::Undone(Undone::OverCap)),
-        JobOutcome::Undone(Undone::Stopped | Undone::StillRunning) | JobOutcome::Excluded => Some(JobOutcome::Undone(Undone::Stopped)),
     }
 }

@@ -12,12 +12,13 @@
 
 use std::time::Duration;
 
-use super::backoff::{Curve, FREE, LONGEST_TOLD, MAINTENANCE, THROTTLED, TRANSIENT};
+use super::backoff::{Curve, FREE, LONGEST_TOLD, MAINTENANCE, TRANSIENT};
+use super::retries::{OnFetch, OnPoll, OnSubmit, rule};
 use super::terms::OnDoubt;
 pub use super::turn::*;
 use crate::ledger::{Artifact, Grant, JobState, Record};
 use crate::provider::ResultRef;
-use crate::provider::manifest::{ChargedOn, Known};
+use crate::provider::manifest::{ChargedOn, Known, PollCurve};
 use crate::types::{Amount, AttemptNo, Billed, Failure, FailureClass, Micros, TaskId, Timestamp};
 
 /// How often a submit is repeated under one idempotency key before the doubt is recorded.
@@ -31,6 +32,9 @@ const LOOK_AGAIN: Duration = Duration::from_millis(20);
 
 /// How long a task is left alone when the manifest has no curve.
 const POLL_WITHOUT_CURVE: Duration = Duration::from_secs(2);
+
+/// Free exchanges in a row that must have failed before a task is believed to be unknown: one stray answer decides nothing.
+const UNKNOWN_ANSWERS: u32 = 2;
 
 /// Decides what happens next to a job.
 ///
@@ -162,7 +166,7 @@ impl Desk<'_> {
             return self.finish(Ending::Closed);
         }
         if may_be_sending {
-            let after = deadline.since(self.now);
+            let after = deadline.since(self.now).min(self.brief.terms.patience);
             return self.again(after, Queue::Answer);
         }
         let failure = Failure {
@@ -177,7 +181,9 @@ impl Desk<'_> {
     fn not_granted(self, grant: Grant) -> Turn {
         match grant {
             Grant::Wait { until } => {
-                let after = until.since(self.now);
+                // No slot is taken for longer than its window, whatever the clock of the ledger says.
+                let longest = self.brief.terms.limits.windows.iter().map(|window| window.span).max().unwrap_or(Duration::MAX);
+                let after = until.since(self.now).min(longest).max(LOOK_AGAIN);
                 self.again(after, Queue::Submit)
             }
             Grant::Full => self.again(PLACE_RECHECK, Queue::Submit),
@@ -213,14 +219,11 @@ impl Desk<'_> {
             turn.then.splice(0..0, refused.into_iter().chain(held));
             return turn;
         }
-        match failure.class {
-            // An answer that cannot be read may have been a yes.
-            Class::Ambiguous | Class::BadResult => self.unclear(attempt, failure, reserved),
-            Class::Throttled => self.not_let_in(attempt, reserved, failure, THROTTLED),
-            Class::Transient => self.not_let_in(attempt, reserved, failure, TRANSIENT),
-            Class::Maintenance => self.not_let_in(attempt, reserved, failure, MAINTENANCE),
-            Class::Failed => self.task_failed(attempt, reserved, failure),
-            Class::Refused | Class::Invalid | Class::Account | Class::Local => self.final_failure(attempt, reserved, failure),
+        match rule(failure.class).submit {
+            OnSubmit::Doubt => self.unclear(attempt, failure, reserved),
+            OnSubmit::Wait(curve) => self.not_let_in(attempt, reserved, failure, curve),
+            OnSubmit::NewTry => self.task_failed(attempt, reserved, failure),
+            OnSubmit::Final | OnSubmit::Stop => self.final_failure(attempt, reserved, failure),
         }
     }
 
@@ -279,8 +282,9 @@ impl Desk<'_> {
         if records.is_empty() && self.may_resend() {
             return self.resend(attempt);
         }
-        // Doubt of an earlier run does not use up a try of this one.
-        let ours = !records.is_empty() && self.now < self.deadline();
+        // Doubt of an earlier run does not use up a try of this one. A task that got lost while this run asked after it does.
+        let is_running = matches!(self.state, JobState::Running { .. });
+        let ours = !records.is_empty() && (is_running || self.now < self.deadline());
         let tries = self.effort.tries + u32::from(ours);
         let anew = self.brief.rules.on_doubt == OnDoubt::Resend && tries < self.brief.rules.attempts && !self.brief.closed;
         if !anew {
@@ -341,24 +345,44 @@ impl Desk<'_> {
         }
     }
 
-    fn poll_failed(mut self, failure: Failure) -> Turn {
+    fn poll_failed(self, failure: Failure) -> Turn {
         let JobState::Running { attempt, reserved, since, .. } = self.state else { return self.look_again() };
-        match failure.class {
-            FailureClass::Failed | FailureClass::Refused => {
+        match rule(failure.class).poll {
+            OnPoll::Ended => {
                 let (attempt, reserved) = (*attempt, reserved);
                 self.task_failed(attempt, reserved, failure)
             }
             // The key was taken away: the task stays paid and known.
-            FailureClass::Account => self.turn([Effect::StopCampaign(failure), Effect::Finish(Ending::StillRunning)]),
-            _ => {
-                let curve = if failure.class == FailureClass::Maintenance { MAINTENANCE } else { FREE };
-                let Some(wait) = self.poll_wait(*since) else { return self.finish(Ending::StillRunning) };
-                let told = failure.retry_after.map(|told| told.min(LONGEST_TOLD));
-                let delay = told.unwrap_or_else(|| self.backoff(curve, self.effort.broken_polls).max(wait));
-                self.effort.broken_polls += 1;
-                self.again(delay, Queue::Poll)
-            }
+            OnPoll::Stop => self.turn([Effect::StopCampaign(failure), Effect::Finish(Ending::StillRunning)]),
+            OnPoll::Unknown if self.is_unknown() => self.lost_task(failure),
+            OnPoll::Unknown => self.ask_again(*since, &failure, FREE),
+            OnPoll::AskAgain(curve) => self.ask_again(*since, &failure, curve),
         }
+    }
+
+    fn ask_again(mut self, since: Timestamp, failure: &Failure, curve: Curve) -> Turn {
+        let Some(wait) = self.poll_wait(since) else { return self.finish(Ending::StillRunning) };
+        let told = failure.retry_after.map(|told| told.min(LONGEST_TOLD));
+        let delay = told.unwrap_or_else(|| self.backoff(curve, self.effort.broken_polls).max(wait));
+        self.effort.broken_polls += 1;
+        self.again(delay, Queue::Poll)
+    }
+
+    /// Returns whether a provider that does not know the task is to be believed: a fresh one may not be seen yet.
+    fn is_unknown(&self) -> bool {
+        let unseen = self.brief.terms.poll.as_ref().map_or(PollCurve::UNSEEN, |curve| curve.unseen);
+        let watched = self.effort.watching_since.map_or(Duration::ZERO, |watching| self.now.since(watching));
+        watched >= unseen.0 && self.effort.broken_polls >= UNKNOWN_ANSWERS
+    }
+
+    /// The provider accepted the task and now does not know it: nobody knows whether it was charged.
+    fn lost_task(self, seen: Failure) -> Turn {
+        let JobState::Running { attempt, reserved, task, .. } = self.state else { return self.look_again() };
+        let (attempt, reserved) = (*attempt, reserved.clone());
+        let what = format!("the provider knows nothing of the task {task}, which it accepted ({}): {}", seen.code, seen.message);
+        let failure = Failure { billed: Billed::Maybe, ..Failure::new(FailureClass::Ambiguous, "unknown-task", what) };
+        let records = vec![Record::InDoubt { attempt, failure: failure.clone() }];
+        self.in_doubt(records, attempt, failure, &reserved)
     }
 
     /// A try was taken and ended without a picture.
@@ -386,7 +410,7 @@ impl Desk<'_> {
     fn final_failure(self, attempt: AttemptNo, reserved: &Amount, failure: Failure) -> Turn {
         let (record, failure) = self.settled_failure(attempt, reserved, failure);
         let mut then = Vec::new();
-        if failure.class == FailureClass::Account {
+        if rule(failure.class).submit == OnSubmit::Stop {
             then.push(Effect::StopCampaign(failure.clone()));
         }
         then.push(Effect::Finish(Ending::Failed { attempt: Some(attempt), failure }));
@@ -413,7 +437,8 @@ impl Desk<'_> {
         let JobState::Running { attempt, reserved, .. } = self.state else { return self.look_again() };
         let (attempt, reserved) = (*attempt, reserved.clone());
         self.effort.fetches += 1;
-        if failure.class == FailureClass::Local {
+        let then = rule(failure.class).fetch;
+        if then == OnFetch::KeptAtOnce {
             return self.finish(Ending::StillRunning);
         }
         if self.effort.fetches < self.brief.rules.fetches {
@@ -422,13 +447,9 @@ impl Desk<'_> {
             let notice = Notice::WillRetry { attempt, failure, delay };
             return self.turn([Effect::Tell(notice), Effect::Again { after: delay, queue: Queue::Fetch }]);
         }
-        match failure.class {
-            // The picture is bad or gone, and will stay so: it was paid for.
-            FailureClass::BadResult | FailureClass::Failed | FailureClass::Refused | FailureClass::Invalid => {
-                self.paid_for_nothing(attempt, &reserved, failure, charged)
-            }
-            // The way to it is broken: the task stays known and a later run fetches it for nothing.
-            _ => self.finish(Ending::StillRunning),
+        match then {
+            OnFetch::Lost => self.paid_for_nothing(attempt, &reserved, failure, charged),
+            OnFetch::Kept | OnFetch::KeptAtOnce => self.finish(Ending::StillRunning),
         }
     }
 

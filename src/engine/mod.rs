@@ -17,9 +17,12 @@ mod driver;
 mod funding;
 pub mod machine;
 mod outcome;
+mod pace;
 mod pictures;
 mod ready;
+mod retries;
 mod spending;
+mod steady;
 pub mod terms;
 pub mod turn;
 
@@ -32,6 +35,7 @@ use futures_util::future::BoxFuture;
 
 pub use driver::run;
 pub use outcome::{JobOutcome, RunOutcome, StopReason, Undone};
+pub use steady::SteadyClock;
 pub use terms::{JobPrice, OnDoubt, PATIENCE, ProviderTerms, RunRules};
 
 use crate::ledger::{Cap, Ledger, LedgerError};

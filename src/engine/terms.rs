@@ -68,8 +68,9 @@ impl ProviderTerms {
         }
         let every = Span((latency / 8).clamp(Duration::from_millis(5), Duration::from_secs(5)));
         let deadline = self.poll.as_ref().map_or(PATIENCE, |curve| curve.deadline.0).max(latency.saturating_mul(10));
-        self.poll =
-            Some(PollCurve { start: Span(latency / 4), steps: vec![PollStep { from: Span(Duration::ZERO), every }], deadline: Span(deadline) });
+        let steps = vec![PollStep { from: Span(Duration::ZERO), every }];
+        let unseen = self.poll.as_ref().map_or(PollCurve::UNSEEN, |curve| curve.unseen);
+        self.poll = Some(PollCurve { start: Span(latency / 4), steps, deadline: Span(deadline), unseen });
         self
     }
 }

@@ -14,8 +14,8 @@ use super::history::{AttemptRow, History, KnownJob};
 use super::record::{Entry, Scope, ScopeTotals};
 use super::rules::{self, Changes};
 use super::state::JobState;
-use super::{Grant, Ledger, LedgerError, PlanRecord, Recipe, Record, SubmitIntent};
-use crate::types::{Clock, Digest, JobId, JobKey, RunId};
+use super::{BalanceNote, Balances, Grant, Ledger, LedgerError, PlanRecord, Recipe, Record, SubmitIntent};
+use crate::types::{Amount, Clock, Digest, JobId, JobKey, RunId};
 
 /// A ledger that keeps its records in memory.
 pub struct MemoryLedger {
@@ -30,6 +30,7 @@ struct Kept {
     recipes: HashMap<JobKey, Recipe>,
     addresses: HashMap<String, HashMap<JobId, JobKey>>,
     plans: HashMap<Digest, PlanRecord>,
+    balances: Vec<BalanceNote>,
 }
 
 impl MemoryLedger {
@@ -170,5 +171,22 @@ impl Ledger for MemoryLedger {
 
     fn plan(&self, plan: Digest) -> Result<Option<PlanRecord>, LedgerError> {
         Ok(self.lock().plans.get(&plan).cloned())
+    }
+}
+
+impl Balances for MemoryLedger {
+    fn note_balance(&self, account: &str, run: RunId, amount: Amount) -> BoxFuture<'_, Result<BalanceNote, LedgerError>> {
+        let account = account.to_owned();
+        async move {
+            let mut kept = self.lock();
+            let note = BalanceNote { account, run, at: self.clock.now(), after: kept.folded.last_seq(), amount };
+            kept.balances.push(note.clone());
+            Ok(note)
+        }
+        .boxed()
+    }
+
+    fn balances(&self, account: &str) -> Result<Vec<BalanceNote>, LedgerError> {
+        Ok(self.lock().balances.iter().filter(|note| note.account == account).cloned().collect())
     }
 }

@@ -6,6 +6,7 @@
 //! In: records. Out: job states, totals and history, all of them folds of the records.
 //! Never: a decision about what to do next (that is the engine's), a printed word.
 
+pub mod balances;
 pub mod fold;
 pub mod history;
 pub mod memory;
@@ -23,6 +24,7 @@ use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 
+pub use balances::{BalanceNote, Balances};
 pub use history::{AttemptRow, AttemptStatus, History, KeptPicture, KnownJob, Showing};
 pub use memory::MemoryLedger;
 pub use plans::PlanRecord;

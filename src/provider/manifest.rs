@@ -126,6 +126,9 @@ pub struct PollCurve {
     pub steps: Vec<PollStep>,
     /// The age after which this run asks no more; the task id is kept and a later run goes on.
     pub deadline: Span,
+    /// How long the provider may not know a task that it has accepted; after that it is believed, and the shot is in doubt.
+    #[serde(default = "PollCurve::usual_unseen")]
+    pub unseen: Span,
 }
 
 /// One stretch of a poll curve.
@@ -139,6 +142,13 @@ pub struct PollStep {
 }
 
 impl PollCurve {
+    /// How long a fresh task may be unknown unless the manifest says otherwise, 1 minute.
+    pub const UNSEEN: Span = Span(Duration::from_secs(60));
+
+    const fn usual_unseen() -> Span {
+        Self::UNSEEN
+    }
+
     /// Returns how long to wait before the next question about a task of this age; `None` past the deadline.
     pub fn wait(&self, age: Duration) -> Option<Duration> {
         if age >= self.deadline.0 {

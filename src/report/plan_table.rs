@@ -259,7 +259,7 @@ fn remarks(view: &PlanView<'_>, notes: &mut Notes) {
     }
     if estimate.in_doubt.count > 0 {
         let sentence = format!(
-            "{} held, counted as spent and not sent again without `run --on-doubt resend`: {}",
+            "{} held, counted as spent and not sent again: {}; `callsheet reconcile` settles it, `run --on-doubt resend` buys it again",
             counted(estimate.in_doubt.count, "shot"),
             estimate.in_doubt.listed()
         );
@@ -388,8 +388,9 @@ mod tests {
         saved      24 credits ($0.12): 4 pictures reused
         per final  5.5 credits floor, over 12 finals of `deliver`
         cap        50 credits: floor is above the cap by 16 credits
-        in doubt   1 shot held, counted as spent and not sent again without `run
-                   --on-doubt resend`: `hero[sku=mug]`
+        in doubt   1 shot held, counted as spent and not sent again: `hero[sku=mug]`;
+                   `callsheet reconcile` settles it, `run --on-doubt resend` buys it
+                   again
         changed    hero[sku=vase]: prompt: `a cup` is now `a vase`
         ");
     }

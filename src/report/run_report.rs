@@ -15,7 +15,7 @@ use super::spending::{Group, RunLine, Spending, groups, runs, share, sums, tries
 use crate::ledger::{AttemptRow, AttemptStatus, History, JobState};
 use crate::plan::{JobIx, Plan};
 use crate::pricing::{Quotes, without_price};
-use crate::types::{JobKey, Micros, MoneyError, RunId};
+use crate::types::{Billed, Failure, FailureClass, JobKey, Micros, MoneyError, RunId};
 
 /// One paid try with what the plan knows of it: a row of `costs.csv`.
 #[derive(Debug, Clone)]
@@ -182,6 +182,19 @@ impl<'a> RunReport<'a> {
         self
     }
 
+    /// Returns the report of a run that gave these shots up: what it could not get in before its patience ended has failed in it.
+    #[must_use]
+    pub fn given_up(mut self, has_failed: impl Fn(JobIx) -> bool) -> Self {
+        for ix in self.plan.indices().filter(|ix| has_failed(*ix)) {
+            let shot = &mut self.shots[ix.index()];
+            if *shot == Shot::ToDo {
+                *shot = Shot::Failed;
+            }
+        }
+        self.steps = steps(self.plan, &self.shots);
+        self
+    }
+
     /// Returns the same report, marked as one of a rehearsal: its amounts are what a real run would have been charged.
     #[must_use]
     pub fn rehearsed(self) -> Self {
@@ -239,6 +252,8 @@ fn shots(plan: &Plan, history: &History) -> Vec<Shot> {
     for ix in plan.indices() {
         let shot = match history.state(&plan.job(ix).key) {
             JobState::Done { .. } => Shot::Done,
+            // It was never let in: nothing was accepted and nothing charged, so it stands where it stood before.
+            JobState::Failed { failure, .. } if was_never_let_in(failure) => Shot::ToDo,
             JobState::Failed { .. } => Shot::Failed,
             JobState::InDoubt { .. } => Shot::InDoubt,
             JobState::Submitting { .. } | JobState::Running { .. } => Shot::UnderWay,
@@ -255,6 +270,11 @@ fn shots(plan: &Plan, history: &History) -> Vec<Shot> {
         shots.push(shot);
     }
     shots
+}
+
+/// Returns whether the provider took nothing: busy, unreachable, or down for maintenance.
+fn was_never_let_in(failure: &Failure) -> bool {
+    failure.billed == Billed::No && matches!(failure.class, FailureClass::Throttled | FailureClass::Transient | FailureClass::Maintenance)
 }
 
 fn steps(plan: &Plan, shots: &[Shot]) -> Vec<StepStatus> {

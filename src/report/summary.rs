@@ -53,6 +53,8 @@ pub struct RunView<'a> {
     pub out: &'a str,
     /// What follows `callsheet run` on the command line: the campaign's file and what changes its plan.
     pub campaign_file: &'a str,
+    /// The command that settles what is in doubt.
+    pub settle: &'a str,
 }
 
 /// Most failures, and shots in doubt, that are told one by one.
@@ -200,7 +202,8 @@ fn next(view: &RunView<'_>) -> String {
     let has = |wanted: fn(&Shot) -> bool| report.shots.iter().any(wanted);
     let run = format!("callsheet run {}", view.campaign_file);
     if has(|shot| *shot == Shot::InDoubt) {
-        return format!("{run} --on-doubt resend (counts what is in doubt as spent and makes it again; without it, it stays held)");
+        let settle = view.settle;
+        return format!("{settle} (ends doubt by evidence or by your word), or else {run} --on-doubt resend (counts it as spent and makes it again)");
     }
     match &view.stopped {
         Some(Stopped::Cap(stop)) => return stop.next.clone(),
@@ -248,6 +251,7 @@ mod tests {
             stopped,
             out: "out/spring-drop",
             campaign_file: "campaigns/spring-drop.yaml",
+            settle: "callsheet reconcile campaigns/spring-drop.yaml",
         };
         run_summary(&view, width, false)
     }
@@ -359,9 +363,10 @@ mod tests {
         in doubt   surface[sku=teapot,surface=linen]: 6 credits held until it is
                    settled; 1 shot waits for it
         files      out/spring-drop
-        next       callsheet run campaigns/spring-drop.yaml --on-doubt resend (counts
-                   what is in doubt as spent and makes it again; without it, it stays
-                   held)
+        next       callsheet reconcile campaigns/spring-drop.yaml (ends doubt by
+                   evidence or by your word), or else callsheet run
+                   campaigns/spring-drop.yaml --on-doubt resend (counts it as spent and
+                   makes it again)
         ");
     }
 

@@ -46,15 +46,19 @@ pub struct Plain<W> {
     /// The last tenth told to a log.
     tenth: usize,
     throttle_told: Option<Duration>,
+    trouble_told: Option<Duration>,
 }
 
 /// Least time between two lines of progress, and between two notes about throttling.
 const PACE: Duration = Duration::from_secs(1);
 
+/// Least time between two notes about a service that is not there.
+const TROUBLE: Duration = Duration::from_secs(60);
+
 impl<W: Write> Plain<W> {
     /// Writes to `out`.
     pub fn new(out: W, detail: Detail, surface: Surface) -> Self {
-        Self { out, detail, surface, drawn: None, open_line: false, tenth: 0, throttle_told: None }
+        Self { out, detail, surface, drawn: None, open_line: false, tenth: 0, throttle_told: None, trouble_told: None }
     }
 
     /// Writes a line of its own, above the line of progress.
@@ -103,6 +107,16 @@ impl<W: Write + Send> Reporter for Plain<W> {
                 return Ok(());
             }
             self.throttle_told = Some(event.elapsed);
+        }
+        if let EventKind::AttemptFailedWillRetry { failure, .. } = &event.kind
+            && self.detail == Detail::Normal
+            && matches!(failure.class, FailureClass::Transient | FailureClass::Maintenance)
+            && self.trouble_told.is_none_or(|told| event.elapsed.saturating_sub(told) >= TROUBLE)
+        {
+            // Whoever waits for a service that is down should know what for.
+            self.trouble_told = Some(event.elapsed);
+            self.line(&format!("waiting and trying again: {}", said(failure)))?;
+            self.out.flush()?;
         }
         if let EventKind::RunStarted { .. } = event.kind {
             self.tenth = (event.stats.settled() * 10).checked_div(event.stats.total).unwrap_or(0);

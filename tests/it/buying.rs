@@ -22,7 +22,7 @@ pub struct Shop {
 }
 
 /// One picture, and one that is made from it.
-const CHAIN: &str = r#"
+pub const CHAIN: &str = r#"
 callsheet: 1
 campaign: chain
 provider: fast-kie.yaml
@@ -36,7 +36,7 @@ budget: { cap: 200 }
 "#;
 
 /// One picture.
-const ONE: &str = r#"
+pub const ONE: &str = r#"
 callsheet: 1
 campaign: one
 provider: fast-kie.yaml
@@ -48,7 +48,7 @@ run: { attempts: 1 }
 "#;
 
 /// Returns the built-in manifest with a curve that does not keep a test waiting.
-fn fast(name: &str) -> String {
+pub fn fast(name: &str) -> String {
     let text = builtin_text(name).expect("a built-in manifest");
     let (before, after) = text.split_once("poll:\n  start: 3s\n").expect("the curve stands in the manifest");
     let (_, after) = after.split_once("  deadline: 15m\n").expect("the curve ends with its deadline");

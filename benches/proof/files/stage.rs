@@ -156,7 +156,12 @@ impl Originals for NoFiles {
 
 fn terms(shape: Shape) -> ProviderTerms {
     let millis = |millis| Span(Duration::from_millis(millis));
-    let poll = PollCurve { start: millis(0), steps: vec![PollStep { from: millis(0), every: millis(1) }], deadline: millis(60_000) };
+    let poll = PollCurve {
+        start: millis(0),
+        steps: vec![PollStep { from: millis(0), every: millis(1) }],
+        deadline: millis(60_000),
+        unseen: PollCurve::UNSEEN,
+    };
     ProviderTerms {
         limits: AccountLimits { account: "files:KEY".to_owned(), windows: Vec::new(), places: None },
         charge: ChargePolicy { on: ChargedOn::Submit, refund_on_failure: Known::Yes, moderation_charged: Known::No, ambiguous_on_timeout: true },

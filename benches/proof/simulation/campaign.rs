@@ -328,7 +328,7 @@ fn terms(dice: &mut Dice, synchronous: bool) -> ProviderTerms {
     let window = RateWindow { count: dice.within(2..12) as u32, span: Duration::from_secs(dice.within(1..30)) };
     let steps =
         vec![PollStep { from: span(0), every: span(2) }, PollStep { from: span(30), every: span(8) }, PollStep { from: span(120), every: span(20) }];
-    let poll = PollCurve { start: span(3), steps, deadline: span(dice.pick(&[120, 300, 900])) };
+    let poll = PollCurve { start: span(3), steps, deadline: span(dice.pick(&[120, 300, 900])), unseen: PollCurve::UNSEEN };
     ProviderTerms {
         limits: AccountLimits {
             account: "simulated:KEY".to_owned(),

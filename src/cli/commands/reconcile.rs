@@ -1,27 +1,30 @@
-//! `callsheet reconcile`: ends doubt by the user's word, or by the task that the provider made of a lost answer.
+//! `callsheet reconcile`: ends doubt by evidence, by the user's word, or by the task that the provider made of a lost answer.
 //!
 //! ```text
 //! doubts of the ledger ─▶ nothing said: list them, with what helps to find out
-//!                      └▶ a verdict: lock ─▶ records with the evidence ─▶ what the next run does about it
+//!                      └▶ a verdict, or where to look for one: lock ─▶ records with the evidence ─▶ what the next run does about it
 //! ```
 //!
-//! In: the ledger, shots by address, a verdict. Out: records. Never: a guess, a request.
+//! In: the ledger, shots by address, a verdict. Out: records. Never: a guess, a paid request.
 
 use std::sync::Arc;
 
 use clap::{ArgGroup, Args};
 
 use super::report::known;
-use crate::cli::args::{CampaignArgs, StageArgs};
+use super::run::shell_word;
+use crate::cli::args::{self, BaseUrl, CampaignArgs, StageArgs};
 use crate::cli::console::{self, STRONG};
 use crate::cli::context::{self, Opened};
 use crate::cli::error::{CliError, Outcome};
+use crate::cli::evidence::{self, Finding};
 use crate::cli::exit::Exit;
 use crate::cli::memory::Memory;
+use crate::cli::seller;
 use crate::cli::workspace::{Stage, Workspace};
 use crate::ledger::{AttemptRow, AttemptStatus, Durability, JobState, Ledger as _, Record, SqliteLedger, WorkspaceLock};
 use crate::types::diagnostic::{counted, did_you_mean, listed};
-use crate::types::{Billed, Failure, FailureClass, Micros, RunId, SystemClock, TaskId, visible};
+use crate::types::{Micros, RunId, SystemClock, TaskId, visible};
 
 /// List the shots whose outcome nobody knows, or say what became of them
 ///
@@ -29,8 +32,11 @@ use crate::types::{Billed, Failure, FailureClass, Micros, RunId, SystemClock, Ta
 /// again by itself. Look it up where the provider lists your requests, and say here what you saw. The word is kept in the ledger with its
 /// reason.
 #[derive(Debug, Args)]
-#[command(group(ArgGroup::new("verdict").args(["charged", "not_charged", "task"])), after_help = "Examples:
+#[command(group(ArgGroup::new("verdict").args(["charged", "not_charged", "task"])),
+    group(ArgGroup::new("way").args(["charged", "not_charged", "task", "lookup", "by_balance"])), after_help = "Examples:
   callsheet reconcile campaigns/spring-drop.yaml
+  callsheet reconcile campaigns/spring-drop.yaml --lookup
+  callsheet reconcile campaigns/spring-drop.yaml --by-balance
   callsheet reconcile campaigns/spring-drop.yaml 'hero[sku=teapot,angle=front]' --not-charged --because 'not in the log of 22 November'
   callsheet reconcile campaigns/spring-drop.yaml 'hero[sku=teapot,angle=front]' --task 281e5b0f39b9
   callsheet reconcile campaigns/spring-drop.yaml --all --charged
@@ -54,6 +60,15 @@ pub struct ReconcileArgs {
     /// The provider did take it, under this id: the next run fetches the picture for nothing
     #[arg(long, value_name = "ID")]
     task: Option<String>,
+    /// Ask the provider what became of them: by the key that went along with the request, or by their task
+    #[arg(long, conflicts_with = "rehearse")]
+    lookup: bool,
+    /// Compare the account's balance with the one before them; right only if nobody else spends on the account
+    #[arg(long, conflicts_with = "rehearse")]
+    by_balance: bool,
+    /// Ask at another address, as for `run`
+    #[arg(long, value_name = "PROVIDER=URL", value_parser = args::base_url)]
+    base_url: Vec<BaseUrl>,
     /// How you know; kept in the ledger
     #[arg(long, value_name = "TEXT", requires = "verdict")]
     because: Option<String>,
@@ -74,9 +89,12 @@ pub fn reconcile(args: &ReconcileArgs) -> Outcome<Exit> {
     let workspace = Workspace::find(Stage::of(args.stage.rehearse))?;
     let memory = Memory::of(&workspace)?;
     known(&memory, &workspace, &args.asked)?;
+    if args.lookup || args.by_balance {
+        return find_out(args, &opened, &workspace);
+    }
     let Some(verdict) = verdict(args)? else {
         let doubts = chosen(args, doubts(&opened, &memory)?)?;
-        console::data(&list(&opened, &doubts))?;
+        console::data(&list(args, &opened, &doubts))?;
         return Ok(if doubts.is_empty() { Exit::Done } else { Exit::InDoubt });
     };
     if args.shots.is_empty() && !args.all {
@@ -102,6 +120,58 @@ pub fn reconcile(args: &ReconcileArgs) -> Outcome<Exit> {
         console::talk(&format!("still in doubt: {}", counted(left, "shot")));
     }
     Ok(if left > 0 { Exit::InDoubt } else { Exit::Done })
+}
+
+/// Looks for evidence and ends the doubts that it ends.
+fn find_out(args: &ReconcileArgs, opened: &Opened, workspace: &Workspace) -> Outcome<Exit> {
+    let provider = seller::connect(opened, &args.base_url)?;
+    let _lock = WorkspaceLock::acquire(workspace.home(), &format!("reconcile {}", opened.campaign.name), &SystemClock)?;
+    let all = doubts(opened, &Memory::of(workspace)?)?;
+    let chosen = chosen(args, all.clone())?;
+    if chosen.is_empty() {
+        console::talk("nothing is in doubt");
+        return Ok(Exit::Done);
+    }
+    let ledger = SqliteLedger::open(&workspace.ledger(), Arc::new(SystemClock), Durability::Full)?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| CliError::Io("cannot start the workers".to_owned(), error))?;
+    let settled = runtime.block_on(async {
+        let findings = if args.lookup {
+            evidence::by_lookup(&ledger, &provider, &chosen).await?
+        } else {
+            let (figures, findings) = evidence::by_balance(opened, &ledger, &provider, &chosen).await?;
+            console::data(&figures)?;
+            findings
+        };
+        let mut settled = 0;
+        for Finding { row, records, said } in findings {
+            if !records.is_empty() {
+                ledger.append(RunId::new("reconcile"), row.key, records, None).await?;
+                settled += 1;
+            }
+            console::data(&format!("{STRONG}{}{STRONG:#}: {}\n", visible(row.card.job.as_str()), visible(&said)))?;
+        }
+        Ok::<usize, CliError>(settled)
+    })?;
+    let left = all.len().saturating_sub(settled);
+    if left > 0 {
+        console::talk(&format!("still in doubt: {}", counted(left, "shot")));
+    }
+    Ok(if left > 0 { Exit::InDoubt } else { Exit::Done })
+}
+
+/// Returns what to type to settle the doubts of a campaign.
+pub(super) fn command(asked: &CampaignArgs, stage: Stage) -> String {
+    let mut words = format!("callsheet reconcile {}", shell_word(&asked.campaign.display().to_string()));
+    for (flag, value) in [("--profile", &asked.profile), ("--provider", &asked.provider), ("--prices", &asked.prices)] {
+        if let Some(value) = value {
+            words.push_str(&format!(" {flag} {}", shell_word(value)));
+        }
+    }
+    if stage == Stage::Rehearsal {
+        words.push_str(" --rehearse");
+    }
+    words
 }
 
 fn verdict(args: &ReconcileArgs) -> Outcome<Option<Verdict>> {
@@ -158,24 +228,16 @@ fn settle(workspace: &Workspace, chosen: &[AttemptRow], verdict: &Verdict, becau
 
 /// Returns what the ledger is told about one doubt; nothing if the answer has come meanwhile.
 fn records(row: &AttemptRow, state: &JobState, verdict: &Verdict, because: Option<&str>) -> Vec<Record> {
-    let attempt = row.attempt;
-    let (JobState::InDoubt { reserved, .. } | JobState::Submitting { reserved, .. }) = state else { return Vec::new() };
-    let (charged, refunded, word) = match verdict {
-        Verdict::Task(task) => return vec![Record::Accepted { attempt, task: task.clone() }],
-        Verdict::Charged => (reserved.micros, Micros::ZERO, "charged"),
-        Verdict::NotCharged => (Micros::ZERO, reserved.micros, "not charged"),
+    let (charged, word) = match verdict {
+        Verdict::Task(task) => return vec![Record::Accepted { attempt: row.attempt, task: task.clone() }],
+        Verdict::Charged => (None, "charged"),
+        Verdict::NotCharged => (Some(Micros::ZERO), "not charged"),
     };
     let evidence = match because {
         Some(because) => format!("{word}, by the user's word: {because}"),
         None => format!("{word}, by the user's word"),
     };
-    let settled = Record::Settled { attempt, charged, refunded, evidence };
-    if let JobState::InDoubt { .. } = state {
-        return vec![settled];
-    }
-    let seen = "the run ended before the answer came";
-    let failure = Failure { billed: Billed::Maybe, ..Failure::new(FailureClass::Ambiguous, "no-answer", seen) };
-    vec![Record::InDoubt { attempt, failure }, settled]
+    evidence::settled(row, state, charged, evidence)
 }
 
 fn consequence(verdict: &Verdict, chosen: &[AttemptRow]) -> String {
@@ -187,7 +249,7 @@ fn consequence(verdict: &Verdict, chosen: &[AttemptRow]) -> String {
     }
 }
 
-fn list(opened: &Opened, doubts: &[AttemptRow]) -> String {
+fn list(args: &ReconcileArgs, opened: &Opened, doubts: &[AttemptRow]) -> String {
     if doubts.is_empty() {
         return "nothing is in doubt\n".to_owned();
     }
@@ -198,15 +260,39 @@ fn list(opened: &Opened, doubts: &[AttemptRow]) -> String {
         let seen = row.error_code.as_deref().unwrap_or("no answer: the run ended first");
         say("sent", &format!("{} to {} for `{}`, attempt {}, run {}", row.started_at, row.card.provider, row.card.model, row.attempt, row.run));
         say("seen", seen);
+        if let Some(task) = &row.task {
+            say("task", &format!("{task}, which the provider accepted and did not know later"));
+        }
         say("price", &row.quoted.to_string());
     }
-    let file = opened.path.display();
+    let command = command(&args.asked, Stage::of(args.stage.rehearse));
+    let all = if doubts.len() == 1 { "It is".to_owned() } else { format!("All {} are", doubts.len()) };
+    text.push_str(&format!("\n{all} counted as spent until you know better.\n"));
+    for (when, what) in ways(opened, doubts, args.stage.rehearse) {
+        text.push_str(&format!("  {when:<19}{what}\n").replace("COMMAND", &command));
+    }
     text.push_str(&format!(
-        "\n{} counted as spent until you know better. Look for requests of these moments where the provider lists them, then\n  \
-         it is not there     callsheet reconcile {file} SHOT --not-charged\n  \
-         it is, with an id   callsheet reconcile {file} SHOT --task ID\n  \
-         it is, without one  callsheet reconcile {file} SHOT --charged\n",
-        if doubts.len() == 1 { "It is".to_owned() } else { format!("All {} are", doubts.len()) },
+        "Look for requests of these moments where the provider lists them, then\n  \
+         it is not there    {command} SHOT --not-charged\n  \
+         it is, with an id  {command} SHOT --task ID\n  \
+         it is, without     {command} SHOT --charged\n",
     ));
     text
+}
+
+/// Returns the ways to evidence that the provider offers.
+fn ways(opened: &Opened, doubts: &[AttemptRow], rehearses: bool) -> Vec<(&'static str, &'static str)> {
+    let Some(manifest) = opened.manifest.as_ref().filter(|_| !rehearses) else { return Vec::new() };
+    let http = manifest.http.as_ref();
+    let mut ways = Vec::new();
+    if manifest.idempotency {
+        ways.push(("ask again", "the next run repeats each under its own key, which the provider charges once"));
+    }
+    if http.is_some_and(|http| http.lookup.is_some()) || doubts.iter().any(|row| row.task.is_some()) {
+        ways.push(("ask the provider", "COMMAND --lookup"));
+    }
+    if http.is_some_and(|http| http.balance.is_some()) {
+        ways.push(("compare balances", "COMMAND --by-balance"));
+    }
+    ways
 }

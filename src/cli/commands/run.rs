@@ -145,7 +145,7 @@ fn perform(args: &RunArgs, approved: Option<&Approved>) -> Outcome<Exit> {
         tell_warnings(&opened);
     }
 
-    if standing.work.is_done() {
+    if standing.work.is_done() && !asks_again(&opened, &standing) {
         let exit = nothing_to_do(args, &opened, &workspace, &memory, &standing, &shelf)?;
         if let Some(approved) = approved {
             approved.end_done(&workspace, &memory)?;
@@ -220,6 +220,11 @@ fn perform(args: &RunArgs, approved: Option<&Approved>) -> Outcome<Exit> {
     Ok(exit(&outcome))
 }
 
+/// Returns whether doubts can be settled by sending them again under their own keys, which the provider charges once.
+fn asks_again(opened: &Opened, standing: &Standing) -> bool {
+    opened.manifest.as_ref().is_some_and(|manifest| manifest.idempotency) && standing.work.count(|work| work == Work::InDoubt) > 0
+}
+
 /// Says that nothing is left, and makes sure that the tree shows it.
 fn nothing_to_do(args: &RunArgs, opened: &Opened, workspace: &Workspace, memory: &Memory, standing: &Standing, shelf: &Shelf) -> Outcome<Exit> {
     let doubts = standing.estimate.in_doubt.count;
@@ -290,7 +295,8 @@ fn close(
     let memory = Memory::of(workspace)?;
     let material = Material::read(opened, &memory, workspace.stage())?;
     let quotes: &Quotes = &standing.quotes;
-    let report = material.report(opened, quotes, Some(run))?;
+    let gave_up = |ix: JobIx| matches!(outcome.jobs.get(ix.index()), Some(JobOutcome::Failed { .. }));
+    let report = material.report(opened, quotes, Some(run))?.given_up(gave_up);
     shelf.write(opened, &material, &report)?;
     let report = report.narrowed(|ix| standing.work.work(ix) != Work::Excluded);
     let local_failures = local_failures(outcome);
@@ -305,7 +311,16 @@ fn close(
             Some(Stopped::Cap(cap_stop(opened, &memory, outcome, &after, &words_for_next(args, false))?))
         }
     };
-    let view = RunView { report: &report, estimate: &standing.estimate, local_failures: &local_failures, stopped, out: &out, campaign_file: next };
+    let settle = super::reconcile::command(&args.asked, workspace.stage());
+    let view = RunView {
+        report: &report,
+        estimate: &standing.estimate,
+        local_failures: &local_failures,
+        stopped,
+        out: &out,
+        campaign_file: next,
+        settle: &settle,
+    };
     if !args.quiet {
         console::talk("");
     }
@@ -349,7 +364,7 @@ fn words_for_next(args: &RunArgs, with_cap: bool) -> String {
 }
 
 /// Returns a word as a shell takes it: in quotes, unless nothing in it means something to one.
-fn shell_word(word: &str) -> String {
+pub(super) fn shell_word(word: &str) -> String {
     let is_plain = |char: char| char.is_alphanumeric() || "_-./=:,@%+".contains(char);
     if !word.is_empty() && word.chars().all(is_plain) { word.to_owned() } else { format!("'{}'", word.replace('\'', r"'\''")) }
 }

@@ -37,5 +37,8 @@ pub fn status(args: &StatusArgs) -> Outcome<Exit> {
     let asked = Selection::new(&opened.plan, &[], &until)?;
     let report = material.report(&opened, &quotes, None)?.narrowed(|ix| asked.includes(ix));
     console::data(&report::status(&report, console::width().unwrap_or(120), true))?;
+    if report.steps.iter().any(|step| step.in_doubt > 0) {
+        console::talk(&format!("{} settles what is in doubt", super::reconcile::command(&args.asked, workspace.stage())));
+    }
     Ok(Exit::Done)
 }

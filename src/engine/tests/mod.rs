@@ -2,6 +2,8 @@
 
 mod crashes;
 mod money;
+mod outages;
+mod paces;
 mod runs;
 mod schedules;
 pub(super) mod stage;

@@ -130,6 +130,16 @@ pub(super) enum Act {
     AnswerCut,
     /// Takes it and never ends.
     Forever,
+    /// Takes it, and knows nothing of the task when it is asked so often.
+    Forget(usize),
+}
+
+/// A time in which nothing is taken.
+pub(super) struct Outage {
+    pub(super) from: Instant,
+    pub(super) until: Instant,
+    /// What a submit is answered with.
+    pub(super) answer: Failure,
 }
 
 /// A provider by script, with its own books.
@@ -138,6 +148,10 @@ pub(super) struct Scripted {
     script: Mutex<HashMap<String, VecDeque<Act>>>,
     /// What it says that a picture cost, by subject; 10 unless something else is written here.
     pub(super) figures: Mutex<HashMap<String, i64>>,
+    /// When it takes nothing.
+    pub(super) outage: Mutex<Option<Outage>>,
+    /// What it really takes in any span, whatever its manifest says; more is refused with this wait.
+    pub(super) rate: Mutex<Option<(usize, Duration, Option<Duration>)>>,
     pub(super) books: Mutex<Books>,
 }
 
@@ -152,19 +166,56 @@ pub(super) struct Books {
     pub(super) under_way: BTreeSet<String>,
     pub(super) most_under_way: usize,
     pub(super) fetches: usize,
+    /// When submits came.
+    pub(super) came: Vec<Instant>,
+    /// When they were taken.
+    pub(super) taken: Vec<Instant>,
+    /// When they were refused for their rate.
+    pub(super) refused: Vec<Instant>,
+}
+
+impl Books {
+    /// Returns the most submits that were taken within any `span`.
+    pub(super) fn most_taken_in(&self, span: Duration) -> usize {
+        let within = |first: &Instant| self.taken.iter().filter(|at| **at >= *first && at.duration_since(*first) < span).count();
+        self.taken.iter().map(within).max().unwrap_or(0)
+    }
 }
 
 impl Scripted {
     pub(super) fn new(latency: Duration) -> Self {
-        Self { latency, script: Mutex::default(), figures: Mutex::default(), books: Mutex::default() }
+        let (outage, rate) = (Mutex::new(None), Mutex::new(None));
+        Self { latency, script: Mutex::default(), figures: Mutex::default(), outage, rate, books: Mutex::default() }
     }
 
     pub(super) fn will(&self, subject: &str, acts: impl IntoIterator<Item = Act>) {
         self.script.lock().unwrap().entry(subject.to_owned()).or_default().extend(acts);
     }
 
+    /// Ends every task that would never have ended.
+    pub(super) fn end_all(&self) {
+        self.books.lock().unwrap().tasks.values_mut().for_each(|(_, act)| *act = None);
+    }
+
+    fn within_rate(&self, now: Instant) -> Result<(), Failure> {
+        let Some((count, span, told)) = *self.rate.lock().unwrap() else { return Ok(()) };
+        let mut books = self.books.lock().unwrap();
+        if books.taken.iter().rev().take_while(|at| now.duration_since(**at) < span).count() < count {
+            return Ok(());
+        }
+        books.refused.push(now);
+        Err(Failure { retry_after: told, ..failure(FailureClass::Throttled, "429") })
+    }
+
     fn submitted(&self, shot: &Shot) -> Result<Option<Submitted>, Failure> {
-        let subject = shot.slate.subject.clone();
+        let (subject, now) = (shot.slate.subject.clone(), Instant::now());
+        self.books.lock().unwrap().came.push(now);
+        if let Some(outage) = &*self.outage.lock().unwrap()
+            && (outage.from..outage.until).contains(&now)
+        {
+            return Err(outage.answer.clone());
+        }
+        self.within_rate(now)?;
         let act = self.script.lock().unwrap().get_mut(&subject).and_then(VecDeque::pop_front);
         let mut books = self.books.lock().unwrap();
         books.submits.push(format!("{subject} {}", shot.attempt));
@@ -172,6 +223,7 @@ impl Scripted {
             return Err(failure);
         }
         *books.accepted.entry(subject.clone()).or_default() += 1;
+        books.taken.push(now);
         match act {
             Some(Act::Hang) => return Ok(None),
             Some(Act::Answer | Act::AnswerCut) => {
@@ -214,7 +266,13 @@ impl Provider for Scripted {
     fn poll<'a>(&'a self, shot: &'a Shot, task: &'a TaskId) -> BoxFuture<'a, Result<Polled, Failure>> {
         async move {
             let mut books = self.books.lock().unwrap();
-            let (since, act) = books.tasks.get(task.as_str()).cloned().expect("only accepted tasks are asked after");
+            let (since, act) = match books.tasks.get_mut(task.as_str()).expect("only accepted tasks are asked after") {
+                (_, Some(Act::Forget(times))) if *times > 0 => {
+                    *times -= 1;
+                    return Err(failure(FailureClass::Invalid, "422"));
+                }
+                known => known.clone(),
+            };
             if since.elapsed() < self.latency || matches!(act, Some(Act::Forever)) {
                 return Ok(Polled::Running);
             }
@@ -266,7 +324,7 @@ pub(super) fn terms() -> ProviderTerms {
     ProviderTerms {
         limits: AccountLimits { account: "kie:KIE_API_KEY".to_owned(), windows: Vec::new(), places: None },
         charge: ChargePolicy { on: ChargedOn::Submit, refund_on_failure: Known::Yes, moderation_charged: Known::Unknown, ambiguous_on_timeout: true },
-        poll: Some(PollCurve { start: every(1), steps: vec![PollStep { from: every(0), every: every(1) }], deadline: every(900) }),
+        poll: Some(PollCurve { start: every(1), steps: vec![PollStep { from: every(0), every: every(1) }], deadline: every(900), unseen: every(60) }),
         patience: Duration::from_secs(600),
         idempotent: false,
     }

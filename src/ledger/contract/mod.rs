@@ -2,6 +2,7 @@
 //!
 //! Each case is told on a [`Stage`]; at its end the sums that the ledger keeps are compared with a fold of its records.
 
+mod balances;
 mod caps;
 mod crash;
 mod currencies;
@@ -14,6 +15,7 @@ use std::time::Duration;
 use currencies::*;
 use stage::{Stage, accepted, cap, credits, done, doubt, failed, failure, intent, key, picture, run, settled};
 
+use balances::balances_are_kept_in_order_by_account_and_are_no_records;
 use plans::{a_plan_is_begun_by_the_first_run_and_taken_up_by_others, a_plan_is_spent_once};
 
 use super::*;
@@ -69,6 +71,7 @@ contract! {
     a_job_asked_for_by_many_is_granted_once,
     a_plan_is_begun_by_the_first_run_and_taken_up_by_others,
     a_plan_is_spent_once,
+    balances_are_kept_in_order_by_account_and_are_no_records,
 }
 
 async fn a_picture_costs_what_was_charged_and_frees_the_rest(stage: Stage) {

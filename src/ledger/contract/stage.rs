@@ -29,7 +29,7 @@ impl Clock for StageClock {
 }
 
 /// A ledger that can tell its records.
-pub(in crate::ledger) trait Recorded: Ledger {
+pub(in crate::ledger) trait Recorded: Ledger + Balances {
     fn entries(&self) -> Vec<Entry>;
 }
 

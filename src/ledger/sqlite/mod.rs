@@ -10,6 +10,7 @@
 //! In: commands. Out: answers that are on disk.
 //! Never: a future that holds a lock, a second writer inside the process.
 
+mod balances;
 mod pictures;
 mod plans;
 mod read;
@@ -27,8 +28,8 @@ use rusqlite::Connection;
 use super::history::{AttemptRow, History, KeptPicture};
 use super::record::{Entry, Scope, ScopeTotals};
 use super::state::JobState;
-use super::{Grant, Ledger, LedgerError, PlanRecord, Recipe, Record, SubmitIntent};
-use crate::types::{Clock, Digest, JobId, JobKey, RunId};
+use super::{BalanceNote, Balances, Grant, Ledger, LedgerError, PlanRecord, Recipe, Record, SubmitIntent};
+use crate::types::{Amount, Clock, Digest, JobId, JobKey, RunId};
 use writer::{Command, Writer};
 
 /// What a finished command survives.
@@ -195,6 +196,17 @@ impl Ledger for SqliteLedger {
 
     fn plan(&self, plan: Digest) -> Result<Option<PlanRecord>, LedgerError> {
         plans::plan(&self.reader(), plan)
+    }
+}
+
+impl Balances for SqliteLedger {
+    fn note_balance(&self, account: &str, run: RunId, amount: Amount) -> BoxFuture<'_, Result<BalanceNote, LedgerError>> {
+        let account = account.to_owned();
+        self.writer.ask(move |reply| Command::NoteBalance { account, run, amount, reply }).boxed()
+    }
+
+    fn balances(&self, account: &str) -> Result<Vec<BalanceNote>, LedgerError> {
+        balances::balances(&self.reader(), account)
     }
 }
 

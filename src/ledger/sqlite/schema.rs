@@ -20,7 +20,7 @@ const BUSY_PATIENCE: Duration = Duration::from_secs(10);
 const CHECKPOINT_PAGES: u32 = 4096;
 
 /// Each migration brings a file from the format of its index to the next one.
-const MIGRATIONS: [&str; 3] = [FORMAT_1, FORMAT_2, FORMAT_3];
+const MIGRATIONS: [&str; 4] = [FORMAT_1, FORMAT_2, FORMAT_3, FORMAT_4];
 
 /// Newest format that this code reads and writes.
 pub(super) const FORMAT: u32 = MIGRATIONS.len() as u32;
@@ -116,6 +116,19 @@ const FORMAT_3: &str = "
         spent_by TEXT,
         spent_at INTEGER
     ) WITHOUT ROWID;
+";
+
+/// What was left on an account at the start of each run, and after which record.
+const FORMAT_4: &str = "
+    CREATE TABLE balances (
+        id INTEGER PRIMARY KEY,
+        account TEXT NOT NULL,
+        run TEXT NOT NULL,
+        at INTEGER NOT NULL,
+        after_record INTEGER NOT NULL,
+        currency TEXT NOT NULL,
+        micros INTEGER NOT NULL
+    );
 ";
 
 /// Opens the file for writing, creates or migrates it.

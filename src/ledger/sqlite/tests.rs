@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use super::*;
-use crate::ledger::contract::stage::{StageClock, accepted, done, intent, key, run};
+use crate::ledger::contract::stage::{StageClock, accepted, credits, done, intent, key, run};
 use crate::types::Micros;
 
 fn file() -> (tempfile::TempDir, PathBuf) {
@@ -33,7 +33,7 @@ fn a_newer_format_is_refused_and_left_alone() {
     drop(try_open(&path).expect("a new ledger opens"));
     raw(&path, "PRAGMA user_version = 9");
     let before = std::fs::read(&path).expect("the file can be read");
-    insta::assert_snapshot!(refusal(&path), @"the ledger has format 9, this callsheet reads up to 3");
+    insta::assert_snapshot!(refusal(&path), @"the ledger has format 9, this callsheet reads up to 4");
     assert_eq!(std::fs::read(&path).expect("the file can be read"), before);
 }
 
@@ -46,6 +46,7 @@ const SCOPES_OF_FORMAT_1: &str = "
     DROP TABLE scopes;
     ALTER TABLE older RENAME TO scopes;
     DROP TABLE plans;
+    DROP TABLE balances;
     PRAGMA user_version = 1;
 ";
 
@@ -75,20 +76,32 @@ async fn a_file_of_format_1_is_read_as_it_is_and_brought_up_by_the_first_writer(
     assert_eq!(ledger.totals(&scope).expect("totals can be read").len(), 2);
     drop(ledger);
     let version: i64 = Connection::open(&path).and_then(|file| file.pragma_query_value(None, "user_version", |row| row.get(0))).expect("it opens");
-    assert_eq!(version, 3);
+    assert_eq!(version, 4);
 }
 
 #[tokio::test]
 async fn a_ledger_of_format_2_knows_no_plans_until_a_writer_brings_it_up() {
     let (_folder, path) = file();
     drop(try_open(&path).expect("a new ledger opens"));
-    raw(&path, "DROP TABLE plans; PRAGMA user_version = 2");
+    raw(&path, "DROP TABLE plans; DROP TABLE balances; PRAGMA user_version = 2");
     let plan = crate::types::Digest::of(b"plan");
     let reader = SqliteReader::open(&path).expect("it opens").expect("it is there");
     assert_eq!(reader.plan(plan).expect("it can be read"), None);
     let ledger = try_open(&path).expect("it is brought up");
     let begun = ledger.begin_plan(plan, "spring", run("r1")).await.expect("noted");
     assert_eq!(reader.plan(plan).expect("it can be read"), Some(begun));
+}
+
+#[tokio::test]
+async fn a_ledger_of_format_3_knows_no_balances_until_a_writer_brings_it_up() {
+    let (_folder, path) = file();
+    drop(try_open(&path).expect("a new ledger opens"));
+    raw(&path, "DROP TABLE balances; PRAGMA user_version = 3");
+    let reader = super::schema::open_reader(&path).expect("it opens");
+    assert_eq!(super::balances::balances(&reader, "kie:K").expect("it can be read"), []);
+    let ledger = try_open(&path).expect("it is brought up");
+    let noted = ledger.note_balance("kie:K", run("r1"), credits(4)).await.expect("noted");
+    assert_eq!(super::balances::balances(&reader, "kie:K").expect("it can be read"), [noted]);
 }
 
 #[test]

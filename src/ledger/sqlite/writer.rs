@@ -13,13 +13,13 @@ use std::time::Duration;
 use rusqlite::{Connection, params};
 use tokio::sync::oneshot;
 
-use super::plans;
 use super::rows::{self, Blob, TRY};
+use super::{balances, plans};
 use crate::ledger::fold::{Try, before};
 use crate::ledger::record::{Scope, ScopeTotals};
 use crate::ledger::rules::{self, Changes, PLACE_HELD, View};
-use crate::ledger::{AttemptStatus, Grant, JobState, LedgerError, PlanRecord, RateWindow, Recipe, Record, SubmitIntent};
-use crate::types::{AttemptNo, Clock, Digest, JobId, JobKey, RunId, Timestamp};
+use crate::ledger::{AttemptStatus, BalanceNote, Grant, JobState, LedgerError, PlanRecord, RateWindow, Recipe, Record, SubmitIntent};
+use crate::types::{Amount, AttemptNo, Clock, Digest, JobId, JobKey, RunId, Timestamp};
 
 /// Most commands in one transaction: bounds how long the first of them waits, about 50 ms.
 const GROUP: usize = 1024;
@@ -37,6 +37,7 @@ pub(super) enum Command {
     Remember { campaign: String, addresses: Vec<(JobId, JobKey)>, reply: Reply<()> },
     BeginPlan { plan: Digest, campaign: String, run: RunId, reply: Reply<PlanRecord> },
     EndPlan { plan: Digest, run: RunId, reply: Reply<Option<PlanRecord>> },
+    NoteBalance { account: String, run: RunId, amount: Amount, reply: Reply<BalanceNote> },
 }
 
 /// Holds an answer back until the commit; given an error text it says that instead.
@@ -176,6 +177,11 @@ impl Group<'_> {
             Command::EndPlan { plan, run, reply } => {
                 let known = plans::end(self.connection, plan, &run, now)?;
                 answers.push(later(Ok(known), reply));
+                Ok(())
+            }
+            Command::NoteBalance { account, run, amount, reply } => {
+                let noted = balances::note(self.connection, account, run, amount, now)?;
+                answers.push(later(Ok(noted), reply));
                 Ok(())
             }
         }
@@ -390,6 +396,7 @@ fn refuse(command: Command, failure: &str) {
         Command::Remember { reply, .. } => later(Ok(()), reply)(Some(failure)),
         Command::BeginPlan { reply, .. } => drop(reply.send(Err(LedgerError::Storage(failure.to_owned())))),
         Command::EndPlan { reply, .. } => drop(reply.send(Err(LedgerError::Storage(failure.to_owned())))),
+        Command::NoteBalance { reply, .. } => drop(reply.send(Err(LedgerError::Storage(failure.to_owned())))),
     }
 }
 

@@ -120,13 +120,13 @@ impl Reader<'_> {
         let class = rule.map_or_else(|| usual_class(call, status), |rule| rule.class.into());
         let class = match (call, class) {
             // Only a submit can have been accepted without our knowing.
-            (Call::Upload | Call::Poll | Call::Refresh | Call::Balance, FailureClass::Ambiguous) => FailureClass::Transient,
-            (Call::Upload | Call::Refresh | Call::Balance, FailureClass::Failed) => FailureClass::Transient,
+            (Call::Upload | Call::Poll | Call::Refresh | Call::Lookup | Call::Balance, FailureClass::Ambiguous) => FailureClass::Transient,
+            (Call::Upload | Call::Refresh | Call::Lookup | Call::Balance, FailureClass::Failed) => FailureClass::Transient,
             (_, class) => class,
         };
         let billed = match call {
             Call::Submit | Call::Poll | Call::Task => billed_as(class, rule.and_then(|rule| rule.billed)),
-            Call::Upload | Call::Refresh | Call::Balance => Billed::No,
+            Call::Upload | Call::Refresh | Call::Lookup | Call::Balance => Billed::No,
         };
         let code = match (complaint.code, complaint.kind) {
             (Some(code), _) | (None, Some(code)) => code,
@@ -155,6 +155,7 @@ fn usual_class(call: Call, status: u16) -> FailureClass {
         401..=403 => FailureClass::Account,
         // A redirect, a conflict, a timeout, a fault of the server or a body that says neither yes nor no: it may have been accepted.
         100..=399 | 408 | 409 | 425 | 500.. => FailureClass::Ambiguous,
+        404 | 410 if call == Call::Poll => FailureClass::Invalid,
         _ if call == Call::Poll => FailureClass::Transient,
         _ => FailureClass::Invalid,
     }
@@ -231,9 +232,9 @@ mod tests {
         200 {"code":400} -> transient 400 No
         200 {"code":401} -> account 401 No
         200 {"code":402} -> account 402 No
-        200 {"code":404} -> transient 404 No
+        200 {"code":404} -> invalid 404 No
         200 {"code":408} -> failed 408 Maybe
-        200 {"code":422} -> transient 422 No
+        200 {"code":422} -> invalid 422 No
         200 {"code":429} -> throttled 429 No
         200 {"code":433} -> account 433 No
         200 {"code":455} -> maintenance 455 No

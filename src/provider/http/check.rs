@@ -19,6 +19,7 @@ pub fn check(manifest: &Manifest, doc: DocId) -> Diagnostics {
     let mut check = Check { manifest, protocol, http: FieldPath::root(doc).key("http"), found: Diagnostics::new() };
     check.origins();
     check.calls();
+    check.lookup();
     check.translations();
     check.models(doc);
     check.found
@@ -72,6 +73,27 @@ impl<'a> Check<'a> {
         }
     }
 
+    /// A look-up asks by the key that the request carried.
+    fn lookup(&mut self) {
+        let at = self.http.clone().key("lookup");
+        let Some(call) = &self.protocol.lookup else {
+            if self.manifest.task_lookup {
+                let help = "say how: a request with `{{ idempotency-key }}` in it, and where its answer keeps the task".to_owned();
+                self.wrong("no-lookup", at, "`task-lookup: true` needs the call `http.lookup`".to_owned(), help);
+            }
+            return;
+        };
+        if !carries_key(&call.request) {
+            let help = "write `{{ idempotency-key }}` where the provider reads it".to_owned();
+            self.wrong("no-key-slot", at.clone(), "the look-up does not say which request it is about".to_owned(), help);
+        }
+        let is_sent = self.protocol.idempotency_header.is_some() || self.submits().iter().all(|(_, submit)| carries_key(&submit.request));
+        if !is_sent {
+            let help = "add `idempotency-header`, or `{{ idempotency-key }}` to the body of the submit".to_owned();
+            self.wrong("no-key-slot", at, "the look-up asks by a key that no submit carries".to_owned(), help);
+        }
+    }
+
     fn submits(&self) -> Vec<(FieldPath, &'a SubmitCall)> {
         let by_action = self.protocol.submit_by_action.iter();
         let by_action = by_action.map(|(action, call)| (self.http.clone().key("submit-by-action").key(action.as_str()), call));
@@ -84,6 +106,7 @@ impl<'a> Check<'a> {
         all.extend(self.protocol.upload.iter().map(|call| (at("upload"), &call.request)));
         all.extend(self.protocol.poll.iter().map(|call| (at("poll"), &call.request)));
         all.extend(self.protocol.refresh.iter().map(|call| (at("refresh"), &call.request)));
+        all.extend(self.protocol.lookup.iter().map(|call| (at("lookup"), &call.request)));
         all.extend(self.protocol.balance.iter().map(|call| (at("balance"), &call.request)));
         all.into_iter().map(|(at, request)| (at.key("request"), request)).collect()
     }
@@ -180,6 +203,15 @@ impl<'a> Check<'a> {
             }
         }
     }
+}
+
+/// Returns whether the idempotency key stands somewhere in a request.
+fn carries_key(request: &Request) -> bool {
+    let has = |template: &Template| template.has("idempotency-key");
+    has(&request.path)
+        || request.query.values().any(has)
+        || request.json.as_ref().is_some_and(has)
+        || request.form.iter().any(|part| part.text.as_ref().is_some_and(has))
 }
 
 /// What a request of one model carries.

@@ -15,11 +15,14 @@ mod body;
 pub mod check;
 mod client;
 mod download;
+mod lookup;
 mod pictures;
 pub mod place;
 pub mod protocol;
 mod request;
 pub mod template;
+
+pub use lookup::Found;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -53,6 +53,9 @@ pub struct Protocol {
     /// Gets a fresh address for a picture whose address has expired.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub refresh: Option<AskCall>,
+    /// Finds out what became of a request whose answer was lost, by the idempotency key that went along with it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lookup: Option<LookupCall>,
     /// Asks how much is left in the account.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub balance: Option<AskCall>,
@@ -255,6 +258,19 @@ pub struct AskCall {
     pub at: Vec<Place>,
 }
 
+/// Finds the task of a request by its idempotency key.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct LookupCall {
+    /// The request; `{{ idempotency-key }}` stands somewhere in it.
+    pub request: Request,
+    /// Where the answer keeps the name of the task.
+    pub task: Vec<Place>,
+    /// What the body says when there is no such request; absent: HTTP 404 says so, and nothing else does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub nothing: Option<Predicate>,
+}
+
 /// What the body of a good answer says.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
@@ -353,6 +369,8 @@ pub enum Call {
     Task,
     /// Asks for a fresh address.
     Refresh,
+    /// Asks what became of a lost request.
+    Lookup,
     /// Asks for the balance.
     Balance,
 }

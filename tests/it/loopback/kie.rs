@@ -1,6 +1,7 @@
 //! KIE as its documents describe it: uploads, tasks, an envelope with a code of its own, files on hosts that want no key.
 
 use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
@@ -87,6 +88,12 @@ pub struct Kie {
     pub price: Option<i64>,
     /// Whether answers say what was charged.
     pub tells_charges: bool,
+    /// Whether a request with a key that was seen before is answered with its task, without a charge.
+    pub honours_keys: bool,
+    /// What was in the account at first, in millionths; without it the balance never moves.
+    pub credit: Option<i64>,
+    /// How many requests it takes in any span.
+    pub rate: Option<(usize, Duration)>,
     /// What becomes of tasks, in the order of their acceptance; the others succeed.
     pub fates: Vec<Fate>,
     /// Whether tasks that never end have their end now.
@@ -100,6 +107,7 @@ pub struct Kie {
 pub struct Memory {
     tasks: Vec<Task>,
     files: BTreeMap<String, Vec<u8>>,
+    keys: BTreeMap<String, usize>,
 }
 
 struct Task {
@@ -112,7 +120,18 @@ struct Task {
 
 impl Default for Kie {
     fn default() -> Self {
-        Self { running: 1, unseen: 0, price: None, tells_charges: true, fates: Vec::new(), mended: false, memory: Memory::default() }
+        Self {
+            running: 1,
+            unseen: 0,
+            price: None,
+            tells_charges: true,
+            honours_keys: false,
+            credit: None,
+            rate: None,
+            fates: Vec::new(),
+            mended: false,
+            memory: Memory::default(),
+        }
     }
 }
 
@@ -147,9 +166,16 @@ impl Api for Kie {
         }
         match (request.method.as_str(), request.path.as_str()) {
             ("POST", "/api/file-stream-upload") => self.upload(request, url, books),
-            ("POST", "/api/v1/jobs/createTask") => self.create(request, url, books),
+            ("POST", "/api/v1/jobs/createTask") => self.asked(request, url, books),
+            ("GET", "/lookup") => match request.query.get("key").and_then(|key| self.memory.keys.get(key)) {
+                Some(number) => envelope(200, "success", json!({ "taskId": format!("{number:032x}") })),
+                None => code(404, "there is no such request"),
+            },
             ("GET", "/api/v1/jobs/recordInfo") => self.record(request, url),
-            ("GET", "/api/v1/chat/credit") => envelope(200, "success", json!(5916.25)),
+            ("GET", "/api/v1/chat/credit") => {
+                let left = self.credit.map_or(5_916_250_000, |first| first - books.charges.iter().sum::<i64>());
+                envelope(200, "success", json!(left as f64 / 1e6))
+            }
             ("POST", "/api/v1/common/download-url") => self.refresh(request, url),
             (method, path) => {
                 books.violation(format!("there is no {method} {path}"));
@@ -183,6 +209,27 @@ impl Kie {
         }
         let data = json!({ "success": true, "fileName": name, "filePath": path, "downloadUrl": address, "fileSize": file.bytes.len(), "mimeType": file.media });
         Reply::json(200, &json!({ "success": true, "code": 200, "msg": "File uploaded successfully", "data": data }))
+    }
+
+    /// Takes a request within the rate, once for each key.
+    fn asked(&mut self, request: &Received, url: &str, books: &mut Books) -> Reply {
+        if let Some((count, span)) = self.rate {
+            let now = Instant::now();
+            if books.taken.iter().rev().take_while(|at| now.duration_since(**at) < span).count() >= count {
+                books.refused.push(now);
+                return code(429, "call frequency is too high");
+            }
+            books.taken.push(now);
+        }
+        let key = request.header("idempotency-key").map(str::to_owned);
+        if let Some(number) = key.as_ref().filter(|_| self.honours_keys).and_then(|key| self.memory.keys.get(key)) {
+            return envelope(200, "success", json!({ "taskId": format!("{number:032x}") }));
+        }
+        let (before, reply) = (self.memory.tasks.len(), self.create(request, url, books));
+        if let Some(key) = key.filter(|_| self.memory.tasks.len() > before) {
+            self.memory.keys.insert(key, before);
+        }
+        reply
     }
 
     fn create(&mut self, request: &Received, _: &str, books: &mut Books) -> Reply {

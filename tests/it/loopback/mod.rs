@@ -14,7 +14,7 @@ use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
@@ -165,6 +165,10 @@ pub struct Books {
     pub accepted: Vec<Accepted>,
     /// Whether equal requests get equal pictures.
     pub steady: bool,
+    /// When requests were taken, where the provider has a rate.
+    pub taken: Vec<Instant>,
+    /// When requests were refused for their rate.
+    pub refused: Vec<Instant>,
 }
 
 /// A request that was accepted and is to be paid.

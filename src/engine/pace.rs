@@ -1,0 +1,283 @@
+//! How fast a run asks: how many shots are under way at once, and what the account's rate really is.
+//!
+//! ```text
+//! accepted           ─▶ one more place for each full round of successes, up to the ceiling; a learned rate is tried a little higher
+//! throttled          ─▶ half the places; the shortest window holds what was accepted in its span, and no more
+//! no clear answer    ─▶ half the places; after several in a row, a growing pause before the next submit
+//! ```
+//!
+//! In: what became of submits, with the moments at which they were sent and answered. Out: places, windows, moments to wait for.
+//! Never: a clock, a sleep, a random number; a rate above what the manifest says; less than one place.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use crate::ledger::RateWindow;
+use crate::types::Timestamp;
+
+/// A place in thousandths, so that successes can add parts of one.
+const PLACE: u64 = 1000;
+
+/// Accepted submits after which a learned rate is tried one higher. One refusal for so many successes is at most 1 in 64.
+const TRY_HIGHER_AFTER: u32 = 64;
+
+/// Longest patience before a learned rate is tried higher again; it doubles with each time that this was a mistake.
+const TRY_HIGHER_AT_LAST: u32 = 4096;
+
+/// Bursts without a clear answer that are let pass before submits pause.
+const UNCLEAR_BURSTS: u32 = 2;
+
+/// Longest pause between submits to a service that gives no clear answers.
+const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+
+/// The pace of one account in one run.
+#[derive(Debug)]
+pub(super) struct Pace {
+    ceiling: u64,
+    places: u64,
+    /// When the pace was last slowed down. What was sent before says nothing new.
+    slowed_at: Option<Timestamp>,
+    /// When submits were accepted, no longer ago than the longest window.
+    accepted: VecDeque<Timestamp>,
+    windows: Vec<Learned>,
+    /// Bursts in a row that got no clear answer.
+    unclear: u32,
+}
+
+/// A window as the manifest tells it, and as it proved to be.
+#[derive(Debug)]
+struct Learned {
+    told: RateWindow,
+    count: u32,
+    /// Accepted submits since the count last moved.
+    good: u32,
+    /// Accepted submits after which it is tried higher.
+    patience: u32,
+    tightened_at: Option<Timestamp>,
+}
+
+impl Pace {
+    /// Starts at the ceiling and at the rates that the manifest tells.
+    pub(super) fn new(ceiling: usize, windows: &[RateWindow]) -> Self {
+        let ceiling = u64::try_from(ceiling.max(1)).unwrap_or(u64::MAX / PLACE).saturating_mul(PLACE);
+        let learned = |told: &RateWindow| Learned { told: *told, count: told.count, good: 0, patience: TRY_HIGHER_AFTER, tightened_at: None };
+        let windows = windows.iter().map(learned).collect();
+        Self { ceiling, places: ceiling, slowed_at: None, accepted: VecDeque::new(), windows, unclear: 0 }
+    }
+
+    /// Returns how many paid shots may be under way at once; at least 1.
+    pub(super) fn places(&self) -> usize {
+        usize::try_from(self.places / PLACE).unwrap_or(usize::MAX).max(1)
+    }
+
+    /// Returns the windows that hold now: never wider than the manifest's.
+    pub(super) fn windows(&self) -> Vec<RateWindow> {
+        self.windows.iter().map(|window| RateWindow { count: window.count, span: window.told.span }).collect()
+    }
+
+    /// A submit was accepted.
+    pub(super) fn accepted(&mut self, sent: Timestamp, now: Timestamp) {
+        self.unclear = 0;
+        self.places = (self.places + PLACE * PLACE / self.places).min(self.ceiling);
+        let longest = self.windows.iter().map(|window| window.told.span).max().unwrap_or_default();
+        self.accepted.push_back(now);
+        while self.accepted.front().is_some_and(|at| now.since(*at) >= longest) {
+            self.accepted.pop_front();
+        }
+        for window in &mut self.windows {
+            window.accepted(sent, within(&self.accepted, window.told.span, now));
+        }
+    }
+
+    /// A submit was refused for its rate.
+    pub(super) fn throttled(&mut self, sent: Timestamp, now: Timestamp) {
+        self.slow_down(sent, now);
+        // Which window it was nobody says. The shortest one is the cheapest to be wrong about.
+        if let Some(shortest) = self.windows.iter_mut().min_by_key(|window| window.told.span) {
+            let accepted = within(&self.accepted, shortest.told.span, now);
+            shortest.tighten(sent, now, accepted);
+        }
+    }
+
+    /// A submit got no clear answer: it timed out, or its answer was of no use. Returns until when no other may go.
+    pub(super) fn unclear(&mut self, sent: Timestamp, now: Timestamp) -> Option<Timestamp> {
+        if !self.slow_down(sent, now) {
+            return None;
+        }
+        self.unclear = self.unclear.saturating_add(1);
+        let beyond = self.unclear.checked_sub(UNCLEAR_BURSTS + 1)?;
+        Some(now.after(Duration::from_secs(1 << beyond.min(6)).min(LONGEST_PAUSE)))
+    }
+
+    /// Halves the places, once for all that was sent before.
+    fn slow_down(&mut self, sent: Timestamp, now: Timestamp) -> bool {
+        if self.slowed_at.is_some_and(|at| sent < at) {
+            return false;
+        }
+        self.places = (self.places / 2).max(PLACE);
+        self.slowed_at = Some(now);
+        true
+    }
+}
+
+impl Learned {
+    fn accepted(&mut self, sent: Timestamp, in_span: u32) {
+        if self.count == self.told.count {
+            return;
+        }
+        if self.tightened_at.is_some_and(|at| sent < at) {
+            // The answers of one burst come in any order: what is accepted after the first refusal belongs to the same rate.
+            self.count = self.count.max(in_span).min(self.told.count);
+            return;
+        }
+        self.good += 1;
+        if self.good >= self.patience {
+            self.good = 0;
+            self.count += 1;
+        }
+    }
+
+    fn tighten(&mut self, sent: Timestamp, now: Timestamp, in_span: u32) {
+        if self.tightened_at.is_some_and(|at| sent < at) {
+            return;
+        }
+        if self.tightened_at.is_some() {
+            self.patience = self.patience.saturating_mul(2).min(TRY_HIGHER_AT_LAST);
+        }
+        self.count = self.count.saturating_sub(1).min(in_span).max(1);
+        self.good = 0;
+        self.tightened_at = Some(now);
+    }
+}
+
+/// Counts what was accepted within the last `span`.
+fn within(accepted: &VecDeque<Timestamp>, span: Duration, now: Timestamp) -> u32 {
+    let count = accepted.iter().rev().take_while(|at| now.since(**at) < span).count();
+    u32::try_from(count).unwrap_or(u32::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TEN_SECONDS: Duration = Duration::from_secs(10);
+
+    fn at(millis: i64) -> Timestamp {
+        Timestamp::from_millis(millis)
+    }
+
+    fn pace(ceiling: usize, windows: &[(u32, u64)]) -> Pace {
+        let windows: Vec<RateWindow> = windows.iter().map(|(count, secs)| RateWindow { count: *count, span: Duration::from_secs(*secs) }).collect();
+        Pace::new(ceiling, &windows)
+    }
+
+    #[test]
+    fn places_are_halved_by_a_refusal_and_come_back_one_by_one() {
+        let mut pace = pace(16, &[]);
+        pace.throttled(at(0), at(10));
+        assert_eq!(pace.places(), 8);
+        let mut rounds = Vec::new();
+        for now in 0..100 {
+            pace.accepted(at(20 + now), at(30 + now));
+            rounds.push(pace.places());
+        }
+        // One more place costs a round of about as many successes as there are places.
+        assert_eq!(rounds.iter().filter(|places| **places == 8).count(), 8, "{rounds:?}");
+        assert_eq!(rounds.last(), Some(&16), "{rounds:?}");
+        assert!(rounds.is_sorted());
+    }
+
+    #[test]
+    fn a_burst_that_is_refused_slows_down_once() {
+        let mut pace = pace(64, &[]);
+        for _ in 0..40 {
+            pace.throttled(at(0), at(10));
+        }
+        assert_eq!(pace.places(), 32);
+        pace.throttled(at(11), at(20));
+        assert_eq!(pace.places(), 16);
+    }
+
+    #[test]
+    fn there_is_always_one_place_and_never_more_than_the_ceiling() {
+        let mut pace = pace(3, &[]);
+        for burst in 0..10 {
+            pace.throttled(at(burst * 10 + 1), at(burst * 10 + 5));
+            assert!(pace.places() >= 1);
+        }
+        for now in 200..500 {
+            pace.accepted(at(now), at(now));
+        }
+        assert_eq!(pace.places(), 3);
+        assert_eq!(self::pace(0, &[]).places(), 1);
+    }
+
+    #[test]
+    fn the_rate_is_learned_from_what_was_accepted_whatever_order_the_answers_come_in() {
+        for refused_after in 0..=10 {
+            let mut pace = pace(20, &[(20, 10), (300, 60)]);
+            for answer in 0..10 {
+                if answer == refused_after {
+                    (0..10).for_each(|_| pace.throttled(at(0), at(5)));
+                }
+                pace.accepted(at(0), at(6));
+            }
+            if refused_after == 10 {
+                pace.throttled(at(0), at(7));
+            }
+            let counts: Vec<u32> = pace.windows().iter().map(|window| window.count).collect();
+            assert_eq!(counts, [10, 300], "refused after {refused_after} answers");
+        }
+    }
+
+    #[test]
+    fn a_learned_rate_is_tried_higher_rarely_and_more_rarely_after_each_mistake() {
+        let mut pace = pace(20, &[(20, 10)]);
+        (0..10).for_each(|_| pace.accepted(at(0), at(1)));
+        pace.throttled(at(0), at(2));
+        let (mut accepted, mut refused, mut now) = (0, 0, 20_000);
+        // A server that takes 10 in 10 s, asked as fast as the learned windows let us.
+        while accepted < 1000 {
+            for place in 0..pace.windows()[0].count {
+                if place < 10 {
+                    pace.accepted(at(now), at(now + 1));
+                    accepted += 1;
+                } else {
+                    pace.throttled(at(now), at(now + 1));
+                    refused += 1;
+                }
+            }
+            now += 20_000;
+        }
+        assert!(refused * 50 <= accepted, "{refused} refusals for {accepted} accepted");
+        assert!(refused > 0, "a rate that is never tried higher stays low for good");
+        assert_eq!(pace.windows()[0].span, TEN_SECONDS);
+    }
+
+    #[test]
+    fn a_rate_that_was_wrongly_learned_comes_back_to_what_the_manifest_says() {
+        let mut pace = pace(20, &[(20, 10)]);
+        pace.throttled(at(0), at(1));
+        assert_eq!(pace.windows()[0].count, 1);
+        for now in 0..20 * i64::from(TRY_HIGHER_AFTER) {
+            pace.accepted(at(10 + now), at(10 + now));
+        }
+        assert_eq!(pace.windows()[0].count, 20);
+    }
+
+    #[test]
+    fn a_service_without_clear_answers_is_asked_ever_more_rarely_until_one_comes() {
+        let mut pace = pace(64, &[]);
+        let mut now = 0;
+        let mut pauses = Vec::new();
+        for _ in 0..11 {
+            let hold = (0..pace.places()).filter_map(|_| pace.unclear(at(now + 1), at(now + 2))).last();
+            pauses.push(hold.map_or(0, |until| until.since(at(now + 2)).as_secs()));
+            now += 1000;
+        }
+        assert_eq!(pauses, [0, 0, 1, 2, 4, 8, 16, 32, 60, 60, 60]);
+        assert_eq!(pace.places(), 1);
+        pace.accepted(at(now), at(now));
+        assert_eq!(pace.unclear(at(now + 1), at(now + 2)), None, "an answer forgives");
+    }
+}
