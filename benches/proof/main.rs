@@ -2,19 +2,21 @@
 //!
 //! ```text
 //! cargo bench --bench proof                           everything, some minutes
-//! cargo bench --bench proof -- simulation model       only these sections: simulation, model, files, kills, faults, locks
+//! cargo bench --bench proof -- simulation model       only these sections: simulation, model, files, fuzz, kills, faults, locks
 //! cargo bench --bench proof -- simulation --seconds 600 --from 1000000   other seeds, for longer
 //! cargo bench --bench proof -- --seed 42              plays one simulated history and prints all that happens in it
 //! ```
 //!
 //! `simulation` plays random histories of the real machine and the real ledger rules, `model` visits every state of the submit
-//! protocol within small bounds, `files` lets every operation of the real store and the real ledger fail once. Each of them is
-//! also given engines with a mistake built in, which it must find. `kills`, `faults` and `locks` run the program itself, as a
-//! process of its own, against a provider on this machine that keeps books of its own: killed at every step of a campaign and at
-//! random, met by everything that a provider or a network does wrong, started twice at once. Prints one table, and the seed of
-//! every history that broke a rule. Ends with code 1 when something that is wanted was missed.
+//! protocol within small bounds, `files` lets every operation of the real store and the real ledger fail once, `fuzz` gives every reader
+//! of what others wrote inputs that are almost right. Simulation, model and files are also given engines with a mistake built in,
+//! which they must find. `kills`, `faults` and `locks` run the program itself, as a process of its own, against a provider on this
+//! machine that keeps books of its own: killed at every step of a campaign and at random, met by everything that a provider or a
+//! network does wrong, started twice at once. Prints one table, and the seed of every history that broke a rule. Ends with code 1
+//! when something that is wanted was missed.
 
 mod files;
+mod fuzz;
 #[allow(dead_code, reason = "tests use all of it")]
 #[path = "../../tests/it/loopback/mod.rs"]
 mod loopback;
@@ -36,10 +38,28 @@ struct Section {
     tries: fn(&Words, &mut dyn FnMut(Row)),
 }
 
-const SECTIONS: [Section; 6] = [
+/// Gives each reader of what others wrote its share of the seconds.
+fn fuzzed(words: &Words, tell: &mut dyn FnMut(Row)) {
+    let targets = fuzz::targets();
+    let share = Duration::from_secs(words.seconds) / u32::try_from(targets.len()).unwrap_or(u32::MAX).max(1);
+    let (mut executions, mut panics) = (0, 0);
+    for target in &targets {
+        let ends = Instant::now() + share;
+        let tried = fuzz::fuzz(target, words.from, |_| Instant::now() < ends);
+        executions += tried.executions;
+        panics += tried.panics.len();
+        tell(Row::none(format!("fuzz: {}, panics", target.name()), tried.executions as usize, tried.panics.len()));
+        let slowest = format!("{:.1} ms", tried.slowest.as_secs_f64() * 1e3);
+        let what = format!("fuzz: {}, slowest input (seed {})", target.name(), tried.slowest_seed);
+        tell(Row::told(what, format!("{} right", thousands(tried.taken)), slowest));
+    }
+    tell(Row::none(format!("fuzz: panics, {} readers in all", targets.len()), executions as usize, panics));
+}
+const SECTIONS: [Section; 7] = [
     Section { name: "simulation", tries: simulated },
     Section { name: "model", tries: explored },
     Section { name: "files", tries: failed },
+    Section { name: "fuzz", tries: fuzzed },
     Section { name: "kills", tries: |words, tell| process::kills(words.from, tell) },
     Section { name: "faults", tries: |words, tell| process::faults(words.from, tell) },
     Section { name: "locks", tries: |_, tell| process::locks(tell) },
@@ -69,7 +89,7 @@ impl Words {
                 // Cargo adds it.
                 "--bench" => {}
                 name if SECTIONS.iter().any(|section| section.name == name) => words.sections.push(name.to_owned()),
-                other => return Err(format!("there is no `{other}`; sections are simulation, model, files, kills, faults, locks")),
+                other => return Err(format!("there is no `{other}`; sections are simulation, model, files, fuzz, kills, faults, locks")),
             }
         }
         Ok(words)

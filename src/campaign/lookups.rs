@@ -53,6 +53,9 @@ pub(super) fn used_whole(lookups: &[Lookup]) -> BTreeSet<String> {
 /// Reads `name(.name | ["name"])*` if that is all that stands in `range`.
 pub(super) fn alone(source: &str, range: Range<usize>) -> Option<Lookup> {
     let text = &source[range.clone()];
+    if text.trim().is_empty() {
+        return None;
+    }
     let start = range.start + (text.len() - text.trim_start().len());
     let end = range.start + text.trim_end().len();
     let lookup = chain(source, start..end)?;
@@ -130,6 +133,13 @@ mod tests {
     fn told(source: &str, free: &[&str]) -> Vec<String> {
         let free = free.iter().map(|name| (*name).to_owned()).collect();
         of_template(source, &free).into_iter().map(|lookup| format!("{} at {}", lookup.names.join("/"), &source[lookup.range])).collect()
+    }
+
+    #[test]
+    fn an_expression_with_nothing_in_it_looks_nothing_up() {
+        for text in ["", " ", "  ", "\n\t ", "\u{a0}"] {
+            assert_eq!(alone(text, 0..text.len()), None, "{text:?}");
+        }
     }
 
     #[test]

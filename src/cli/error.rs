@@ -101,14 +101,17 @@ impl CliError {
             Self::Engine(error) => match &**error {
                 EngineError::Ledger(error) => ledger_hint(error).into_iter().collect(),
                 EngineError::Unpriced { .. } => vec!["name another book with `--prices`, or add the price to the book".to_owned()],
-                EngineError::Store(_) => Vec::new(),
+                EngineError::Store(_) => vec![MEND_DISK.to_owned()],
                 EngineError::Panicked(_) => vec!["this is a bug in callsheet; what is paid is in the ledger: run the same command again".to_owned()],
             },
-            Self::Io(..) | Self::Store(_) | Self::Tree(_) => vec!["what is paid is kept: mend it and run the same command again".to_owned()],
+            Self::Io(..) | Self::Store(_) | Self::Tree(_) => vec![MEND_DISK.to_owned()],
             Self::Mistakes(_) | Self::Money(_) | Self::Report(_) | Self::BrokenPipe => Vec::new(),
         }
     }
 }
+
+/// How to go on after the disk, the folder or its rights have failed.
+const MEND_DISK: &str = "what is paid is kept: mend it and run the same command again";
 
 /// How to go on when a cap and money under it are in currencies that no rate compares.
 const NO_RATE: &str =
@@ -138,7 +141,7 @@ fn ledger_hint(error: &LedgerError) -> Option<String> {
         LedgerError::Illegal(_) | LedgerError::Amount { .. } | LedgerError::Currency { .. } => {
             Some("this is a bug in callsheet; the ledger was not changed".to_owned())
         }
-        LedgerError::Storage(_) => None,
+        LedgerError::Storage(_) => Some(MEND_DISK.to_owned()),
     }
 }
 

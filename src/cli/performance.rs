@@ -140,11 +140,12 @@ pub fn workers() -> Outcome<Runtime> {
 pub fn perform(performance: &Performance<'_>, workers: Runtime) -> Outcome<RunOutcome> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let request = request(performance, &performance.run);
+    let finish = finish_within(&request.terms);
     let ports = ports(performance, &clock)?;
     let mut reporters = reporters(performance.loudness);
     let outcome = workers.block_on(async {
         let (sender, receiver) = watch::channel(Cancel::No);
-        let listener = tokio::spawn(listen(sender));
+        let listener = tokio::spawn(listen(sender, finish));
         let mut tell = |event: &Event| reporters.tell(event);
         let outcome = engine::run(request, ports, receiver, &mut tell).await;
         listener.abort();
@@ -303,11 +304,29 @@ impl<W: Write> Write for Quietly<W> {
 /// Longest wait for the engine to leave after the second signal; then the process ends, and the ledger is whole all the same.
 const LEAVE: Duration = Duration::from_secs(2);
 
-/// Turns signals into wishes: the first asks to finish, the second to leave.
-async fn listen(cancel: watch::Sender<Cancel>) {
+/// Longest time for what is paid to be finished after the first signal, 2 minutes: tasks are kept by the provider, a later run fetches them.
+const FINISH: Duration = Duration::from_secs(120);
+
+/// Returns how long a run may go on after the first signal.
+///
+/// Where the answer is the picture itself, leaving earlier than the exchange ends would lose what is paid.
+fn finish_within(terms: &ProviderTerms) -> Duration {
+    match &terms.poll {
+        Some(curve) => curve.deadline.0.min(FINISH),
+        None => terms.patience / 2,
+    }
+}
+
+/// Turns signals into wishes: the first asks to finish, the second, or the end of `finish`, to leave.
+async fn listen(cancel: watch::Sender<Cancel>, finish: Duration) {
     signal().await;
     let _ = cancel.send(Cancel::Finish);
-    signal().await;
+    if tokio::time::timeout(finish, signal()).await.is_err() {
+        let after = format!("{} s", finish.as_secs());
+        console::talk(&format!(
+            "stopped {after} after the signal; tasks that are paid and not fetched are kept: the next run fetches them for nothing"
+        ));
+    }
     let _ = cancel.send(Cancel::Leave);
     tokio::time::sleep(LEAVE).await;
     std::process::exit(i32::from(super::exit::INTERRUPTED));

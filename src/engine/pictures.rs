@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use futures_util::StreamExt;
 use futures_util::future::BoxFuture;
+use tokio::sync::Semaphore;
 
 use super::Ports;
 use crate::imaging::{self, ImagingError, Limits};
@@ -46,16 +47,27 @@ impl PictureSource for Stored {
     }
 }
 
+/// Bytes from which on pictures are looked at one after the other, 8 MiB.
+const LARGE: usize = 8 << 20;
+
+/// The turn of a large picture.
+static LARGE_ONES: Semaphore = Semaphore::const_new(1);
+
 /// Writes a picture to the store as it comes, and publishes it only when it is whole.
 pub(super) async fn take_in(store: &dyn BlobStore, mut stream: ByteStream, limits: Limits) -> Result<Artifact, NoPicture> {
     let mut writer = store.begin(limits.bytes).await?;
-    // The decoder needs the whole file: at most `limits.bytes` of memory for each picture under way.
-    let mut bytes = Vec::new();
+    let mut length = 0;
     while let Some(chunk) = stream.next().await {
         let chunk = chunk.map_err(NoPicture::Failure)?;
         writer.write(&chunk).await?;
-        bytes.extend_from_slice(&chunk);
+        length += chunk.len();
     }
+    // The decoder needs the whole file. Large ones are looked at by turns: a hundred hostile answers at once take the memory of one.
+    let _turn = match length {
+        LARGE.. => Some(LARGE_ONES.acquire().await.expect("nobody closes it")),
+        _ => None,
+    };
+    let bytes = writer.written().await?;
     let verified = if is_small(&bytes, &limits) {
         imaging::verify(&bytes, &limits)
     } else {

@@ -4,6 +4,7 @@
 //! Never: async, paths, a clock. It is CPU work: callers on a runtime put it on a blocking thread.
 
 pub mod picture;
+mod png_reader;
 pub mod probe;
 pub mod rehearsal;
 pub mod sheet;
@@ -43,6 +44,14 @@ pub enum ImagingError {
         side: u32,
         /// Most pixels allowed.
         pixels: u64,
+    },
+    /// A shape that no picture of a campaign has by intention.
+    #[error("a picture of {size} is more than {ratio} times as long as wide, which is not allowed")]
+    TooLong {
+        /// Its size.
+        size: PixelSize,
+        /// Largest ratio allowed.
+        ratio: u32,
     },
     /// Cut off or damaged.
     #[error("the {format} picture is not whole: {reason}")]

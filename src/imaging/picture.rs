@@ -4,15 +4,16 @@
 //! Never: a picture past the limits, a damaged one taken for whole, a transparent one made opaque in silence.
 
 use std::io::Cursor;
+use std::sync::{Mutex, PoisonError};
 
 use fast_image_resize::images::{Image, ImageRef};
 use fast_image_resize::{PixelType, Resizer};
-use image::codecs::{jpeg::JpegDecoder, jpeg::JpegEncoder, png::PngDecoder, webp::WebPDecoder, webp::WebPEncoder};
+use image::codecs::{jpeg::JpegDecoder, jpeg::JpegEncoder, webp::WebPDecoder, webp::WebPEncoder};
 use image::metadata::Orientation;
 use image::{DynamicImage, ExtendedColorType, ImageDecoder, ImageEncoder, RgbImage, RgbaImage};
 
-use super::probe::{JpegSegments, bad, jpeg_is_whole, png_is_whole, sniff};
-use super::{ImagingError, Limits};
+use super::probe::{JpegSegments, bad, jpeg_is_whole, sniff};
+use super::{ImagingError, Limits, png_reader};
 use crate::types::{ImageFormat, ImageInfo, PixelSize};
 
 /// Quality of a JPEG when the author names none: hardly to be told from the original, a tenth of its PNG.
@@ -106,6 +107,12 @@ fn scale(pixels: &[u8], from: PixelSize, to: PixelSize, kind: PixelType) -> Vec<
     target.into_vec()
 }
 
+/// Pixels from which on a picture is decoded while no other such picture is, 32 megapixels: about 100 MB.
+const LARGE: u64 = 32_000_000;
+
+/// Held while a large picture is decoded.
+static DECODING: Mutex<()> = Mutex::new(());
+
 /// Decodes all of a picture and turns it upright.
 ///
 /// # Errors
@@ -113,10 +120,12 @@ fn scale(pixels: &[u8], from: PixelSize, to: PixelSize, kind: PixelType) -> Vec<
 pub fn decode(bytes: &[u8], limits: &Limits) -> Result<Picture, ImagingError> {
     let info = super::probe(bytes, limits)?;
     let source = Cursor::new(bytes);
+    let _alone = (info.size.pixels() > LARGE).then(|| DECODING.lock().unwrap_or_else(PoisonError::into_inner));
     let (mut pixels, orientation) = match info.format {
         ImageFormat::Png => {
-            png_is_whole(bytes)?;
-            decoded(PngDecoder::new(source), info.format, limits)?
+            let reader = png_reader::whole(bytes, limits)?;
+            let orientation = reader.orientation;
+            (reader.read_pixels()?, orientation)
         }
         ImageFormat::Jpeg => {
             jpeg_is_whole(bytes)?;
@@ -124,7 +133,11 @@ pub fn decode(bytes: &[u8], limits: &Limits) -> Result<Picture, ImagingError> {
         }
         ImageFormat::Webp => {
             webp_is_whole(bytes)?;
-            decoded(WebPDecoder::new(source), info.format, limits)?
+            let decoder = WebPDecoder::new(source).map_err(bad(info.format))?;
+            if decoder.has_animation() {
+                return Err(bad(info.format)("it is animated; campaigns have still pictures"));
+            }
+            decoded(Ok(decoder), info.format, limits)?
         }
     };
     pixels.apply_orientation(orientation);

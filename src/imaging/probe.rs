@@ -6,10 +6,11 @@
 use std::io::Cursor;
 
 use image::ImageDecoder;
-use image::codecs::{jpeg::JpegDecoder, png::PngDecoder, webp::WebPDecoder};
+use image::codecs::{jpeg::JpegDecoder, webp::WebPDecoder};
 use image::metadata::Orientation;
 
 use super::ImagingError;
+use super::png_reader::{self, PngReader};
 use crate::types::{ImageFormat, ImageInfo, PixelSize};
 
 /// What a picture may have at most.
@@ -21,15 +22,17 @@ pub struct Limits {
     pub side: u32,
     /// Pixels in all.
     pub pixels: u64,
+    /// How many times longer than the other a side of a file may be.
+    pub ratio: u32,
 }
 
 impl Default for Limits {
-    /// 96 MiB, sides of 16,384, 120 megapixels.
+    /// 96 MiB, sides of 16,384, 120 megapixels, 200 times as long as wide.
     ///
     /// The largest picture that a model card promises is an eightfold upscale of 1024x1536: 8192x12288, 101 megapixels. As PNG such a
     /// picture has seldom more than 90 MiB; decoded it takes 300 to 400 MB, which one job at a time can have.
     fn default() -> Self {
-        Self { bytes: 96 << 20, side: 16_384, pixels: 120_000_000 }
+        Self { bytes: 96 << 20, side: 16_384, pixels: 120_000_000, ratio: 200 }
     }
 }
 
@@ -41,6 +44,16 @@ impl Limits {
     pub fn admit(&self, size: PixelSize) -> Result<(), ImagingError> {
         if size.width > self.side || size.height > self.side || size.pixels() > self.pixels {
             return Err(ImagingError::TooLarge { size, side: self.side, pixels: self.pixels });
+        }
+        Ok(())
+    }
+
+    /// Checks the size of a file: also its shape, which no picture of a campaign has by intention.
+    pub(super) fn admit_file(&self, size: PixelSize) -> Result<(), ImagingError> {
+        self.admit(size)?;
+        let (long, short) = (size.width.max(size.height), size.width.min(size.height));
+        if u64::from(long) > u64::from(short) * u64::from(self.ratio) {
+            return Err(ImagingError::TooLong { size, ratio: self.ratio });
         }
         Ok(())
     }
@@ -64,13 +77,24 @@ pub fn probe(bytes: &[u8], limits: &Limits) -> Result<ImageInfo, ImagingError> {
     let format = sniff(bytes)?;
     match format {
         ImageFormat::Png => {
-            let mut room = image::Limits::no_limits();
-            room.max_alloc = Some(limits.allocation());
-            inform(PngDecoder::with_limits(Cursor::new(bytes), room).map_err(bad(format))?, format, limits)
+            let head = PngReader::open(bytes, limits)?;
+            Ok(ImageInfo { format, size: upright(head.size, head.orientation), alpha: head.alpha })
         }
         ImageFormat::Jpeg => inform(JpegDecoder::new(Cursor::new(bytes)).map_err(bad(format))?, format, limits),
-        ImageFormat::Webp => inform(WebPDecoder::new(Cursor::new(bytes)).map_err(bad(format))?, format, limits),
+        ImageFormat::Webp => {
+            if let Some(canvas) = webp_canvas(bytes) {
+                limits.admit_file(canvas)?;
+            }
+            inform(WebPDecoder::new(Cursor::new(bytes)).map_err(bad(format))?, format, limits)
+        }
     }
+}
+
+/// Returns the canvas that an extended WebP states: the decoder refuses a large one without saying how large it is.
+fn webp_canvas(bytes: &[u8]) -> Option<PixelSize> {
+    let field = bytes.get(12..30).filter(|field| field.starts_with(b"VP8X"))?;
+    let side = |at: usize| u32::from_le_bytes([field[at], field[at + 1], field[at + 2], 0]) + 1;
+    Some(PixelSize { width: side(12), height: side(15) })
 }
 
 fn inform(mut decoder: impl ImageDecoder, format: ImageFormat, limits: &Limits) -> Result<ImageInfo, ImagingError> {
@@ -78,13 +102,15 @@ fn inform(mut decoder: impl ImageDecoder, format: ImageFormat, limits: &Limits) 
     if width == 0 || height == 0 {
         return Err(ImagingError::BadPicture { format, reason: "it has no pixels".to_owned() });
     }
-    limits.admit(PixelSize { width, height })?;
-    let turned = matches!(
-        decoder.orientation().unwrap_or(Orientation::NoTransforms),
-        Orientation::Rotate90 | Orientation::Rotate270 | Orientation::Rotate90FlipH | Orientation::Rotate270FlipH
-    );
-    let size = if turned { PixelSize { width: height, height: width } } else { PixelSize { width, height } };
-    Ok(ImageInfo { format, size, alpha: decoder.color_type().has_alpha() })
+    limits.admit_file(PixelSize { width, height })?;
+    let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
+    Ok(ImageInfo { format, size: upright(PixelSize { width, height }, orientation), alpha: decoder.color_type().has_alpha() })
+}
+
+/// Returns the size that a picture has once it is turned.
+fn upright(size: PixelSize, orientation: Orientation) -> PixelSize {
+    let turned = matches!(orientation, Orientation::Rotate90 | Orientation::Rotate270 | Orientation::Rotate90FlipH | Orientation::Rotate270FlipH);
+    if turned { PixelSize { width: size.height, height: size.width } } else { size }
 }
 
 /// Decodes all of the picture once, as cheaply as its format allows, and keeps nothing of it.
@@ -94,24 +120,12 @@ fn inform(mut decoder: impl ImageDecoder, format: ImageFormat, limits: &Limits) 
 pub fn verify(bytes: &[u8], limits: &Limits) -> Result<ImageInfo, ImagingError> {
     let info = probe(bytes, limits)?;
     match info.format {
-        ImageFormat::Png => read_rows(bytes, limits)?,
+        ImageFormat::Png => png_reader::whole(bytes, limits)?.read_rows()?,
         ImageFormat::Jpeg | ImageFormat::Webp => {
             super::decode(bytes, limits)?;
         }
     }
     Ok(info)
-}
-
-/// Inflates a PNG row by row: every checksum is compared, no frame is kept.
-fn read_rows(bytes: &[u8], limits: &Limits) -> Result<(), ImagingError> {
-    png_is_whole(bytes)?;
-    let room = usize::try_from(limits.allocation()).unwrap_or(usize::MAX);
-    let mut decoder = png::Decoder::new_with_limits(Cursor::new(bytes), png::Limits { bytes: room });
-    decoder.set_ignore_text_chunk(true);
-    decoder.set_ignore_iccp_chunk(true);
-    let mut rows = decoder.read_info().map_err(bad(ImageFormat::Png))?;
-    while rows.next_row().map_err(bad(ImageFormat::Png))?.is_some() {}
-    rows.finish().map_err(bad(ImageFormat::Png))
 }
 
 /// Tells the format by the first bytes.
@@ -134,6 +148,7 @@ fn resemblance(bytes: &[u8]) -> String {
     match bytes {
         [] => "an empty file".to_owned(),
         [b'G', b'I', b'F', b'8', ..] => "a GIF".to_owned(),
+        [0x1f, 0x8b, ..] => "gzip-compressed bytes".to_owned(),
         [b'B', b'M', ..] => "a BMP".to_owned(),
         [b'I', b'I', 42, 0, ..] | [b'M', b'M', 0, 42, ..] => "a TIFF".to_owned(),
         [_, _, _, _, b'f', b't', b'y', b'p', b'a', b'v', b'i', ..] => "an AVIF".to_owned(),
@@ -161,12 +176,22 @@ pub(super) fn png_is_whole(bytes: &[u8]) -> Result<(), ImagingError> {
     }
 }
 
+/// Most passes of a progressive JPEG; encoders make about ten. Each walks over all pixels again, however few bytes it has.
+const MOST_SCANS: usize = 100;
+
 /// Walks the segments of a JPEG to its end mark. The decoder fills a missing rest with grey and says nothing; this does.
 pub(super) fn jpeg_is_whole(bytes: &[u8]) -> Result<(), ImagingError> {
     let cut = || ImagingError::BadPicture { format: ImageFormat::Jpeg, reason: "it ends before its end mark".to_owned() };
+    let mut scans = 0;
     for segment in JpegSegments::new(bytes) {
-        if segment.marker == JpegSegments::END {
-            return Ok(());
+        match segment.marker {
+            JpegSegments::END => return Ok(()),
+            JpegSegments::SCAN => scans += 1,
+            _ => {}
+        }
+        if scans > MOST_SCANS {
+            let reason = format!("it has more than {MOST_SCANS} scans");
+            return Err(ImagingError::BadPicture { format: ImageFormat::Jpeg, reason });
         }
     }
     Err(cut())
@@ -191,6 +216,8 @@ pub(super) struct JpegSegments<'a> {
 impl<'a> JpegSegments<'a> {
     /// End of the image.
     pub const END: u8 = 0xd9;
+    /// Entropy-coded data follow.
+    pub const SCAN: u8 = 0xda;
     /// A comment.
     pub const COMMENT: u8 = 0xfe;
 

@@ -38,12 +38,20 @@ impl WorkspaceLock {
         match file.try_lock() {
             Ok(()) => stands_alone(&mut file, &path, is_network_drive(dir))?,
             Err(TryLockError::WouldBlock) => return Err(LedgerError::Locked { holder: holder(&mut file) }),
-            Err(TryLockError::Error(error)) => return Err(failed(error)),
+            Err(TryLockError::Error(error)) => return Err(without_locks(&path, &error)),
         }
         let note = format!("`{purpose}`, process {} on {}, since {}\n", std::process::id(), host(), clock.now());
         file.set_len(0).and_then(|()| file.rewind()).and_then(|()| file.write_all(note.as_bytes())).and_then(|()| file.flush()).map_err(failed)?;
         Ok(Self { file })
     }
+}
+
+/// Without a lock two runs could pay for one shot: none is begun.
+fn without_locks(path: &Path, error: &std::io::Error) -> LedgerError {
+    LedgerError::Storage(format!(
+        "`{}` cannot be locked ({error}), so a second run could not be kept out; put the workspace on a disk that can lock files, with CALLSHEET_HOME",
+        path.display()
+    ))
 }
 
 /// Refuses a lock that the system gave although a note of another host lies there, where the system may not know that host's locks.
@@ -154,6 +162,20 @@ mod tests {
         assert!(note.starts_with("`run autumn`, process ") && !note.contains("elsewhere"), "{note}");
         drop(held);
         assert_eq!(std::fs::read_to_string(folder.path().join("lock")).expect("the note can be read"), "");
+    }
+
+    #[test]
+    fn the_number_of_a_living_process_in_an_old_note_locks_nobody_out() {
+        let folder = folder();
+        let note = format!("`run spring-drop`, process {} on {}, since 1970", std::process::id(), host());
+        std::fs::write(folder.path().join("lock"), note).expect("a note is left");
+        WorkspaceLock::acquire(folder.path(), "run autumn", &clock()).expect("the number was given anew, the lock was not");
+    }
+
+    #[test]
+    fn a_disk_without_locks_is_named_and_nothing_is_begun() {
+        let unable = std::io::Error::from(std::io::ErrorKind::Unsupported);
+        insta::assert_snapshot!(without_locks(Path::new("share/lock"), &unable), @"the ledger cannot be used: `share/lock` cannot be locked (unsupported), so a second run could not be kept out; put the workspace on a disk that can lock files, with CALLSHEET_HOME");
     }
 
     #[test]

@@ -11,137 +11,21 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::breakdown::{by_axis, by_model};
+use super::caps::caps;
 use super::learned::Factors;
 use super::quote::{BookFacts, JobQuote, Quotes};
 use super::sum::Sum;
 use crate::campaign::Budget;
 use crate::catalog::{Certainty, Unpriced};
 use crate::plan::{JobIx, Plan, PlannedStep, Work, Worklist};
-use crate::types::{Amount, JobId, Micros, MoneyError};
+use crate::types::{Micros, MoneyError};
 
 pub use super::breakdown::{AxisLines, GroupLine};
-
-/// Most jobs that a note names.
-const MOST_NAMED: usize = 5;
+pub use super::caps::{CapLine, CapOf, Committed, Unweighed};
+pub use super::counts::{Counts, NamedJobs};
 
 /// Millionths in a factor of 1.
 const FACTOR_ONE: i64 = 1_000_000;
-
-/// What the ledger already counts under each cap: spent, reserved and in doubt.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Committed {
-    /// Under the campaign's cap.
-    pub campaign: Micros,
-    /// Under the profile's cap.
-    pub profile: Micros,
-    /// Under the caps of steps, by name.
-    pub steps: BTreeMap<Arc<str>, Micros>,
-    /// What stands under a cap in another currency and cannot be weighed: in none of the sums above.
-    pub unweighed: Vec<(CapOf, Unweighed)>,
-}
-
-/// Money of another currency that no stated rate compares with the plan's.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Unweighed {
-    /// What is committed.
-    pub amount: Amount,
-    /// The book that would have to state a rate to USD.
-    pub book: Arc<str>,
-}
-
-/// What a cap guards.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub enum CapOf {
-    /// The whole campaign, over all its runs.
-    Campaign,
-    /// The profile, over all its runs.
-    Profile,
-    /// One step, over all runs.
-    Step(Arc<str>),
-}
-
-/// A cap and what is already committed under it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct CapLine {
-    /// What it guards.
-    pub of: CapOf,
-    /// The most that may ever be committed.
-    pub limit: Micros,
-    /// What already is.
-    pub committed: Micros,
-    /// What already is in currencies that cannot be weighed against the limit.
-    pub unweighed: Vec<Unweighed>,
-}
-
-impl CapLine {
-    /// Returns what may still be committed; never below 0.
-    pub fn room(&self) -> Micros {
-        self.limit.checked_sub(self.committed).unwrap_or(Micros::ZERO).max(Micros::ZERO)
-    }
-}
-
-/// How many jobs have which work.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Counts {
-    /// Never tried.
-    pub new: usize,
-    /// Determined by something that has changed.
-    pub changed: usize,
-    /// Done, but the picture is gone from the store.
-    pub lost: usize,
-    /// Failed before.
-    pub again: usize,
-    /// Under way already.
-    pub resumed: usize,
-    /// Done.
-    pub reused: usize,
-    /// The same picture as another shot's.
-    pub twin: usize,
-    /// Of unknown outcome.
-    pub in_doubt: usize,
-    /// Not selected.
-    pub excluded: usize,
-}
-
-impl Counts {
-    /// Counts one job.
-    pub fn add(&mut self, work: Work) {
-        *match work {
-            Work::New => &mut self.new,
-            Work::Changed { .. } => &mut self.changed,
-            Work::Lost => &mut self.lost,
-            Work::Again => &mut self.again,
-            Work::Resumed => &mut self.resumed,
-            Work::Reused => &mut self.reused,
-            Work::Twin => &mut self.twin,
-            Work::InDoubt => &mut self.in_doubt,
-            Work::Excluded => &mut self.excluded,
-        } += 1;
-    }
-
-    /// Returns how many jobs are selected: all but the excluded.
-    pub fn jobs(&self) -> usize {
-        self.outstanding() + self.resumed + self.reused + self.twin + self.in_doubt
-    }
-
-    /// Returns how many need a new try.
-    pub fn outstanding(&self) -> usize {
-        self.new + self.changed + self.lost + self.again
-    }
-
-    /// Adds the counts of another group.
-    pub fn and(&mut self, other: &Self) {
-        self.new += other.new;
-        self.changed += other.changed;
-        self.lost += other.lost;
-        self.again += other.again;
-        self.resumed += other.resumed;
-        self.reused += other.reused;
-        self.twin += other.twin;
-        self.in_doubt += other.in_doubt;
-        self.excluded += other.excluded;
-    }
-}
 
 /// The price of one try in a step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -227,35 +111,6 @@ pub struct Finals {
     pub floor_each: Option<Sum>,
     /// Expected for each, rounded up to the millionth; `None` without finals.
     pub expected_each: Option<Sum>,
-}
-
-/// The first few of some jobs, and how many there are.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct NamedJobs {
-    /// Addresses of the first few.
-    pub first: Vec<JobId>,
-    /// How many there are.
-    pub count: usize,
-}
-
-impl NamedJobs {
-    /// Takes one more job.
-    pub fn push(&mut self, plan: &Plan, ix: JobIx) {
-        if self.first.len() < MOST_NAMED {
-            self.first.push(plan.id(ix));
-        }
-        self.count += 1;
-    }
-
-    /// Returns "`a`, `b` and 3 more".
-    pub fn listed(&self) -> String {
-        let named: Vec<String> = self.first.iter().map(|id| format!("`{id}`")).collect();
-        match (self.count - self.first.len(), named.as_slice()) {
-            (0, [first @ .., last]) if !first.is_empty() => format!("{} and {last}", first.join(", ")),
-            (0, named) => named.join(", "),
-            (more, named) => format!("{} and {more} more", named.join(", ")),
-        }
-    }
 }
 
 /// Outstanding jobs without a price, and why.
@@ -402,21 +257,6 @@ fn factor(totals: &Totals, factors: &Factors) -> Result<Option<(String, Micros)>
     let floor = totals.floor.micros.get();
     let together = if floor > 0 { totals.expected.micros.mul_ratio_ceil(FACTOR_ONE, floor)? } else { first };
     Ok(Some(("learned".to_owned(), together)))
-}
-
-pub(super) fn caps(plan: &Plan, budget: &Budget, committed: &Committed) -> Vec<CapLine> {
-    let line = |of: CapOf, limit, sum| {
-        let unweighed = committed.unweighed.iter().filter(|(under, _)| *under == of).map(|(_, unweighed)| unweighed.clone()).collect();
-        CapLine { of, limit, committed: sum, unweighed }
-    };
-    let campaign = budget.cap.map(|limit| line(CapOf::Campaign, limit, committed.campaign));
-    let profile = budget.profile_cap.map(|limit| line(CapOf::Profile, limit, committed.profile));
-    let steps = budget
-        .steps
-        .iter()
-        .filter(|(name, _)| plan.steps.iter().any(|step| step.name == *name))
-        .map(|(name, limit)| line(CapOf::Step(Arc::clone(name)), *limit, committed.steps.get(name).copied().unwrap_or(Micros::ZERO)));
-    campaign.into_iter().chain(profile).chain(steps).collect()
 }
 
 /// How often each distinct quote of a step occurs: a step of 100,000 jobs has a handful.

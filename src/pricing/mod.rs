@@ -4,7 +4,9 @@
 //! Never: HTTP, the disk, a price of 0 for something unknown.
 
 mod breakdown;
+mod caps;
 pub mod compare;
+mod counts;
 pub mod delta;
 pub mod estimate;
 pub mod gate;

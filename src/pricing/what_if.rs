@@ -9,7 +9,8 @@
 
 use std::sync::Arc;
 
-use super::estimate::{CapLine, Committed, Counts, Estimate, Finals, StepLine, Sums, Totals, bound_by_step, caps, notable, sum_up, unit};
+use super::caps::caps;
+use super::estimate::{CapLine, Committed, Counts, Estimate, Finals, StepLine, Sums, Totals, bound_by_step, notable, sum_up, unit};
 use super::learned::Factors;
 use super::quote::{JobQuote, Quotes};
 use super::sum::Sum;

@@ -448,7 +448,7 @@ mod tests {
         ];
         insta::assert_snapshot!(slips.join("\n"), @"
         book `gptimage2-flat` has no model `gpt-image-3`; did you mean `gpt-image-2`?
-        book `qolaba-app` has several models; name one with `--model`: `nano-banana-pro`, `nano-banana-2`, `gpt-image-2`, `flux-1.1-pro`, `seedream-4.5`, `recraft-v3`, `ideogram-v3`, `sd-3.5`, `dall-e-3`, `sdxl`, `flux-dev`, `sd-3.5-turbo`, `sd-3.5-medium`, `imagen-4` and `imagen-4-fast`
+        book `qolaba-app` has several models; name one with `--model`: `nano-banana-pro`, `nano-banana-2`, `gpt-image-2`, `flux-1.1-pro`, `seedream-4.5`, `recraft-v3`, `ideogram-v3`, `sd-3.5`, `dall-e-3`, `sdxl`, `flux-dev`, `sd-3.5-turbo` and 3 more
         `bestphoto` in book `bestphoto-hd` has no tier `HD++`; did you mean `HD+`?
         `gpt-image-1.5` at the prices of `imagineart-studio` cannot `generate` so: aspect `16:9` is not offered; it has `1:1`, `2:3` and `3:2`
         `gpt-image-2` at the prices of `qolaba-app` cannot `upscale`; it can `generate` and `edit`

@@ -156,7 +156,9 @@ fn sentence(event: &Event, detail: Detail) -> Option<String> {
             Some(format!("{failures}: no new submits, what is paid is finished"))
         }
         EventKind::AccountRefused { failure } => Some(format!("the account was refused: {}; no new submits, what is paid is kept", said(failure))),
-        EventKind::Cancelling => Some("stopping: no new submits, what is paid is finished; once more to leave at once".to_owned()),
+        EventKind::Cancelling => Some(
+            "stopping: no new submits, what is paid is finished, for 2 minutes or as long as an answer takes; once more to leave at once".to_owned(),
+        ),
         EventKind::RunFinished => Some(progress_line(stats, event.elapsed)),
     }
 }

@@ -203,6 +203,18 @@ impl BlobWriter for FsWriter {
         })
     }
 
+    fn written(&mut self) -> BoxFuture<'_, Result<Vec<u8>, StoreError>> {
+        Box::pin(async move {
+            let draft = self.draft.take().ok_or_else(given_up)?;
+            if draft.temp.is_none() {
+                return Ok(self.draft.insert(draft).pending.clone());
+            }
+            let (draft, bytes) = blocking(move || draft.read_back().map(|bytes| (draft, bytes))).await?;
+            self.draft = Some(draft);
+            Ok(bytes)
+        })
+    }
+
     fn finish(self: Box<Self>) -> BoxFuture<'static, Result<BlobRef, StoreError>> {
         Box::pin(async move {
             if self.len > self.limit {
@@ -235,6 +247,16 @@ impl Draft {
         self.pending.clear();
         self.temp = Some(temp);
         Ok(self)
+    }
+
+    /// Returns what is on the disk and what waits in memory.
+    fn read_back(&self) -> Result<Vec<u8>, StoreError> {
+        let mut bytes = match &self.temp {
+            Some(temp) => fs::read(&temp.path).map_err(failed("cannot read back", &temp.path))?,
+            None => Vec::with_capacity(self.pending.len()),
+        };
+        bytes.extend_from_slice(&self.pending);
+        Ok(bytes)
     }
 
     /// Writes the rest and puts the blob under its name, unless it is there already.

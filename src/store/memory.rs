@@ -83,6 +83,10 @@ impl BlobWriter for MemoryWriter {
         })
     }
 
+    fn written(&mut self) -> BoxFuture<'_, Result<Vec<u8>, StoreError>> {
+        Box::pin(async move { self.bytes.clone().ok_or(StoreError::TooLarge { limit: self.limit }) })
+    }
+
     fn finish(self: Box<Self>) -> BoxFuture<'static, Result<BlobRef, StoreError>> {
         Box::pin(async move {
             let bytes = self.bytes.ok_or(StoreError::TooLarge { limit: self.limit })?;

@@ -56,6 +56,12 @@ pub trait BlobWriter: Send {
     /// [`StoreError::TooLarge`] past the limit; the blob is given up then.
     fn write<'a>(&'a mut self, chunk: &'a [u8]) -> BoxFuture<'a, Result<(), StoreError>>;
 
+    /// Returns all that was written so far, for a look at it before it is published: nobody else need keep it in memory.
+    ///
+    /// # Errors
+    /// [`StoreError::Io`] if it cannot be read back.
+    fn written(&mut self) -> BoxFuture<'_, Result<Vec<u8>, StoreError>>;
+
     /// Makes the blob durable and publishes it under its digest.
     fn finish(self: Box<Self>) -> BoxFuture<'static, Result<BlobRef, StoreError>>;
 }
@@ -107,6 +113,18 @@ mod contract {
         assert!(store.read(blob.digest).await.expect("it is there") == bytes);
     }
 
+    async fn what_was_written_can_be_looked_at_before_it_is_published(store: &dyn BlobStore) {
+        let bytes: Vec<u8> = (0..3_000_000_u32).map(|index| (index % 241) as u8).collect();
+        let mut writer = store.begin(u64::MAX).await.expect("a writer");
+        assert_eq!(writer.written().await.expect("nothing yet"), b"");
+        for (index, chunk) in bytes.chunks(900_000).enumerate() {
+            writer.write(chunk).await.expect("it fits");
+            let so_far = bytes.len().min((index + 1) * 900_000);
+            assert!(writer.written().await.expect("it is read back") == bytes[..so_far], "after {so_far}");
+        }
+        assert_eq!(writer.finish().await.expect("published"), BlobRef { digest: Digest::of(&bytes), len: 3_000_000 });
+    }
+
     async fn a_missing_blob_says_so(store: &dyn BlobStore) {
         let digest = Digest::of(b"never put");
         assert!(!store.contains(digest));
@@ -135,6 +153,7 @@ mod contract {
         two_writers_of_one_blob_agree(store).await;
         nothing_is_a_blob_too(store).await;
         large_blobs_are_whole(store).await;
+        what_was_written_can_be_looked_at_before_it_is_published(store).await;
         a_missing_blob_says_so(store).await;
         the_limit_holds_and_the_blob_is_given_up(store).await;
         a_dropped_writer_leaves_nothing(store).await;

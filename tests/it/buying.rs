@@ -95,6 +95,13 @@ impl Shop {
         csv::Reader::from_reader(bytes.as_slice()).deserialize().map(|row| row.expect("a row has a cell for each column")).collect()
     }
 
+    /// Returns what is spent, reserved and in doubt in our ledger, in millionths.
+    pub fn committed(&self, campaign: &str) -> i64 {
+        let ledger = SqliteLedger::open(&self.desk.path().join(".callsheet/ledger.db"), std::sync::Arc::new(SystemClock), Durability::Normal);
+        let totals = ledger.expect("the ledger opens").totals(&Scope(format!("campaign:{campaign}"))).expect("the ledger can be read");
+        totals.iter().map(|totals| totals.spent.get() + totals.reserved.get() + totals.in_doubt.get()).sum()
+    }
+
     /// Our sums are the server's; nothing was wrong with a request; every file is the picture of its own prompt.
     pub fn agrees(&self, campaign: &str) {
         self.agrees_but_for(campaign, 0);

@@ -34,8 +34,14 @@ enum What {
     #[command(after_help = "Example:\n  callsheet cache size")]
     Size(StageArgs),
     /// Read every picture again and compare it with its name; ends with exit code 5 when one is damaged or missing
-    #[command(after_help = "Example:\n  callsheet cache verify --rehearse")]
-    Verify(StageArgs),
+    #[command(after_help = "Examples:\n  callsheet cache verify --rehearse\n  callsheet cache verify --mend")]
+    Verify {
+        #[command(flatten)]
+        stage: StageArgs,
+        /// Remove the damaged ones: the next run makes again what a campaign still needs, and pays for it again
+        #[arg(long)]
+        mend: bool,
+    },
     /// Remove pictures that the ledger does not name; says only what it would do, unless `--yes` is given
     #[command(after_help = "Examples:\n  callsheet cache prune\n  callsheet cache prune --yes")]
     Prune {
@@ -51,7 +57,12 @@ enum What {
 pub fn cache(args: &CacheArgs) -> Outcome<Exit> {
     match &args.what {
         What::Size(stage) => size(&Kept::read(&workspace(*stage)?)?),
-        What::Verify(stage) => verify(&Kept::read(&workspace(*stage)?)?),
+        What::Verify { stage, mend: false } => verify(&Kept::read(&workspace(*stage)?)?, false),
+        What::Verify { stage, mend: true } => {
+            let workspace = workspace(*stage)?;
+            let _lock = WorkspaceLock::acquire(workspace.home(), "cache verify --mend", &SystemClock)?;
+            verify(&Kept::read(&workspace)?, true)
+        }
         What::Prune { stage, yes } => prune(&workspace(*stage)?, *yes),
     }
 }
@@ -167,32 +178,48 @@ fn size(kept: &Kept) -> Outcome<Exit> {
     Ok(Exit::Done)
 }
 
-fn verify(kept: &Kept) -> Outcome<Exit> {
+fn verify(kept: &Kept, mend: bool) -> Outcome<Exit> {
     let width = console::width().unwrap_or(120);
     let mut notes = Notes { text: String::new(), width, color: true };
-    let (mut wrong, mut damaged) = (0, 0);
+    let (mut wrong, mut damaged, mut gone) = (0, 0, 0);
     let unnamed: Vec<BlobRef> = kept.unnamed();
     let named = kept.named.iter().map(|picture| (picture.blob, Some(picture)));
     for (blob, picture) in named.chain(unnamed.iter().map(|blob| (*blob, None))) {
         let what = match check(&kept.store, blob.digest)? {
             Health::Whole => continue,
             Health::Damaged => "damaged",
+            // Made anew since, or dropped by its campaign: nobody misses it.
+            Health::Missing if picture.is_some_and(|picture| picture.shots.is_empty()) => {
+                gone += 1;
+                continue;
+            }
             Health::Missing => "missing",
         };
         wrong += 1;
         damaged += usize::from(what == "damaged");
+        if mend && what == "damaged" {
+            remove(&kept.store, blob.digest)?;
+        }
         notes.warn(what, &format!("{}: {}", shown(&kept.store.path(blob.digest)), whose(picture)));
     }
-    let all = kept.named.len() + unnamed.len();
+    let all = kept.named.len() + unnamed.len() - gone;
+    if gone > 0 {
+        notes.say("gone", &format!("{} that no campaign shows now", counted(gone, "picture")));
+    }
     if wrong == 0 {
         notes.say("whole", &format!("{}, {}", counted(all, "picture"), bytes_words(Weight::of(&kept.there.blobs).bytes)));
         console::data(&notes.text)?;
         return Ok(Exit::Done);
     }
     notes.say("whole", &format!("{} of {}", all - wrong, counted(all, "picture")));
-    if damaged > 0 {
-        notes
-            .say("next", "delete the damaged files, or put back copies of them; what is missing then is made again, and paid again, by the next run");
+    if damaged > 0 && mend {
+        notes.say("removed", &counted(damaged, "damaged file"));
+        notes.say("next", "put back copies of the files; else what a campaign still needs is made again, and paid again, by the next run");
+    } else if damaged > 0 {
+        notes.say(
+            "next",
+            "put back copies of the damaged files, or remove them with `callsheet cache verify --mend`; what is missing then is made again, and paid again, by the next run",
+        );
     } else {
         notes.say("next", "put back copies of the files; else what is missing is made again, and paid again, by the next run");
     }
@@ -224,13 +251,14 @@ fn prune(workspace: &Workspace, yes: bool) -> Outcome<Exit> {
     let what = format!("{} that nobody names, {}", counted(weight.pictures, "picture"), bytes_words(weight.bytes));
     if !yes {
         console::talk(&format!("would remove {what}; nothing that the ledger names is touched"));
+        console::talk("to buy them again would cost nothing: no shot of any campaign here has one of them, so none is ever bought for them");
         console::hint("add `--yes` to do it");
         return Ok(Exit::Done);
     }
     for blob in &unnamed {
         remove(&kept.store, blob.digest)?;
     }
-    console::talk(&format!("{what}: removed"));
+    console::talk(&format!("{what}: removed; nothing has to be bought again"));
     Ok(Exit::Done)
 }
 

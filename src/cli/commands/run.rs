@@ -56,7 +56,7 @@ pub struct RunArgs {
     #[arg(long)]
     rehearse: bool,
     /// How the rehearsal behaves: latency, fail, throttle, refuse, refund, lose, corrupt, balance, size, seed
-    #[arg(long, value_name = "KEY=VALUE,...", requires = "rehearse")]
+    #[arg(long, value_name = "KEY=VALUE,...")]
     sim: Option<SimOptions>,
     /// The most that the campaign may ever cost, instead of its own cap: credits, or "USD 12.50"
     #[arg(long, value_name = "AMOUNT", value_parser = args::money)]
@@ -128,8 +128,11 @@ pub fn run(args: &RunArgs) -> Outcome<Exit> {
 }
 
 fn perform(args: &RunArgs, approved: Option<&Approved>) -> Outcome<Exit> {
-    let opened = context::open(&args.asked, args.cap.as_ref())?;
     let stage = Stage::of(args.rehearse);
+    if args.sim.is_some() && stage == Stage::Real {
+        return Err(CliError::usage("`--sim` says how a rehearsal behaves, and this is no rehearsal", "add `--rehearse`".to_owned()));
+    }
+    let opened = context::open(&args.asked, args.cap.as_ref())?;
     let workspace = Workspace::find(stage)?;
     let mut memory = Memory::of(&workspace)?;
     let on_doubt = Doubt::rule(args.on_doubt);

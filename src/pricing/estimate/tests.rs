@@ -81,7 +81,7 @@ fn an_unpriced_job_is_named_and_makes_every_total_unsure() {
     assert_eq!(estimate.totals.floor, Sum { micros: Micros::units(18), certainty: Certainty::Unknown });
     assert_eq!(estimate.lines[1].unit, Unit::Unpriced);
     let [group] = estimate.unpriced.as_slice() else { panic!("one reason: {:?}", estimate.unpriced) };
-    assert_eq!((group.jobs.count, group.jobs.first.len()), (9, MOST_NAMED));
+    assert_eq!((group.jobs.count, group.jobs.first.len()), (9, crate::pricing::counts::MOST_NAMED));
     assert!(group.jobs.listed().ends_with(" and 4 more"));
 }
 

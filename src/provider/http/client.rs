@@ -27,8 +27,8 @@ const USER_AGENT: &str = concat!("callsheet/", env!("CARGO_PKG_VERSION"));
 /// Largest answer without a picture in it, 1 MiB.
 pub(super) const SMALL: usize = 1 << 20;
 
-/// Largest answer with a picture in it, 64 MiB: base64 of a PNG of 48 MB.
-pub(super) const LARGE: usize = 64 << 20;
+/// Largest answer with a picture in it, 48 MiB: base64 of a PNG of 36 MB. The largest that is sold so, 3840x2160, has at most 33 MB.
+pub(super) const LARGE: usize = 48 << 20;
 
 /// Connections by what they are for.
 pub(super) struct Clients {
@@ -58,12 +58,12 @@ impl Clients {
         // The second caller finds the provider installed.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let build = |builder: ClientBuilder| builder.build().map_err(|error| chain(&error));
-        let files = plain(true).dns_resolver(Arc::new(PublicOnly)).read_timeout(SILENCE);
+        let files = |secure| plain(secure).dns_resolver(Arc::new(PublicOnly)).read_timeout(SILENCE);
         Ok(Self {
             paid: build(plain(secure).pool_max_idle_per_host(0))?,
             free: build(plain(secure))?,
             // Where nothing is encrypted no certificate is missed, and pictures come from the same place.
-            files: build(files).or_else(|error| if secure { Err(error) } else { build(plain(false).dns_resolver(Arc::new(PublicOnly))) })?,
+            files: build(files(true)).or_else(|error| if secure { Err(error) } else { build(files(false)) })?,
         })
     }
 }
@@ -85,13 +85,16 @@ pub(super) async fn exchange(request: RequestBuilder, timeout: Duration, limit: 
     let mut response = request.timeout(timeout).send().await.map_err(broken)?;
     let status = response.status().as_u16();
     let retry_after = retry_after(response.headers(), SystemTime::now());
-    let mut body = Vec::new();
+    let too_large = || Answer { status, retry_after, body: Err(format!("it is larger than {} MB", limit >> 20)) };
+    let stated = response.content_length().unwrap_or(0);
+    if stated > limit as u64 {
+        return Ok(too_large());
+    }
+    // Room for what is stated, so that growing never holds an answer twice.
+    let mut body = Vec::with_capacity(usize::try_from(stated).unwrap_or(0));
     loop {
         match response.chunk().await {
-            Ok(Some(chunk)) if body.len() + chunk.len() > limit => {
-                let body = Err(format!("it is larger than {} MB", limit >> 20));
-                return Ok(Answer { status, retry_after, body });
-            }
+            Ok(Some(chunk)) if body.len() + chunk.len() > limit => return Ok(too_large()),
             Ok(Some(chunk)) => body.extend_from_slice(&chunk),
             Ok(None) => break,
             // The status stands even if the reason does not arrive.
@@ -99,7 +102,7 @@ pub(super) async fn exchange(request: RequestBuilder, timeout: Duration, limit: 
             Err(error) => return Err(broken(error)),
         }
     }
-    let body = serde_json::from_slice(&body).map_err(|error| format!("it is no JSON ({error})"));
+    let body = super::body::read(&body).map_err(|error| format!("it is no JSON that is read ({error})"));
     Ok(Answer { status, retry_after, body })
 }
 
@@ -137,12 +140,43 @@ impl Resolve for PublicOnly {
         let host = name.as_str().to_owned();
         Box::pin(async move {
             let found: Vec<SocketAddr> = tokio::net::lookup_host((host.as_str(), 0)).await?.collect();
-            let public: Vec<SocketAddr> = found.iter().copied().filter(|address| is_public(address.ip())).collect();
-            if public.is_empty() && !found.is_empty() {
-                return Err("the name leads to a private address".into());
-            }
-            let addresses: Addrs = Box::new(public.into_iter());
+            let addresses: Addrs = Box::new(only_public(&found)?.into_iter());
             Ok(addresses)
         })
+    }
+}
+
+/// Returns the public ones of the addresses that a name leads to; a connection is made to these very ones and to no other.
+fn only_public(found: &[SocketAddr]) -> Result<Vec<SocketAddr>, &'static str> {
+    let public: Vec<SocketAddr> = found.iter().copied().filter(|address| is_public(address.ip())).collect();
+    if public.is_empty() && !found.is_empty() { Err("the name leads to a private address") } else { Ok(public) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_leads_to_its_public_addresses_only() {
+        let addresses = |all: &[&str]| -> Vec<SocketAddr> { all.iter().map(|one| one.parse().expect("an address")).collect() };
+        let private =
+            ["127.0.0.1:443", "10.0.0.8:443", "169.254.169.254:443", "[::1]:443", "[fe80::1]:443", "[::ffff:192.168.0.1]:443", "0.0.0.0:443"];
+        for one in private {
+            assert_eq!(only_public(&addresses(&[one])), Err("the name leads to a private address"), "{one}");
+            assert_eq!(only_public(&addresses(&[one, "1.1.1.1:443"])), Ok(addresses(&["1.1.1.1:443"])), "{one}");
+        }
+        assert_eq!(only_public(&[]), Ok(Vec::new()));
+    }
+
+    #[tokio::test]
+    async fn the_resolver_itself_refuses_names_of_this_machine() {
+        for name in ["localhost", "localhost."] {
+            let refused = match PublicOnly.resolve(name.parse().expect("a name")).await {
+                Ok(_) => panic!("`{name}` was resolved"),
+                Err(error) => error.to_string(),
+            };
+            // A system may know no name with a dot at its end; either way there is no address.
+            assert!(refused == "the name leads to a private address" || name.ends_with('.'), "{name}: {refused}");
+        }
     }
 }

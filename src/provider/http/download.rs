@@ -4,7 +4,7 @@
 //! Never: the key; a file, a `data:` address or another scheme; a private address, also after a redirect; more than 3 redirects.
 
 use std::net::IpAddr;
-use std::time::SystemTime;
+use std::time::{Duration, Instant, SystemTime};
 
 use futures_util::stream;
 use reqwest::{Response, Url};
@@ -21,6 +21,9 @@ const REDIRECTS: usize = 3;
 
 /// Largest picture that is fetched, 96 MiB, as large as any that can be stored.
 const MOST: u64 = 96 << 20;
+
+/// How long a picture may take to come, from the first address to its last byte: who drips a byte a second is not waited for.
+const WHOLE: Duration = Duration::from_secs(240);
 
 /// Longest address that is looked at.
 const LONGEST_ADDRESS: usize = 8192;
@@ -40,17 +43,19 @@ pub(super) async fn open(clients: &Clients, own: Option<&Origin>, address: &str)
         return Err(refused(format!("the address of the picture has {} characters", address.len())));
     }
     let mut url = Url::parse(address).map_err(|error| refused(format!("the address of the picture is none: {error}")))?;
+    let ends = Instant::now() + WHOLE;
     for _ in 0..=REDIRECTS {
         let is_own = own.is_some_and(|own| own.holds(&url));
         if !is_own {
             is_safe(&url).map_err(|why| refused(format!("the picture is not fetched from `{}`: {why}", place(&url))))?;
         }
         let client = if is_own { &clients.free } else { &clients.files };
-        let response = client.get(url.clone()).send().await.map_err(|error| match broken(error) {
-            Broken::Before(why) | Broken::After(_, why) => {
-                Missed::Failed(Failure::new(FailureClass::Transient, "connection", format!("{}: {why}", place(&url))))
-            }
-        })?;
+        let response =
+            client.get(url.clone()).timeout(ends.saturating_duration_since(Instant::now())).send().await.map_err(|error| match broken(error) {
+                Broken::Before(why) | Broken::After(_, why) => {
+                    Missed::Failed(Failure::new(FailureClass::Transient, "connection", format!("{}: {why}", place(&url))))
+                }
+            })?;
         match response.status().as_u16() {
             200 => return body(response).map_err(Missed::Failed),
             301 | 302 | 303 | 307 | 308 => {

@@ -11,6 +11,7 @@
 
 mod addresses;
 mod answer;
+mod body;
 pub mod check;
 mod client;
 mod download;
@@ -33,7 +34,7 @@ use self::client::{Broken, Clients, LARGE, SMALL};
 use self::download::Missed;
 use self::pictures::Uploads;
 use self::place::Place;
-use self::protocol::{Call, Origin, Protocol, SubmitCall, TaskState, UsagePlaces};
+use self::protocol::{Call, Origin, PollCall, Protocol, SubmitCall, TaskState, UsagePlaces};
 use self::request::Order;
 use self::template::Values;
 use super::manifest::Manifest;
@@ -98,6 +99,25 @@ impl HttpProvider {
         let body = self.ask(order, SMALL).await?;
         let figure = call.at.iter().find_map(|place| place.text(&body)).and_then(|text| text.parse::<Micros>().ok());
         Ok(figure.map(|micros| Amount::new(unit.clone(), micros)))
+    }
+
+    /// Reads the answer to a submit as if it had just come.
+    ///
+    /// # Errors
+    /// The classed failure that the answer tells.
+    pub fn read_submit(&self, shot: &Shot, status: u16, body: &[u8]) -> Result<Submitted, Failure> {
+        let call = self.protocol.submit_by_action.get(&shot.paid.action).unwrap_or(&self.protocol.submit);
+        self.bought(call, shot, Answer { status, retry_after: None, body: body::read(body) })
+    }
+
+    /// Reads the answer about a task as if it had just come.
+    ///
+    /// # Errors
+    /// The classed failure that the answer tells.
+    pub fn read_poll(&self, status: u16, body: &[u8]) -> Result<Polled, Failure> {
+        let call = self.protocol.poll.as_ref().ok_or_else(no_poll)?;
+        let body = self.reader().good(Call::Poll, Answer { status, retry_after: None, body: body::read(body) })?;
+        Ok(self.seen(call, &body))
     }
 
     fn reader(&self) -> Reader<'_> {
@@ -182,26 +202,30 @@ impl HttpProvider {
     // --- poll and fetch -----------------------------------------------------------------------------------------------------------
 
     async fn polled(&self, task: &TaskId) -> Result<Polled, Failure> {
-        let unable = || Failure::new(FailureClass::Transient, "no-poll", "the manifest does not say how a task is asked after");
-        let call = self.protocol.poll.as_ref().ok_or_else(unable)?;
+        let call = self.protocol.poll.as_ref().ok_or_else(no_poll)?;
         let values = Values::from([("task", Value::String(task.as_str().to_owned()))]);
         let body = self.ask(Order { call: Call::Poll, request: &call.request, values, parameters: None }, SMALL).await?;
-        let said = call.state.text(&body);
-        let charged = self.figure(&call.charged, &body);
+        Ok(self.seen(call, &body))
+    }
+
+    /// Says what the answer about a task means.
+    fn seen(&self, call: &PollCall, body: &Value) -> Polled {
+        let said = call.state.text(body);
+        let charged = self.figure(&call.charged, body);
         match said.and_then(|said| call.states.get(&said).copied()).unwrap_or(TaskState::Running) {
-            TaskState::Running => Ok(Polled::Running),
+            TaskState::Running => Polled::Running,
             TaskState::Ready => {
-                let found = call.results.iter().map(|place| place.texts(&body)).find(|found| !found.is_empty());
-                Ok(Polled::Ready { results: found.unwrap_or_default().into_iter().map(ResultRef).collect(), charged })
+                let found = call.results.iter().map(|place| place.texts(body)).find(|found| !found.is_empty());
+                Polled::Ready { results: found.unwrap_or_default().into_iter().map(ResultRef).collect(), charged }
             }
             ended @ (TaskState::Failed | TaskState::Refused) => {
-                let failure = self.reader().ended(&body, &call.error, ended == TaskState::Refused);
+                let failure = self.reader().ended(body, &call.error, ended == TaskState::Refused);
                 let billed = match charged {
                     Some(Micros::ZERO) => Billed::No,
                     Some(figure) => Billed::Yes(figure),
                     None => failure.billed,
                 };
-                Ok(Polled::Failed(Failure { billed, ..failure }))
+                Polled::Failed(Failure { billed, ..failure })
             }
         }
     }
@@ -225,6 +249,10 @@ impl HttpProvider {
         let body = self.ask(Order { call: Call::Refresh, request: &call.request, values, parameters: None }, SMALL).await.ok()?;
         call.at.iter().flat_map(|place| place.texts(&body)).next()
     }
+}
+
+fn no_poll() -> Failure {
+    Failure::new(FailureClass::Transient, "no-poll", "the manifest does not say how a task is asked after")
 }
 
 /// Returns the picture that an answer holds.

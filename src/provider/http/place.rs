@@ -81,7 +81,7 @@ impl Part {
                 _ => Vec::new(),
             },
             Self::Json => {
-                let read = value.as_str().and_then(|text| serde_json::from_str::<Value>(text).ok());
+                let read = value.as_str().and_then(|text| super::body::read(text.as_bytes()).ok());
                 read.map(Cow::Owned).into_iter().collect()
             }
         }

@@ -87,12 +87,29 @@ pub enum Misdeed {
     Delay(Duration),
     /// The provider accepts, and never answers.
     Hang,
+    /// This head, and then the same piece again and again, until the other side has enough; the provider never sees the request.
+    Flood { head: String, piece: Vec<u8>, pause: Duration },
     /// The provider accepts, and its answer is changed.
     Rewrite(fn(&mut Reply)),
     /// The provider accepts, and the connection is reset after so many bytes of the answer's body.
     Reset(usize),
     /// The provider accepts, and the answer comes in this many pieces with a pause of this span between them.
     Drip(usize, Duration),
+}
+
+impl Misdeed {
+    /// A body that never ends, as fast as it is taken.
+    pub fn endless(media: &str, piece: Vec<u8>) -> Self {
+        Self::Flood { head: format!("HTTP/1.1 200 x\r\ncontent-type: {media}\r\nconnection: close\r\n\r\n"), piece, pause: Duration::ZERO }
+    }
+
+    /// A body in chunks that never ends.
+    pub fn chunked(media: &str, chunk: &[u8]) -> Self {
+        let piece = [format!("{:x}\r\n", chunk.len()).as_bytes(), chunk, b"\r\n"].concat();
+        let head = format!("HTTP/1.1 200 x\r\ncontent-type: {media}\r\ntransfer-encoding: chunked\r\nconnection: close\r\n\r\n");
+        // Many small chunks in one write: what floods is the chunks, not the system calls.
+        Self::Flood { head, piece: piece.repeat((64 << 10) / piece.len() + 1), pause: Duration::ZERO }
+    }
 }
 
 /// An answer.
@@ -204,6 +221,14 @@ pub struct Loopback {
     leaving: Arc<Leaving>,
 }
 
+/// Bytes of floods that were taken.
+static FLOODED: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(0);
+
+/// Returns how many bytes of floods were taken so far, by everybody.
+pub fn flooded() -> u64 {
+    FLOODED.load(Ordering::SeqCst)
+}
+
 #[derive(Default)]
 struct Leaving {
     now: AtomicBool,
@@ -305,11 +330,14 @@ fn serve(mut stream: TcpStream, shared: &Mutex<State>, leaving: &Leaving, url: &
         }
         let reply = match &misdeed {
             Some(Misdeed::Answer(reply)) => Some(reply.clone()),
-            Some(Misdeed::DropBefore) => None,
+            Some(Misdeed::DropBefore | Misdeed::Flood { .. }) => None,
             _ => Some(state.script.api.answer(&request, url, &mut state.books)),
         };
         (misdeed, reply)
     };
+    if let Some(Misdeed::Flood { head, piece, pause }) = &misdeed {
+        return flood(&mut stream, head, piece, *pause, leaving);
+    }
     let Some(mut reply) = reply else { return hang_up(&stream) };
     let (mut length, mut end) = (None, End::Plain);
     match misdeed {
@@ -328,7 +356,7 @@ fn serve(mut stream: TcpStream, shared: &Mutex<State>, leaving: &Leaving, url: &
             length = Some(reply.body.len());
             reply.body.truncate(at);
         }
-        Some(Misdeed::Answer(_) | Misdeed::DropBefore) | None => {}
+        Some(Misdeed::Answer(_) | Misdeed::DropBefore | Misdeed::Flood { .. }) | None => {}
     }
     let mut head = format!("HTTP/1.1 {} x\r\nconnection: close\r\ncontent-length: {}\r\n", reply.status, length.unwrap_or(reply.body.len()));
     for (name, value) in &reply.headers {
@@ -351,6 +379,17 @@ fn serve(mut stream: TcpStream, shared: &Mutex<State>, leaving: &Leaving, url: &
         }
     }
     let _ = stream.shutdown(Shutdown::Write);
+}
+
+fn flood(stream: &mut TcpStream, head: &str, piece: &[u8], pause: Duration, leaving: &Leaving) {
+    let mut sent = stream.write_all(head.as_bytes());
+    while sent.is_ok() && !leaving.now.load(Ordering::SeqCst) {
+        sent = stream.write_all(piece);
+        FLOODED.fetch_add(piece.len() as u64, Ordering::SeqCst);
+        if !pause.is_zero() {
+            leaving.wait(pause);
+        }
+    }
 }
 
 /// How an answer goes out.
