@@ -4,6 +4,7 @@
 //! cargo bench --bench proof                           everything, some minutes
 //! cargo bench --bench proof -- simulation model       only these sections: simulation, model, files, fuzz, kills, faults, locks
 //! cargo bench --bench proof -- simulation --seconds 600 --from 1000000   other seeds, for longer
+//! cargo bench --bench proof -- kills --seconds 120    a sample of the kills: so long for each of its three parts
 //! cargo bench --bench proof -- --seed 42              plays one simulated history and prints all that happens in it
 //! ```
 //!
@@ -41,7 +42,7 @@ struct Section {
 /// Gives each reader of what others wrote its share of the seconds.
 fn fuzzed(words: &Words, tell: &mut dyn FnMut(Row)) {
     let targets = fuzz::targets();
-    let share = Duration::from_secs(words.seconds) / u32::try_from(targets.len()).unwrap_or(u32::MAX).max(1);
+    let share = Duration::from_secs(words.seconds.unwrap_or(60)) / u32::try_from(targets.len()).unwrap_or(u32::MAX).max(1);
     let (mut executions, mut panics) = (0, 0);
     for target in &targets {
         let ends = Instant::now() + share;
@@ -60,7 +61,7 @@ const SECTIONS: [Section; 7] = [
     Section { name: "model", tries: explored },
     Section { name: "files", tries: failed },
     Section { name: "fuzz", tries: fuzzed },
-    Section { name: "kills", tries: |words, tell| process::kills(words.from, tell) },
+    Section { name: "kills", tries: |words, tell| process::kills(words.from, words.seconds, tell) },
     Section { name: "faults", tries: |words, tell| process::faults(words.from, tell) },
     Section { name: "locks", tries: |_, tell| process::locks(tell) },
 ];
@@ -71,19 +72,20 @@ const SOON: u64 = 2_000;
 /// What the command line says.
 struct Words {
     sections: Vec<String>,
-    seconds: u64,
+    /// How long the simulation, or each part of the kills, may go on.
+    seconds: Option<u64>,
     from: u64,
     seed: Option<u64>,
 }
 
 impl Words {
     fn read(args: &[String]) -> Result<Self, String> {
-        let mut words = Self { sections: Vec::new(), seconds: 60, from: 0, seed: None };
+        let mut words = Self { sections: Vec::new(), seconds: None, from: 0, seed: None };
         let mut args = args.iter();
         while let Some(arg) = args.next() {
             let mut number = || args.next().and_then(|text| text.parse().ok()).ok_or(format!("`{arg}` wants a number"));
             match arg.as_str() {
-                "--seconds" => words.seconds = number()?,
+                "--seconds" => words.seconds = Some(number()?),
                 "--from" => words.from = number()?,
                 "--seed" => words.seed = Some(number()?),
                 // Cargo adds it.
@@ -140,7 +142,7 @@ fn replay(seed: u64) -> ExitCode {
 fn simulated(words: &Words, tell: &mut dyn FnMut(Row)) {
     let (started, before) = (Instant::now(), processor().unwrap_or_default());
     let (mut seeds, mut broken, mut sum) = (0, 0, simulation::Figures::default());
-    while started.elapsed() < Duration::from_secs(words.seconds) {
+    while started.elapsed() < Duration::from_secs(words.seconds.unwrap_or(60)) {
         let seed = words.from + seeds;
         let played = simulation::play(seed, None, false);
         if let Some(rule) = played.broken {

@@ -22,9 +22,12 @@ fn told(found: &Findings) {
 
 /// SIGKILL at each step and at random.
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
-pub fn kills(from: u64, tell: &mut dyn FnMut(Row)) {
+pub fn kills(from: u64, seconds: Option<u64>, tell: &mut dyn FnMut(Row)) {
+    use std::time::{Duration, Instant};
+
     use crate::real::kills::{self, Kills};
     use crate::real::trace::Place;
+    let until = || seconds.map(|seconds| Instant::now() + Duration::from_secs(seconds));
     let mut sum = |name: &str, kills: &Kills| {
         told(&kills.found);
         let killed = format!("{} kills", thousands(kills.killed as u64));
@@ -39,7 +42,7 @@ pub fn kills(from: u64, tell: &mut dyn FnMut(Row)) {
         tell(Row::told(format!("{name}: of these lost with the answer"), killed, thousands(kills.found.lost_in_window as u64)));
     };
     for shape in Shape::BOTH {
-        match kills::at_every_step(shape, from, 1, None) {
+        match kills::at_every_step(shape, from, 1, until()) {
             Ok(kills) => {
                 let steps: Vec<String> =
                     Place::ALL.iter().filter_map(|place| Some(format!("{} {}", kills.steps.get(place)?, place.word()))).collect();
@@ -49,14 +52,14 @@ pub fn kills(from: u64, tell: &mut dyn FnMut(Row)) {
             Err(error) => println!("kills at every step: not tried, {error}"),
         }
     }
-    let random = kills::at_random(from, RANDOM, ROWS, None);
+    let random = kills::at_random(from, RANDOM, ROWS, until());
     println!("kills at random: {} campaigns of {} jobs, up to {} kills in a row", random.campaigns, ROWS * 3, random.in_a_row);
     sum("kills at random", &random);
 }
 
 /// SIGKILL at each step and at random.
 #[cfg(not(all(target_os = "linux", target_arch = "x86_64")))]
-pub fn kills(_: u64, tell: &mut dyn FnMut(Row)) {
+pub fn kills(_: u64, _: Option<u64>, tell: &mut dyn FnMut(Row)) {
     tell(Row::skipped("kills", "needs Linux on x86-64"));
 }
 

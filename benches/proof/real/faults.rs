@@ -80,8 +80,11 @@ fn results(reply: &mut Reply, change: fn(&mut Vec<Value>)) {
     });
 }
 
-/// Changes of an answer that leave its meaning, or take it away: name, change.
-fn changes() -> Vec<(&'static str, fn(&mut Reply))> {
+/// A name, and a change of an answer.
+type Change = (&'static str, fn(&mut Reply));
+
+/// Changes of an answer that leave its meaning, or take it away.
+fn changes() -> Vec<Change> {
     vec![
         ("unknown fields", |reply| {
             body(reply, |value| {
@@ -191,7 +194,9 @@ fn cut_within(reply: &mut Reply) {
 fn two_within(reply: &mut Reply) {
     body(reply, |value| {
         let again = value["data"][0].clone();
-        value["data"].as_array_mut().map(|list| list.push(again));
+        if let Some(list) = value["data"].as_array_mut() {
+            list.push(again);
+        }
     });
 }
 

@@ -171,7 +171,7 @@ fn step(thread: Pid) -> Option<Step> {
             let target = opened(thread, regs.rdi)?;
             let sends = target.starts_with("socket:");
             // After a request has left, and before it does; what a file holds is seen after the next step anyway.
-            if !is_before && !(sends && answer > 0) {
+            if !(is_before || sends && answer > 0) {
                 return None;
             }
             (if sends { "send" } else { "write" }, target)
