@@ -21,11 +21,14 @@ use callsheet::types::{
 };
 use futures_util::future::BoxFuture;
 
+/// Says whether an input is right.
+type Read = Box<dyn Fn(&[u8]) -> bool>;
+
 /// One reader.
 pub struct Target {
     name: &'static str,
     seeds: Vec<Vec<u8>>,
-    read: Box<dyn Fn(&[u8]) -> bool>,
+    read: Read,
     is_png: bool,
 }
 
