@@ -17,7 +17,7 @@ mod estimates;
 mod evidence;
 mod failures;
 mod floods;
-mod fuzz;
+mod fuzzing;
 mod hostile;
 mod hostile_pictures;
 mod kills;
