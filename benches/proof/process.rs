@@ -47,7 +47,7 @@ pub fn kills(from: u64, seconds: Option<u64>, tell: &mut dyn FnMut(Row)) {
                 let steps: Vec<String> =
                     Place::ALL.iter().filter_map(|place| Some(format!("{} {}", kills.steps.get(place)?, place.word()))).collect();
                 println!("kills, answer is a {}: 20 jobs, {} steps: {}", shape.word(), kills.steps.values().sum::<usize>(), steps.join(", "));
-                sum(&format!("kills at every step, {}", shape.word()), &kills);
+                sum(&format!("kills, {}", shape.word()), &kills);
             }
             Err(error) => println!("kills at every step: not tried, {error}"),
         }
