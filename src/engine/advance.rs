@@ -189,7 +189,9 @@ impl Desk {
                 self.budget.lock().unwrap_or_else(PoisonError::into_inner).succeed();
                 self.pace().accepted(sent, now);
             }
-            JobEvent::SubmitFailed(failure) if failure.class == FailureClass::Throttled => self.pace().throttled(sent, now),
+            JobEvent::SubmitFailed(failure) if failure.class == FailureClass::Throttled => {
+                self.pace().throttled(sent, now, failure.retry_after.is_some());
+            }
             JobEvent::SubmitFailed(failure) if failure.class == FailureClass::Ambiguous => {
                 let hold = self.pace().unclear(sent, now);
                 hold.into_iter().for_each(|until| self.hold_submits(until));
