@@ -225,6 +225,7 @@ fn terms(performance: &Performance<'_>) -> ProviderTerms {
             poll: None,
             patience: PATIENCE,
             idempotent: false,
+            keeps: None,
         },
     };
     if rehearses { terms.rehearsed(performance.sim.latency, performance.sim.refund) } else { terms }

@@ -434,12 +434,12 @@ impl Desk<'_> {
     }
 
     fn fetch_failed(mut self, failure: Failure, charged: Option<Micros>) -> Turn {
-        let JobState::Running { attempt, reserved, .. } = self.state else { return self.look_again() };
+        let JobState::Running { attempt, reserved, since, .. } = self.state else { return self.look_again() };
         let (attempt, reserved) = (*attempt, reserved.clone());
         self.effort.fetches += 1;
         let then = rule(failure.class).fetch;
         if then == OnFetch::KeptAtOnce {
-            return self.finish(Ending::StillRunning);
+            return self.kept(attempt, failure);
         }
         if self.effort.fetches < self.brief.rules.fetches {
             let told = failure.retry_after.map(|told| told.min(LONGEST_TOLD));
@@ -447,10 +447,17 @@ impl Desk<'_> {
             let notice = Notice::WillRetry { attempt, failure, delay };
             return self.turn([Effect::Tell(notice), Effect::Again { after: delay, queue: Queue::Fetch }]);
         }
+        // What is paid for is not bought again while its picture may still come whole.
+        let may_come = failure.class == FailureClass::BadResult && self.brief.terms.keeps.is_some_and(|keeps| self.now.since(*since) < keeps);
         match then {
-            OnFetch::Lost => self.paid_for_nothing(attempt, &reserved, failure, charged),
-            OnFetch::Kept | OnFetch::KeptAtOnce => self.finish(Ending::StillRunning),
+            OnFetch::Lost if !may_come => self.paid_for_nothing(attempt, &reserved, failure, charged),
+            OnFetch::Lost | OnFetch::Kept | OnFetch::KeptAtOnce => self.kept(attempt, failure),
         }
+    }
+
+    /// Leaves a finished picture to a later run, which fetches it for nothing.
+    fn kept(self, attempt: AttemptNo, failure: Failure) -> Turn {
+        self.turn([Effect::Tell(Notice::Kept { attempt, failure }), Effect::Finish(Ending::StillRunning)])
     }
 
     /// The provider delivered, so it charged, and we hold no whole picture.

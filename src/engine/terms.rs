@@ -34,6 +34,8 @@ pub struct ProviderTerms {
     pub patience: Duration,
     /// Whether a repeated submit with the same idempotency key is charged once.
     pub idempotent: bool,
+    /// How long a finished picture can be fetched again, from its acceptance; absent: nobody says.
+    pub keeps: Option<Duration>,
 }
 
 /// How long the answer to a submit may take unless somebody says otherwise: OpenAI's own client waits 10 minutes.
@@ -49,6 +51,7 @@ impl ProviderTerms {
             poll: manifest.poll.clone(),
             patience: PATIENCE,
             idempotent: manifest.idempotency,
+            keeps: manifest.result_ttl.map(|span| span.0),
         }
     }
 

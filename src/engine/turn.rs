@@ -144,6 +144,13 @@ pub enum Notice {
         /// When the next one is due at the earliest.
         delay: Duration,
     },
+    /// A finished picture did not come, and its task is kept: a later run fetches it for nothing.
+    Kept {
+        /// Its try.
+        attempt: AttemptNo,
+        /// Why.
+        failure: Failure,
+    },
     /// The provider asked us to slow down.
     Throttled {
         /// For how long.

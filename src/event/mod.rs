@@ -122,6 +122,15 @@ pub enum EventKind {
         /// When the next one is due at the earliest.
         delay: Duration,
     },
+    /// A finished picture did not come; its task is kept, and a later run fetches it for nothing.
+    PictureKept {
+        /// Which job.
+        job: JobId,
+        /// Which try.
+        attempt: AttemptNo,
+        /// Why.
+        failure: Failure,
+    },
     /// A job is not tried.
     JobSkipped {
         /// Which.

@@ -197,6 +197,12 @@ impl WireEvent {
                 self.delay_ms = Some(millis(*delay));
                 "attempt-failed-will-retry"
             }
+            EventKind::PictureKept { job, attempt, failure } => {
+                self.job = Some(job.to_string());
+                self.attempt = Some(attempt.0);
+                self.failure = Some(failure.into());
+                "picture-kept"
+            }
             EventKind::JobSkipped { job, because } => {
                 self.job = Some(job.to_string());
                 self.because = Some(because.to_string());

@@ -150,6 +150,9 @@ fn sentence(event: &Event, detail: Detail) -> Option<String> {
         EventKind::AttemptFailedWillRetry { job, attempt, failure, delay } => {
             verbose.then(|| format!("attempt {attempt} of `{}`: {}; once more in {}", Line(job.as_str()), said(failure), span(*delay)))
         }
+        EventKind::PictureKept { job, failure, .. } => {
+            Some(format!("paid and kept `{}`: its picture did not come ({}); the next run fetches it for nothing", Line(job.as_str()), said(failure)))
+        }
         EventKind::JobSkipped { job, because } => {
             verbose.then(|| format!("skipped `{}`: it needs `{}`, which has no picture", Line(job.as_str()), Line(because.as_str())))
         }

@@ -168,6 +168,7 @@ fn terms(shape: Shape) -> ProviderTerms {
         poll: (shape == Shape::Task).then_some(poll),
         patience: Duration::from_secs(60),
         idempotent: false,
+        keeps: None,
     }
 }
 

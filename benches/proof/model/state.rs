@@ -137,6 +137,7 @@ impl State {
             poll: None,
             patience: Duration::from_secs(600),
             idempotent: variant.idempotent,
+            keeps: None,
         };
         let shots: Vec<(JobId, JobKey)> = (0..bounds.shots)
             .map(|shot| {

@@ -344,6 +344,7 @@ fn terms(dice: &mut Dice, synchronous: bool) -> ProviderTerms {
         poll: (!synchronous).then_some(poll),
         patience: Duration::from_secs(dice.pick(&[60, 300, 600])),
         idempotent: dice.strikes(300),
+        keeps: None,
     }
 }
 

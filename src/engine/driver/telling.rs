@@ -28,6 +28,7 @@ impl Driver<'_> {
                     self.tell(EventKind::JobStarted { job, paid });
                 }
             }
+            News::Notice(Notice::Kept { attempt, failure }) => self.tell(EventKind::PictureKept { job, attempt, failure }),
             News::Notice(Notice::WillRetry { attempt, failure, delay }) => {
                 self.spending.surprise();
                 self.tell(EventKind::AttemptFailedWillRetry { job, attempt, failure, delay });

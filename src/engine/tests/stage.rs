@@ -327,6 +327,7 @@ pub(super) fn terms() -> ProviderTerms {
         poll: Some(PollCurve { start: every(1), steps: vec![PollStep { from: every(0), every: every(1) }], deadline: every(900), unseen: every(60) }),
         patience: Duration::from_secs(600),
         idempotent: false,
+        keeps: None,
     }
 }
 
@@ -430,6 +431,7 @@ fn tale(kind: &EventKind) -> Option<String> {
         EventKind::JobFailed { job, .. } => format!("failed {job}"),
         EventKind::JobSkipped { job, because } => format!("skipped {job} because {because}"),
         EventKind::JobInDoubt { job, .. } => format!("in doubt {job}"),
+        EventKind::PictureKept { job, failure, .. } => format!("kept {job}: {}", failure.code),
         EventKind::AttemptFailedWillRetry { job, attempt, failure, .. } => format!("retry {job} after {attempt}: {}", failure.code),
         EventKind::Throttled { job, delay } => format!("throttled {job} {}ms", delay.as_millis()),
         EventKind::CapReached { scope, .. } => format!("cap {scope}"),

@@ -181,6 +181,23 @@ fn an_intent_that_a_dead_run_left_is_doubt_at_once_for_who_holds_the_workspace()
 }
 
 #[test]
+fn a_picture_that_does_not_come_whole_is_not_bought_again_while_the_provider_keeps_it() {
+    let running = states().into_iter().map(|(_, state)| state).find(|state| matches!(state, JobState::Running { .. })).expect("one is running");
+    let JobState::Running { since, .. } = &running else { unreachable!("it was looked for") };
+    let age = NOW.since(*since);
+    let broke = || JobEvent::FetchFailed { failure: failed(FailureClass::BadResult), charged: None };
+    let setting = Setting { attempts: 2, ..PLAIN };
+    let worn_out = Effort { fetches: setting.fetches, ..Effort::default() };
+    let under = |keeps| decide_under(&crate::engine::ProviderTerms { keeps, ..terms() }, &running, broke(), setting, worn_out);
+    let kept = under(Some(age + Duration::from_secs(1)));
+    assert_eq!(words(&kept), "end still running");
+    assert!(matches!(kept.then[0], Effect::Tell(crate::engine::turn::Notice::Kept { .. })), "it is told why: {kept:?}");
+    for keeps in [Some(age), None] {
+        assert!(words(&under(keeps)).starts_with("+failed charged"), "{}", words(&under(keeps)));
+    }
+}
+
+#[test]
 fn a_request_that_is_repeated_under_its_key_waits_as_long_as_the_account_is_told_to() {
     let setting = Setting { idempotent: true, alone: true, ..PLAIN };
     for (name, state) in [states().remove(1), states().remove(5)] {
