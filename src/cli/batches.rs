@@ -20,7 +20,7 @@ use crate::provider::Provider;
 use crate::provider::http::batch::flow::BatchFlow;
 use crate::provider::http::batch::{BatchProvider, Looked, Mode};
 use crate::provider::http::{Found, HttpProvider};
-use crate::types::diagnostic::{counted, listed};
+use crate::types::diagnostic::counted;
 use crate::types::{Clock as _, Failure, Operation, SystemClock, TaskId};
 
 /// How a run buys: whether new shots go in batches, and how long it watches those under way.
@@ -54,7 +54,7 @@ fn flow(opened: &Opened) -> Option<&BatchFlow> {
 /// A provider that takes none.
 pub fn in_batches(mut opened: Opened) -> Outcome<Opened> {
     if let Some(manifest) = opened.manifest.as_ref().filter(|_| flow(&opened).is_none()) {
-        let fact = format!("nothing was sent: {} takes no batches", manifest.title);
+        let fact = format!("{} takes no batches", manifest.title);
         return Err(CliError::usage(fact, "leave out `--batch`; of the built-in providers `openai` takes them"));
     }
     opened.catalog.book = opened.catalog.book.in_batches();
@@ -81,7 +81,7 @@ pub fn fits(opened: &Opened, work: &Worklist) -> Outcome<()> {
     if wrong.is_empty() {
         return Ok(());
     }
-    let fact = format!("nothing was sent: batches of {} do not take everything: {}", manifest.title, listed(&wrong, 4));
+    let fact = format!("batches of {} do not take everything: {}", manifest.title, wrong.join("; "));
     Err(CliError::usage(fact, "change what is named, run it without `--batch`, or choose other shots with `--only`"))
 }
 
@@ -102,8 +102,8 @@ fn unfit(opened: &Opened, is_taken: bool, flow: &BatchFlow, ix: JobIx) -> Option
     match flow.requests.get(&paid.action) {
         None => Some(format!("`{}` of step `{step}` goes in none", paid.action)),
         Some(request) if !request.sizes.is_empty() && !request.sizes.contains(&job.size) => {
-            let sizes = listed(request.sizes.iter().map(ToString::to_string), 8);
-            Some(format!("step `{step}` makes {}, and `{}` in a batch makes {sizes} only", job.size, paid.action))
+            let sizes = request.sizes.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+            Some(format!("step `{step}` makes {}, and {} in a batch makes {sizes} only", job.size, paid.action))
         }
         Some(_) => None,
     }

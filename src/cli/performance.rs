@@ -161,7 +161,7 @@ pub fn perform(performance: &Performance<'_>, workers: Runtime) -> Outcome<(RunO
     let clock: Arc<dyn Clock> = Arc::new(SteadyClock::started(&SystemClock));
     note_balance(performance, &workers)?;
     let request = request(performance, &performance.run);
-    let finish = if performance.sends_batches() { FINISH } else { finish_within(performance, &request.terms) };
+    let finish = if performance.sends_batches() { BATCH_FINISH } else { finish_within(performance, &request.terms) };
     let ports = ports(performance, &clock)?;
     let mut reporters = reporters(performance.loudness);
     let outcome = workers.block_on(async {
@@ -377,6 +377,9 @@ const LEAVE: Duration = Duration::from_secs(2);
 
 /// Longest time for what is paid to be finished after the first signal, 2 minutes: tasks are kept by the provider, a later run fetches them.
 const FINISH: Duration = Duration::from_secs(120);
+
+/// The same where shots go in batches, 15 seconds: enough for one that is just being asked for, and nobody waits for its pictures.
+const BATCH_FINISH: Duration = Duration::from_secs(15);
 
 /// Returns how long a run may go on after the first signal.
 ///

@@ -294,6 +294,6 @@ fn a_book_in_batches_charges_its_share_of_the_whole_sum_once_rounded() {
 
     let newest = QuoteInput { model: "gpt-image-2.6-flare", ..input };
     assert!(direct.quote(&newest).is_ok());
-    insta::assert_snapshot!(batch.quote(&newest).expect_err("it goes in no batch"), @"price book `openai` has no batch price of `gpt-image-2.6-flare`; in batches it prices gpt-image-2, gpt-image-2.5-flare, gpt-image-2.5-sunburst, gpt-image-1.5, gpt-image-1-mini and gpt-image-1");
+    insta::assert_snapshot!(batch.quote(&newest).expect_err("it goes in no batch"), @"price book `openai` has no batch price of `gpt-image-2.6-flare`; in batches it prices `gpt-image-2`, `gpt-image-2.5-flare`, `gpt-image-2.5-sunburst`, `gpt-image-1.5`, `gpt-image-1-mini` and `gpt-image-1`");
     assert!(matches!(book("kie").in_batches().quote(&input), Err(Unpriced::Batch { .. })));
 }

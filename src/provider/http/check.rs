@@ -390,7 +390,11 @@ mod tests {
     #[test]
     fn what_goes_in_batches_is_sent_whole_and_by_providers_without_tasks() {
         let openai = builtin_text("openai").expect("a built-in manifest");
-        let text = openai.replacen("          quality: \"{{ quality }}\"\n          background", "          background", 1).replacen("      inpaint: *edits-together\n", "", 1);
+        let text = openai.replacen("          quality: \"{{ quality }}\"\n          background", "          background", 1).replacen(
+            "      inpaint: *edits-together\n",
+            "",
+            1,
+        );
         insta::assert_snapshot!(told(&text), @"
         dropped-setting at models.gpt-image-2.operations.edit: `gpt-image-2` takes a quality to edit, but its request in a batch has no place for it
         no-batch at models.gpt-image-2.operations.inpaint: `gpt-image-2` goes in batches, and `http.batch.requests` has no `inpaint`
@@ -400,7 +404,8 @@ mod tests {
         no-batch at models.gpt-image-2.5-sunburst.operations.inpaint: `gpt-image-2.5-sunburst` goes in batches, and `http.batch.requests` has no `inpaint`
         ");
         let kie = builtin_text("kie").expect("a built-in manifest");
-        let batch = "http:\n  batch: { window: 24h, lines: 0, megabytes: 1, requests: { generate: { url: /v1/x, json: { prompt: \"{{ prompt }}\" } } } }\n";
+        let batch =
+            "http:\n  batch: { window: 24h, lines: 0, megabytes: 1, requests: { generate: { url: /v1/x, json: { prompt: \"{{ prompt }}\" } } } }\n";
         insta::assert_snapshot!(told(&kie.replacen("http:\n", batch, 1)), @"
         two-kinds-of-tasks at http.batch: batches are for providers whose answer is the picture itself; this one has tasks of its own
         bad-value at http.batch: a batch takes at least one request of one megabyte

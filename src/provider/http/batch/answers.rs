@@ -43,8 +43,16 @@ struct Line {
 
 /// What a line says, without its picture.
 enum Said {
-    Answered { status: u16, body: Value },
-    Wrong { code: String, message: String },
+    Answered {
+        status: u16,
+        body: Value,
+    },
+    /// An error of the batch itself; the HTTP status that says as much.
+    Wrong {
+        status: u16,
+        code: String,
+        message: String,
+    },
 }
 
 impl Answers {
@@ -93,7 +101,7 @@ impl Answers {
                 number += 1;
                 let name = by_line.get(&number).and_then(|error| Some((name_of(&body::read(&line?).ok()?)?, *error)));
                 if let Some((name, error)) = name {
-                    lines.insert(name, Line { at: 0, length: 0, said: Said::Wrong { code: code(error), message: message(error) } });
+                    lines.insert(name, Line { at: 0, length: 0, said: Said::Wrong { status: 400, code: code(error), message: message(error) } });
                 }
                 if number >= *last {
                     break;
@@ -116,7 +124,7 @@ impl Answers {
         let Some(line) = self.lines.get(&name) else { return Polled::Failed(self.missing.clone()) };
         let (status, body) = match &line.said {
             Said::Answered { status, body } => (*status, body),
-            Said::Wrong { code, message } => return Polled::Failed(http.line_failed(code, message)),
+            Said::Wrong { status, code, message } => return Polled::Failed(http.line_failed(*status, code, message)),
         };
         let call = http.direct(shot.paid.action);
         match http.reader().good(Call::Submit, Answer { status, retry_after: None, body: Ok(body.clone()) }) {
@@ -175,12 +183,12 @@ impl HttpProvider {
     }
 
     /// Returns what a line says that has an error and no answer.
-    fn line_failed(&self, code: &str, message: &str) -> Failure {
+    fn line_failed(&self, status: u16, code: &str, message: &str) -> Failure {
         match code {
             "batch_expired" | "batch_cancelled" => {
                 Failure { billed: Billed::No, ..self.reader().told(FailureClass::Transient, code, message, Billed::No, None) }
             }
-            _ => in_batch(self.wrong(500, code, message)),
+            _ => in_batch(self.wrong(status, code, message)),
         }
     }
 }
@@ -224,7 +232,8 @@ fn read_line(text: &[u8]) -> Option<(String, Said)> {
     let error = line["error"].take();
     if !error.is_null() {
         let text = |key: &str, other: &str| error[key].as_str().unwrap_or(other).to_owned();
-        return Some((name, Said::Wrong { code: text("code", "failed"), message: text("message", "the provider gives no reason") }));
+        // Nobody says how far it came.
+        return Some((name, Said::Wrong { status: 500, code: text("code", "failed"), message: text("message", "the provider gives no reason") }));
     }
     let mut response = line["response"].take();
     let status = u16::try_from(response["status_code"].as_u64()?).ok()?;
@@ -259,7 +268,7 @@ mod tests {
         match read_line(text.as_bytes()) {
             None => "unreadable".to_owned(),
             Some((name, Said::Answered { status, body })) => format!("{name}: {status} {body}"),
-            Some((name, Said::Wrong { code, message })) => format!("{name}: {code}, {message}"),
+            Some((name, Said::Wrong { code, message, .. })) => format!("{name}: {code}, {message}"),
         }
     }
 
