@@ -1,6 +1,6 @@
 //! Batches when answers get lost and the program is killed between two steps: no shot is paid twice, what is in doubt is named and found again.
 
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::batches::{LEVELS, THREE, created, reconcile, shop, together};
@@ -9,19 +9,25 @@ use crate::loopback::{KEY, Misdeed};
 
 const WAIT: [&str; 3] = ["--batch", "--wait", "60s"];
 
-/// Runs with `--batch` and kills the program once the server has been asked for this.
-fn killed_at(shop: &Shop, method: &str, path: &str) {
+/// Starts a run with `--batch` and returns it once the server has been asked for this.
+fn begun_until(shop: &Shop, method: &str, path: &str) -> Child {
     let base = format!("openai={}/v1", shop.server.url);
     let mut command = Command::new(assert_cmd::cargo::cargo_bin!("callsheet"));
     command.current_dir(shop.desk.path()).env_clear().env("OPENAI_API_KEY", KEY);
     command.args(["run", "campaigns/c.yaml", "--yes", "--quiet", "--base-url", &base]).args(WAIT);
-    let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("the program starts");
+    let child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("the program starts");
     let ends = Instant::now() + Duration::from_secs(60);
     let is_there = || shop.server.requests().iter().any(|request| request.method == method && request.path.contains(path));
     while !is_there() {
         assert!(Instant::now() < ends, "{method} {path} never came");
         std::thread::sleep(Duration::from_millis(10));
     }
+    child
+}
+
+/// Kills a run with `--batch` once the server has been asked for this.
+fn killed_at(shop: &Shop, method: &str, path: &str) {
+    let mut child = begun_until(shop, method, path);
     child.kill().expect("it is still there");
     child.wait().expect("it ends");
 }
@@ -131,6 +137,37 @@ fn files_of_answers_that_break_off_are_read_again_for_nothing() {
 fn a_lost_upload_is_sent_again_and_one_batch_is_made() {
     let shop = shop(THREE, together(|_| {}).fault("/v1/files", 1, Misdeed::DropAfter));
     shop.run(&WAIT, 0);
+    shop.agrees("three");
+    assert_eq!(created(&shop), 1);
+}
+
+#[cfg(unix)]
+#[test]
+fn who_does_not_want_to_wait_any_more_leaves_and_the_batch_is_kept() {
+    use nix::sys::signal::{Signal, kill};
+    use nix::unistd::Pid;
+    let shop = shop(THREE, together(|api| api.polls = 1000));
+    let mut child = begun_until(&shop, "GET", "/v1/batches/batch_1");
+    let pid = Pid::from_raw(i32::try_from(child.id()).expect("a process id is small"));
+    for _ in 0..2 {
+        kill(pid, Signal::SIGINT).expect("it is still there");
+        std::thread::sleep(Duration::from_millis(300));
+    }
+    assert_eq!(child.wait().expect("it ends").code(), Some(130));
+    assert_eq!((created(&shop), shop.server.charges()), (1, 0));
+    let told = shop.run(&["--batch"], 11);
+    assert!(told.err.contains("batch_1: in progress"), "{}", told.err);
+    assert_eq!(created(&shop), 1);
+}
+
+#[test]
+fn a_file_of_answers_that_never_ends_is_given_up_and_the_batch_is_kept() {
+    let flood = Misdeed::endless("application/jsonl", vec![b'A'; 64 << 10]);
+    let shop = shop(THREE, together(|api| api.polls = 0).always("/content", flood));
+    let told = shop.run(&["--batch"], 11);
+    assert!(told.err.contains("batch_1: completed"), "{}", told.err);
+    shop.server.mend();
+    shop.run(&["--batch"], 0);
     shop.agrees("three");
     assert_eq!(created(&shop), 1);
 }
