@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::card::ModelCard;
 use super::price::{Certainty, PriceEntry, Rounding};
 use super::price_text::{AmountText, amount_if_any};
+use super::quote::Channel;
 use super::strict::once_each;
 use crate::types::diagnostic::did_you_mean;
 use crate::types::{Action, Amount, Currency, Diagnostic, Diagnostics, Digest, DocId, FieldPath, Micros, Segment};
@@ -41,6 +42,8 @@ pub struct PriceBook {
     pub models: IndexMap<Arc<str>, BookModel>,
     /// Digest of the text it was read from: two books that differ anywhere differ here.
     pub digest: Digest,
+    /// Which of the provider's APIs its prices are asked for; the direct one unless [`PriceBook::in_batches`] says otherwise.
+    pub channel: Channel,
 }
 
 /// One model in a book.
@@ -153,6 +156,7 @@ impl PriceBook {
             note: read.note,
             models: read.models,
             digest: Digest::of(text.as_bytes()),
+            channel: Channel::Direct,
         }
     }
 
@@ -172,6 +176,12 @@ impl PriceBook {
             return Some(own);
         }
         self.models.iter().find(|(_, model)| model.aliases.iter().any(|alias| &**alias == name)).map(|(own, _)| &**own)
+    }
+
+    /// Returns the same book as it prices requests that go in batches: each at its share, what no batch takes without a price.
+    #[must_use]
+    pub fn in_batches(self) -> Self {
+        Self { channel: Channel::Batch, ..self }
     }
 
     /// Returns the cards that the book itself carries, by model.

@@ -35,6 +35,9 @@ pub struct ModelCard {
     /// What its maker names to use instead.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub successor: Option<String>,
+    /// Whether the provider's batches take it; absent: no.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub batch: bool,
 }
 
 /// The name of a card that has not been placed in a catalog yet.

@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 use std::num::NonZeroU32;
 use std::sync::Arc;
 
-use super::book::PriceBook;
+use super::book::{BookModel, PriceBook};
 use super::exact::Exact;
 use super::price::{BaseMegapixels, Certainty, PerMegapixel, Pixels, PriceEntry, PriceKey, PriceKind, PriceTable, Rounding};
 use super::tokens::{TokenPrice, TokenUsage};
@@ -130,6 +130,16 @@ pub enum Unpriced {
         /// What the book says about it.
         note: Option<String>,
     },
+    /// The request has a price, but none in a batch.
+    #[error("price book `{book}` has no batch price of `{model}`; in batches it prices {}", listed(.has, MOST_NAMED))]
+    Batch {
+        /// The book.
+        book: Arc<str>,
+        /// The model.
+        model: String,
+        /// The models that batches take.
+        has: Vec<Arc<str>>,
+    },
     /// The price does not fit the range of amounts.
     #[error("the price of `{model}` in book `{book}` is too large (over 9.2 trillion units)")]
     TooLarge {
@@ -174,7 +184,12 @@ impl PriceBook {
     ///
     /// What is finer than a millionth is rounded up, once.
     pub fn charge_tokens(&self, model: &str, action: Action, usage: &TokenUsage) -> Option<Amount> {
-        let micros = self.charge_exactly(model, action, usage, Channel::Direct)?.round(Rounding::Exact)?;
+        self.charge_tokens_by(model, action, usage, Channel::Direct)
+    }
+
+    /// As [`PriceBook::charge_tokens`], of requests that went this way.
+    pub fn charge_tokens_by(&self, model: &str, action: Action, usage: &TokenUsage, channel: Channel) -> Option<Amount> {
+        let micros = self.charge_exactly(model, action, usage, channel)?.round(Rounding::Exact)?;
         Some(Amount::new(self.currency.clone(), micros))
     }
 
@@ -229,11 +244,31 @@ impl Quoting<'_> {
         let Reckoned { price, highest, certainty, mut basis } = self.reckon()?;
         let extra = self.references(&mut basis)?;
         let rounding = self.entry.rounding.unwrap_or(self.book.rounding);
-        let settle = |price: Exact| price.plus(extra).and_then(|sum| sum.round(rounding)).ok_or_else(|| self.too_large());
-        let micros = settle(price)?;
-        let most = highest.map(settle).transpose()?.unwrap_or(micros);
-        let highest = micros.max(most).max(self.entry.highest.unwrap_or(Micros::ZERO));
+        let share = self.share(&mut basis)?;
+        let settle = |price: Exact, extra: Exact| {
+            let sum = price.plus(extra).and_then(|sum| sum.times(i128::from(share.get()), UNIT));
+            sum.and_then(|sum| sum.round(rounding)).ok_or_else(|| self.too_large())
+        };
+        let micros = settle(price, extra)?;
+        let most = highest.map(|highest| settle(highest, extra)).transpose()?.unwrap_or(micros);
+        let stated = self.entry.highest.map(|highest| settle(Exact::of(highest), Exact::ZERO)).transpose()?;
+        let highest = micros.max(most).max(stated.unwrap_or(Micros::ZERO));
         Ok(Quote { amount: Amount::new(self.book.currency.clone(), micros), highest, certainty, basis })
+    }
+
+    /// Returns what is charged of the price: all of it, or the share of a batch.
+    fn share(&self, basis: &mut String) -> Result<Micros, Unpriced> {
+        if self.book.channel == Channel::Direct {
+            return Ok(Micros::units(1));
+        }
+        let share = self.entry.batch.ok_or_else(|| {
+            let takes_batches =
+                |action: Action| move |(_, model): &(&Arc<str>, &BookModel)| model.entry(action).is_some_and(|entry| entry.batch.is_some());
+            let has = self.book.models.iter().filter(takes_batches(self.input.action)).map(|(name, _)| Arc::clone(name)).collect();
+            Unpriced::Batch { book: self.book_name(), model: self.input.model.to_owned(), has }
+        })?;
+        let _ = write!(basis, ", x {share} in a batch");
+        Ok(share)
     }
 
     fn reckon(&self) -> Result<Reckoned, Unpriced> {

@@ -18,10 +18,10 @@ use crate::campaign::{Campaign, resolve};
 use crate::catalog::Catalog;
 use crate::imaging::{self, Limits};
 use crate::plan::{self, Plan};
-use crate::provider::manifest::Manifest;
+use crate::provider::manifest::{self, Manifest};
 use crate::spec::{self, CampaignSpec, DiskFiles, Files, Loaded, MoneySpec, Sources};
 use crate::types::diagnostic::{did_you_mean, listed};
-use crate::types::{Diagnostics, Digest, FieldPath, ImageInfo};
+use crate::types::{Diagnostic, Diagnostics, Digest, FieldPath, ImageInfo};
 
 /// Pictures by path, with the digests of their bytes.
 pub type AssetDigests = Vec<(Arc<str>, Digest)>;
@@ -94,6 +94,9 @@ pub fn open_in(asked: &CampaignArgs, cap: Option<&MoneySpec>, files: &dyn Files)
     let prices = said(asked.prices.as_ref(), spec.prices.as_ref(), "prices");
     let Market { catalog, manifest } = market_in(provider.as_ref(), prices.as_ref(), &base, files, &mut sources)?;
 
+    let mut found_so_far = found_so_far;
+    found_so_far.extend(unknown_rates(&spec, manifest.as_ref()));
+
     let today = jiff::Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC).date();
     let resolved = match resolve(&spec, &tables, &catalog, asked.profile.as_deref(), today) {
         Ok(resolved) if found_so_far.is_empty() => resolved,
@@ -115,6 +118,21 @@ pub fn open_in(asked: &CampaignArgs, cap: Option<&MoneySpec>, files: &dyn Files)
     // the time that making it took.
     std::mem::forget(Arc::clone(&plan));
     Ok(Opened { path: asked.campaign.clone(), sources, warnings, base, manifest, catalog, campaign, plan, own_sources, assets })
+}
+
+/// Returns rates that are stated for nobody: a name that is misspelt would leave the account at the slowest rate in silence.
+fn unknown_rates(spec: &CampaignSpec, provider: Option<&Manifest>) -> Diagnostics {
+    let known: Vec<&str> = manifest::builtin_names().iter().copied().chain(provider.map(|provider| &*provider.id)).collect();
+    let mut found = Diagnostics::new();
+    for name in spec.run.rates.keys().filter(|name| !known.contains(&name.as_str())) {
+        let at = FieldPath::campaign().key("run").key("rates").key(name).at_key();
+        let help = match did_you_mean(name, known.iter().copied()) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => format!("providers are {}", listed(&known, 12)),
+        };
+        found.push(Diagnostic::error("unknown-provider", at, format!("there is no provider `{name}` to state a rate of")).help(help));
+    }
+    found
 }
 
 /// Returns whether a campaign can be read and names no such profile.

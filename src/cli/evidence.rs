@@ -8,6 +8,7 @@
 //! In: doubts, the ledger, the provider. Out: [`Finding`]s: records with their evidence, and what is said about them.
 //! Never: a paid request; a record that nothing proves.
 
+use super::batches::Lists;
 use super::context::Opened;
 use super::error::{CliError, Outcome};
 use super::performance;
@@ -59,14 +60,22 @@ pub fn settled(row: &AttemptRow, state: &JobState, charged: Option<Micros>, evid
 /// # Errors
 /// A provider without any way to ask; a ledger that cannot be read.
 pub async fn by_lookup(ledger: &SqliteLedger, provider: &HttpProvider, rows: &[AttemptRow]) -> Outcome<Vec<Finding>> {
-    if !provider.can_look_up() && rows.iter().all(|row| row.task.is_none()) {
+    let has_batches = provider.batches().is_some();
+    if !provider.can_look_up() && !rows.iter().any(|row| row.task.is_some() || (has_batches && row.card.batch)) {
         let help = "its manifest has no `http.lookup`; try `--by-balance`, or look where the provider lists your requests".to_owned();
         return Err(CliError::usage("nothing was asked: the provider has no way to look up a request", help));
     }
     let entries = ledger.entries(0)?;
     let mut findings = Vec::with_capacity(rows.len());
+    let mut lists = Lists::default();
     for row in rows {
         let asked = match (&row.task, key_of(&entries, row)) {
+            (Some(task), _) if has_batches => match provider.knows_batch(task).await {
+                Ok(true) => Ok(Some(Found::Task(task.clone()))),
+                Ok(false) => Err(format!("the provider still knows nothing of the batch {task}")),
+                Err(failure) => Err(words(&failure)),
+            },
+            (None, _) if has_batches && row.card.batch => lists.find(ledger, provider, row).await?.map(Some),
             (Some(task), _) => match provider.knows(task).await {
                 Ok(true) => Ok(Some(Found::Task(task.clone()))),
                 Ok(false) => Err(format!("the provider still knows nothing of the task {task}")),

@@ -26,6 +26,8 @@ pub const ACCOUNT: u8 = 8;
 pub const LOCKED: u8 = 9;
 /// The plan has work (`plan --detailed-exit-code`).
 pub const HAS_WORK: u8 = 10;
+/// Batches are under way: run again to ask after them.
+pub const WAITING: u8 = 11;
 /// Interrupted by Ctrl-C or SIGTERM.
 pub const INTERRUPTED: u8 = 130;
 
@@ -48,6 +50,8 @@ pub enum Exit {
     Account,
     /// The plan has work.
     HasWork,
+    /// Batches are under way, and nothing has failed.
+    Waiting,
     /// The user stopped it.
     Interrupted,
 }
@@ -63,6 +67,7 @@ impl Exit {
             Self::InDoubt => IN_DOUBT,
             Self::Account => ACCOUNT,
             Self::HasWork => HAS_WORK,
+            Self::Waiting => WAITING,
             Self::Interrupted => INTERRUPTED,
         }
     }

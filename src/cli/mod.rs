@@ -8,6 +8,7 @@
 //! Never: a domain rule.
 
 mod args;
+mod batches;
 mod cap_stop;
 mod commands;
 mod comparison;

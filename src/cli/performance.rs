@@ -15,6 +15,7 @@ use tokio::runtime::Runtime;
 use tokio::sync::watch;
 
 use super::args::BaseUrl;
+use super::batches::Together;
 use super::console;
 use super::context::Opened;
 use super::error::{CliError, Outcome};
@@ -22,20 +23,21 @@ use super::seller;
 use super::standing::{Balance, Standing, campaign_scope, profile_scope, step_scope};
 use super::workspace::{Stage, Workspace, random};
 use crate::campaign::Campaign;
+use crate::engine::batch::BatchLog;
 use crate::engine::{self, Cancel, JobPrice, OnDoubt, Originals, PATIENCE, Ports, ProviderTerms, RunOutcome, RunRequest, RunRules, SteadyClock};
 use crate::event::Event;
-use crate::ledger::{AccountLimits, Balances as _, Cap, Durability, Scope, SqliteLedger};
+use crate::ledger::{AccountLimits, Balances as _, Batches, Cap, Durability, RateWindow, Scope, SqliteLedger};
 use crate::plan::{JobIx, Work};
 use crate::pricing::JobQuote;
 use crate::provider::manifest::{ChargePolicy, ChargedOn, Known, Manifest};
 use crate::provider::sim::{SimOptions, Simulator};
-use crate::provider::{Provider, Shot, Tariff};
+use crate::provider::{BatchDesk, Provider, Shot, Tariff};
 use crate::reporter::{Bars, Detail, Fanout, JsonLines, Plain, Reporter, StepShots};
 use crate::spec::assets::MAX_ASSET_BYTES;
 use crate::spec::files::input_path;
 use crate::spec::{DiskFiles, FailureLimitSpec, Files};
 use crate::store::fs::{self, FsStore};
-use crate::types::{Clock, Failure, FailureClass, JobKey, Micros, Operation, RunId, SystemClock};
+use crate::types::{Clock, Failure, FailureClass, JobKey, Micros, Operation, RunId, SystemClock, TaskId};
 
 /// A run that is about to begin.
 pub struct Performance<'a> {
@@ -65,6 +67,8 @@ pub struct Performance<'a> {
     pub run: RunId,
     /// A cap beside those of the campaign: that of a saved plan.
     pub plan_cap: Option<Cap>,
+    /// Whether new shots go in batches, and how long batches are watched.
+    pub together: Together,
 }
 
 /// Who is told what.
@@ -76,6 +80,13 @@ pub struct Loudness {
     pub quiet: bool,
 }
 
+impl Performance<'_> {
+    /// Returns whether new shots really go in batches: a rehearsal only plays their prices.
+    fn sends_batches(&self) -> bool {
+        self.together.sends && self.workspace.stage() == Stage::Real
+    }
+}
+
 /// Threads beyond the cores for pictures that are drawn, checked and stored: while these wait for the disk, the cores are busy.
 /// More would only hold more decoded pictures in memory at once, tens of megabytes each.
 const WAITING_FOR_DISKS: usize = 2;
@@ -84,9 +95,16 @@ const WAITING_FOR_DISKS: usize = 2;
 ///
 /// # Errors
 /// For a real run as [`seller::connect`]: nobody to buy from, no key.
-pub fn provider(opened: &Opened, standing: &Standing, stage: Stage, sim: &SimOptions, elsewhere: &[BaseUrl]) -> Outcome<Arc<dyn Provider>> {
+pub fn provider(
+    opened: &Opened,
+    standing: &Standing,
+    stage: Stage,
+    sim: &SimOptions,
+    elsewhere: &[BaseUrl],
+    together: Together,
+) -> Outcome<Arc<dyn Provider>> {
     if stage == Stage::Real {
-        return Ok(Arc::new(seller::connect(opened, elsewhere)?));
+        return Ok(together.from(seller::connect(opened, elsewhere)?));
     }
     let simulator = Simulator::new(sim.clone(), Arc::new(SystemClock));
     if sim.balance.is_none() {
@@ -135,16 +153,16 @@ pub fn workers() -> Outcome<Runtime> {
         .map_err(|error| CliError::Io("cannot start the workers".to_owned(), error))
 }
 
-/// Runs the engine to its end and returns what became of it.
+/// Runs the engine to its end and returns what became of it, and how its batches stand.
 ///
 /// # Errors
 /// What is broken on our side. Failed shots are an outcome.
-pub fn perform(performance: &Performance<'_>, workers: Runtime) -> Outcome<RunOutcome> {
+pub fn perform(performance: &Performance<'_>, workers: Runtime) -> Outcome<(RunOutcome, Vec<(TaskId, String)>)> {
     // The ledger's moments and the waits of the run go by one clock, which nobody can set while it runs.
     let clock: Arc<dyn Clock> = Arc::new(SteadyClock::started(&SystemClock));
     note_balance(performance, &workers)?;
     let request = request(performance, &performance.run);
-    let finish = finish_within(&request.terms);
+    let finish = if performance.sends_batches() { BATCH_FINISH } else { finish_within(performance, &request.terms) };
     let ports = ports(performance, &clock)?;
     let mut reporters = reporters(performance);
     let outcome = workers.block_on(async {
@@ -153,14 +171,15 @@ pub fn perform(performance: &Performance<'_>, workers: Runtime) -> Outcome<RunOu
         let mut tell = |event: &Event| reporters.tell(event);
         let outcome = engine::run(request, ports, receiver, &mut tell).await;
         listener.abort();
-        outcome
+        (outcome, performance.provider.batches().await)
     });
+    let (outcome, batches) = outcome;
     // Pictures that are still being drawn after a second Ctrl-C are nobody's business any more.
     workers.shutdown_background();
     for (name, error) in reporters.dropped() {
         console::warning(&format!("{name} stopped early: {error}"));
     }
-    Ok(outcome?)
+    Ok((outcome?, batches))
 }
 
 /// Returns a name like `20261122T094500Z-7f3a`: sorts by time, and two that start in one second differ.
@@ -190,10 +209,18 @@ fn request(performance: &Performance<'_>, run: &RunId) -> RunRequest {
         terms: terms(performance),
         caps: caps(campaign, standing).into_iter().chain(performance.plan_cap.clone()).collect(),
         step_caps: step_caps(opened, standing),
-        concurrency: performance.concurrency.max(1),
+        // What goes together starts together.
+        concurrency: if performance.sends_batches() { opened.plan.jobs.len().max(1) } else { performance.concurrency.max(1) },
         stop_after_failures: if performance.fail_fast { Some(1) } else { stop_after(opened, standing) },
         // The caller holds the workspace's lock: nobody else can be sending.
-        rules: RunRules { attempts: campaign.run.attempts, on_doubt: performance.on_doubt, alone: true, seed: random(), ..RunRules::default() },
+        rules: RunRules {
+            attempts: campaign.run.attempts,
+            on_doubt: performance.on_doubt,
+            alone: true,
+            seed: random(),
+            batch: performance.sends_batches(),
+            ..RunRules::default()
+        },
     }
 }
 
@@ -230,7 +257,25 @@ fn terms(performance: &Performance<'_>) -> ProviderTerms {
             keeps: None,
         },
     };
-    if rehearses { terms.rehearsed(performance.sim.latency, performance.sim.refund) } else { terms }
+    let terms = stated_rate(performance, terms);
+    if rehearses {
+        return terms.rehearsed(performance.sim.latency, performance.sim.refund);
+    }
+    let flow = performance.opened.manifest.as_ref().and_then(|manifest| manifest.http.as_ref()?.batch.as_ref());
+    match flow.filter(|_| performance.together.sends || performance.standing.work.count(|work| work == Work::Resumed) > 0) {
+        Some(flow) => terms.with_batches(flow.curve(performance.together.wait), performance.together.sends),
+        None => terms,
+    }
+}
+
+/// Puts the rate that the campaign states for its account in the place of the manifest's windows.
+fn stated_rate(performance: &Performance<'_>, mut terms: ProviderTerms) -> ProviderTerms {
+    let Performance { opened, .. } = performance;
+    let stated = opened.manifest.as_ref().and_then(|manifest| opened.campaign.run.rates.get(&*manifest.id));
+    if let Some(rate) = stated {
+        terms.limits.windows = vec![RateWindow { count: rate.count, span: rate.span }];
+    }
+    terms
 }
 
 /// Returns a cap in the currency of the plan's book.
@@ -272,8 +317,11 @@ fn ports(performance: &Performance<'_>, clock: &Arc<dyn Clock>) -> Outcome<Ports
         Stage::Real => (Durability::Full, fs::Durability::Synced),
         Stage::Rehearsal => (Durability::Normal, fs::Durability::Cached),
     };
+    let ledger = Arc::new(SqliteLedger::open(&workspace.ledger(), Arc::clone(clock), durability)?);
+    let page = BatchLog::new(Arc::clone(&ledger) as Arc<dyn Batches>, performance.run.clone());
+    performance.provider.begin(BatchDesk { run: performance.run.clone(), logbook: Arc::new(page), folder: workspace.home().to_owned() });
     Ok(Ports {
-        ledger: Arc::new(SqliteLedger::open(&workspace.ledger(), Arc::clone(clock), durability)?),
+        ledger,
         store: Arc::new(FsStore::open(&workspace.blobs())?.with_durability(kept)),
         provider: Arc::clone(&performance.provider),
         originals: Arc::new(CampaignFolder(performance.opened.base.clone())),
@@ -351,13 +399,17 @@ const LEAVE: Duration = Duration::from_secs(2);
 /// Longest time for what is paid to be finished after the first signal, 2 minutes: tasks are kept by the provider, a later run fetches them.
 const FINISH: Duration = Duration::from_secs(120);
 
+/// The same where shots go in batches, 15 seconds: enough for one that is just being asked for, and nobody waits for its pictures.
+const BATCH_FINISH: Duration = Duration::from_secs(15);
+
 /// Returns how long a run may go on after the first signal.
 ///
 /// Where the answer is the picture itself, leaving earlier than the exchange ends would lose what is paid.
-fn finish_within(terms: &ProviderTerms) -> Duration {
-    match &terms.poll {
+fn finish_within(performance: &Performance<'_>, terms: &ProviderTerms) -> Duration {
+    let has_tasks = performance.opened.manifest.as_ref().is_none_or(|manifest| manifest.poll.is_some());
+    match terms.poll.as_ref().filter(|_| has_tasks || performance.workspace.stage() == Stage::Rehearsal) {
         Some(curve) => curve.deadline.0.min(FINISH),
-        None => terms.patience / 2,
+        None => PATIENCE / 2,
     }
 }
 

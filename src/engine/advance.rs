@@ -347,6 +347,7 @@ impl<'a> Shift<'a> {
             resolution: settings.resolution.as_deref().map(str::to_owned),
             quality: settings.quality.as_deref().map(str::to_owned),
             unpriced: price.unpriced,
+            batch: request.rules.batch,
         };
         Some(SubmitIntent {
             run: request.run.clone(),

@@ -13,6 +13,7 @@
 mod advance;
 #[doc(hidden)]
 pub mod backoff;
+pub mod batch;
 mod driver;
 mod funding;
 pub mod machine;

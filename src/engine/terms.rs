@@ -38,8 +38,12 @@ pub struct ProviderTerms {
     pub keeps: Option<Duration>,
 }
 
-/// How long the answer to a submit may take unless somebody says otherwise: OpenAI's own client waits 10 minutes.
-pub const PATIENCE: Duration = Duration::from_secs(600);
+/// How long the answer to a submit may take unless somebody says otherwise, 20 minutes: an exchange is given up after 10, as clients of
+/// providers that answer with the picture itself do.
+pub const PATIENCE: Duration = Duration::from_secs(1200);
+
+/// How long a batch may take to be gathered, handed over and asked for, twice, and a file of answers to come: 2 hours for 200 MB and more.
+pub const BATCH_PATIENCE: Duration = Duration::from_secs(2 * 3600);
 
 impl ProviderTerms {
     /// Reads the terms of a manifest; `account` names provider and key variable, never the key.
@@ -53,6 +57,19 @@ impl ProviderTerms {
             idempotent: manifest.idempotency,
             keeps: manifest.result_ttl.map(|span| span.0),
         }
+    }
+
+    /// Returns the same terms for a run that has batches under way, and asks after them as `curve` says.
+    ///
+    /// Whoever `sends` together has no rate to keep: what waits in a batch is counted apart.
+    #[must_use]
+    pub fn with_batches(mut self, curve: PollCurve, sends: bool) -> Self {
+        if sends {
+            self.limits = AccountLimits { account: format!("{}/batch", self.limits.account), windows: Vec::new(), places: None };
+        }
+        self.poll = Some(curve);
+        self.patience = BATCH_PATIENCE;
+        self
     }
 
     /// Returns the same terms for a rehearsal whose tasks take about `latency`.
@@ -104,12 +121,14 @@ pub struct RunRules {
     pub fetches: u32,
     /// Decides every jitter of the run.
     pub seed: u64,
+    /// Whether new tries go in batches.
+    pub batch: bool,
 }
 
 impl Default for RunRules {
-    /// One try, doubt held, others may be at work, 15 minutes of outage, 5 fetches.
+    /// One try, doubt held, others may be at work, 15 minutes of outage, 5 fetches, no batches.
     fn default() -> Self {
-        Self { attempts: 1, on_doubt: OnDoubt::Hold, alone: false, outage_patience: Duration::from_secs(900), fetches: 5, seed: 0 }
+        Self { attempts: 1, on_doubt: OnDoubt::Hold, alone: false, outage_patience: Duration::from_secs(900), fetches: 5, seed: 0, batch: false }
     }
 }
 

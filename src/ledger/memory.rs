@@ -14,8 +14,8 @@ use super::history::{AttemptRow, History, KnownJob};
 use super::record::{Entry, Scope, ScopeTotals};
 use super::rules::{self, Changes};
 use super::state::JobState;
-use super::{BalanceNote, Balances, Grant, Ledger, LedgerError, PlanRecord, Recipe, Record, SubmitIntent};
-use crate::types::{Amount, Clock, Digest, JobId, JobKey, RunId};
+use super::{BalanceNote, Balances, BatchNote, Batches, Grant, Ledger, LedgerError, NewBatch, PlanRecord, Recipe, Record, SubmitIntent};
+use crate::types::{Amount, AttemptNo, Clock, Digest, JobId, JobKey, RunId, TaskId};
 
 /// A ledger that keeps its records in memory.
 pub struct MemoryLedger {
@@ -31,6 +31,8 @@ struct Kept {
     addresses: HashMap<String, HashMap<JobId, JobKey>>,
     plans: HashMap<Digest, PlanRecord>,
     balances: Vec<BalanceNote>,
+    batches: HashMap<String, BatchNote>,
+    batch_shots: HashMap<(JobKey, AttemptNo), String>,
 }
 
 impl MemoryLedger {
@@ -188,5 +190,37 @@ impl Balances for MemoryLedger {
 
     fn balances(&self, account: &str) -> Result<Vec<BalanceNote>, LedgerError> {
         Ok(self.lock().balances.iter().filter(|note| note.account == account).cloned().collect())
+    }
+}
+
+impl Batches for MemoryLedger {
+    fn note_sending(&self, batch: NewBatch) -> BoxFuture<'_, Result<(), LedgerError>> {
+        async move {
+            let mut kept = self.lock();
+            let NewBatch { name, run, shots } = batch;
+            for shot in shots {
+                kept.batch_shots.entry(shot).or_insert_with(|| name.clone());
+            }
+            let note = BatchNote { name: name.clone(), run, at: self.clock.now(), batch: None };
+            kept.batches.entry(name).or_insert(note);
+            Ok(())
+        }
+        .boxed()
+    }
+
+    fn note_batch(&self, name: &str, batch: TaskId) -> BoxFuture<'_, Result<(), LedgerError>> {
+        let name = name.to_owned();
+        async move {
+            if let Some(note) = self.lock().batches.get_mut(&name) {
+                note.batch.get_or_insert(batch);
+            }
+            Ok(())
+        }
+        .boxed()
+    }
+
+    fn batch_of(&self, key: JobKey, attempt: AttemptNo) -> Result<Option<BatchNote>, LedgerError> {
+        let kept = self.lock();
+        Ok(kept.batch_shots.get(&(key, attempt)).and_then(|name| kept.batches.get(name)).cloned())
     }
 }

@@ -7,6 +7,7 @@
 //! Never: a decision about what to do next (that is the engine's), a printed word.
 
 pub mod balances;
+pub mod batches;
 pub mod fold;
 pub mod history;
 pub mod memory;
@@ -25,6 +26,7 @@ use std::time::Duration;
 use futures_util::future::BoxFuture;
 
 pub use balances::{BalanceNote, Balances};
+pub use batches::{BatchNote, Batches, NewBatch};
 pub use history::{AttemptRow, AttemptStatus, History, KeptPicture, KnownJob, Showing};
 pub use memory::MemoryLedger;
 pub use plans::PlanRecord;

@@ -38,6 +38,9 @@ pub struct AttemptCard {
     /// Whether the book had no price for it and the user let it pass: what is quoted and reserved for it stands for nothing.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub unpriced: bool,
+    /// Whether it goes in a batch: before the batch is noted ([`Batches`](super::Batches)) nothing of it has been sent.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub batch: bool,
 }
 
 /// An image that came out of a job.

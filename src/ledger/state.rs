@@ -181,6 +181,7 @@ mod tests {
             resolution: None,
             quality: None,
             unpriced: false,
+            batch: false,
         };
         let deadline = Timestamp::from_millis(60_000);
         let (quoted, reserved, charged) = (price.clone(), price.clone(), price.clone());

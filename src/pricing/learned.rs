@@ -161,6 +161,7 @@ mod tests {
             resolution: None,
             quality: None,
             unpriced: false,
+            batch: false,
         };
         let quoted = Amount::new(Currency::credits("kie"), Micros::units(6));
         let (key, at) = (plan.job(ix).key, Timestamp::from_millis(0));

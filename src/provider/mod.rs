@@ -8,6 +8,7 @@ pub mod http;
 pub mod manifest;
 pub mod sim;
 
+use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::Arc;
 
@@ -16,7 +17,7 @@ use futures_util::future::BoxFuture;
 
 pub use account::Tariff;
 
-use crate::types::{Amount, AttemptNo, BlobRef, Failure, IdempotencyKey, ImageInfo, InputRole, JobKey, Micros, Paid, PixelSize, TaskId};
+use crate::types::{Amount, AttemptNo, BlobRef, Failure, IdempotencyKey, ImageInfo, InputRole, JobKey, Micros, Paid, PixelSize, RunId, TaskId};
 
 /// Bytes of a picture as they come; an error ends the stream.
 pub type ByteStream = Pin<Box<dyn Stream<Item = Result<Vec<u8>, Failure>> + Send>>;
@@ -109,6 +110,26 @@ pub enum Polled {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ResultRef(pub String);
 
+/// Where batches are noted before and after they are asked for. Durable when a future returns `Ok`.
+pub trait Logbook: Send + Sync {
+    /// Notes that a batch of this name, with these tries, is about to be asked for.
+    fn sending<'a>(&'a self, name: &'a str, shots: Vec<(JobKey, AttemptNo)>) -> BoxFuture<'a, Result<(), String>>;
+
+    /// Notes what the provider calls it.
+    fn made<'a>(&'a self, name: &'a str, batch: &'a TaskId) -> BoxFuture<'a, Result<(), String>>;
+}
+
+/// What a run has for providers that send shots together.
+#[derive(Clone)]
+pub struct BatchDesk {
+    /// The run; batches are named after it.
+    pub run: RunId,
+    /// Where they are noted.
+    pub logbook: Arc<dyn Logbook>,
+    /// Where files of requests and answers are kept while they are worked on: on a disk with room for the pictures of a batch.
+    pub folder: PathBuf,
+}
+
 /// The provider port. Each call is one exchange; callable from many tasks at once.
 pub trait Provider: Send + Sync {
     /// Sends the paid request, once.
@@ -119,6 +140,14 @@ pub trait Provider: Send + Sync {
 
     /// Fetches a finished picture; free, and repeatable while the provider keeps it.
     fn fetch<'a>(&'a self, shot: &'a Shot, task: &'a TaskId, result: &'a ResultRef) -> BoxFuture<'a, Result<ByteStream, Failure>>;
+
+    /// Takes what a run has for providers that send shots together; called once, before the first shot. Others need nothing of it.
+    fn begin(&self, _: BatchDesk) {}
+
+    /// Returns how each batch stood when it was last asked after: its id and the provider's words. Empty where nothing goes in batches.
+    fn batches(&self) -> BoxFuture<'_, Vec<(TaskId, String)>> {
+        Box::pin(async { Vec::new() })
+    }
 
     /// Asks what is left on the account; free. `None`: the provider has no way to tell, and nobody should guess.
     ///

@@ -71,6 +71,7 @@ pub(crate) fn attempt(plan: &Plan, ix: JobIx, attempt: u32, status: AttemptStatu
             resolution: paid.settings.resolution.as_deref().map(str::to_owned),
             quality: None,
             unpriced: false,
+            batch: false,
         },
         attempt: AttemptNo(attempt),
         status,

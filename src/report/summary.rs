@@ -57,6 +57,8 @@ pub struct RunView<'a> {
     pub campaign_file: &'a str,
     /// The command that settles what is in doubt.
     pub settle: &'a str,
+    /// How batches stand that the run has sent or asked after, one sentence each.
+    pub batches: &'a [String],
 }
 
 /// Most failures, and shots in doubt, that are told one by one.
@@ -79,6 +81,9 @@ pub fn run_summary(view: &RunView<'_>, width: usize, color: bool) -> String {
     }
     if let Some(sentence) = report.without_price() {
         lines.warn("no price", &sentence);
+    }
+    for (place, batch) in view.batches.iter().enumerate() {
+        lines.say(if place == 0 { "batch" } else { "" }, batch);
     }
     lines.say("files", view.out);
     lines.say("next", &next(view));
@@ -218,6 +223,9 @@ fn next(view: &RunView<'_>) -> String {
         return format!("{run} (once the prompts are changed: what was refused is refused again; what is paid is not paid again)");
     }
     let left = has(|shot| !matches!(shot, Shot::Done | Shot::LeftOut));
+    if left && !failed && view.stopped.is_none() && !view.batches.is_empty() {
+        return format!("{run} (asks after the batch, for nothing; goes on with what its pictures are for)");
+    }
     if failed || left || view.stopped.is_some() {
         return format!("{run} (takes up where this run stopped; what is paid is not paid again)");
     }
@@ -255,6 +263,7 @@ mod tests {
             out: "out/spring-drop",
             campaign_file: "campaigns/spring-drop.yaml",
             settle: "callsheet reconcile campaigns/spring-drop.yaml",
+            batches: &[],
         };
         run_summary(&view, width, false)
     }

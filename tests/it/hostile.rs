@@ -48,7 +48,7 @@ fn shot(provider: &str) -> Shot {
 /// Speaks to `url` as the built-in manifest says, but does not wait for long.
 fn speaker(provider: &str, url: &str) -> HttpProvider {
     let text = builtin_text(provider).expect("a built-in manifest");
-    let text = text.replace("timeout: 100s", "timeout: 400ms").replace("timeout: 30s", "timeout: 400ms").replace("timeout: 4m", "timeout: 400ms");
+    let text = text.replace("timeout: 100s", "timeout: 400ms").replace("timeout: 30s", "timeout: 400ms").replace("timeout: 9m", "timeout: 400ms");
     let manifest = Manifest::parse(&text).expect("a manifest");
     let version = if provider == "openai" { "/v1" } else { "" };
     let own: Origin = format!("{url}{version}").parse().expect("an address");

@@ -2,6 +2,8 @@
 
 mod after;
 mod architecture;
+mod batch_faults;
+mod batches;
 mod buying;
 mod campaigns;
 mod caps;
@@ -23,6 +25,7 @@ mod hostile_pictures;
 mod kills;
 mod loopback;
 mod market;
+mod openapi;
 mod paces;
 mod peak;
 mod price_books;

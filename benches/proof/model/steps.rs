@@ -331,6 +331,7 @@ impl State {
                 resolution: None,
                 quality: None,
                 unpriced: false,
+                batch: false,
             },
             attempt,
             idempotency_key: IdempotencyKey::new("model"),

@@ -70,7 +70,7 @@ fn fast(shape: Shape) -> String {
         let end = text[after..].find('\n').map_or(text.len(), |line| after + line);
         text.replace_range(before..end, "poll:\n  start: 5ms\n  steps: [{ from: 0s, every: 15ms }]\n  deadline: 4s");
     }
-    for timeout in ["timeout: 100s", "timeout: 30s", "timeout: 2m", "timeout: 4m"] {
+    for timeout in ["timeout: 100s", "timeout: 30s", "timeout: 2m", "timeout: 9m"] {
         text = text.replace(timeout, "timeout: 1s");
     }
     text

@@ -215,6 +215,7 @@ impl Campaign {
                 outage_patience: Duration::from_secs(900),
                 fetches: dice.pick(&[1, 3, 5]),
                 seed: dice.roll(),
+                batch: false,
             },
             terms,
             concurrency: dice.within(1..17) as usize,
@@ -282,6 +283,7 @@ fn structure(dice: &mut Dice) -> (Vec<Shot>, Vec<u32>) {
                 resolution: None,
                 quality: None,
                 unpriced: false,
+                batch: false,
             };
             let key = key(dice.roll());
             let id = card.job.clone();

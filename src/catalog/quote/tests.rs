@@ -269,3 +269,31 @@ proptest! {
         prop_assert!(exact - floor <= 1_000_000 && ceil >= exact && ceil - floor <= 1_000_000);
     }
 }
+
+#[test]
+fn a_book_in_batches_charges_its_share_of_the_whole_sum_once_rounded() {
+    let settings = Settings { quality: Some("medium".into()), resolution: Some("1K".into()), ..Settings::default() };
+    let input = QuoteInput {
+        model: "gpt-image-2",
+        action: Action::Generate,
+        settings: &settings,
+        input: None,
+        output: PixelSize::new(1024, 1024),
+        references: 0,
+        prompt_chars: 140,
+    };
+    let (direct, batch) = (book("openai"), book("openai").in_batches());
+    let quotes = [&direct, &batch].map(|book| book.quote(&input).expect("it is priced"));
+    // 41 x 5 + 1756 x 30 = 52885 millionths; half of it is 26442.5.
+    assert_eq!(quotes.clone().map(|quote| quote.amount.micros.get()), [52_885, 26_443]);
+    assert_eq!(quotes[1].highest.get(), (146 * 5 + 1756 * 30) / 2, "the reservation is the batch's too");
+    assert_eq!(quotes[1].basis, format!("{}, x 0.5 in a batch", quotes[0].basis));
+    let usage = TokenUsage { text_in: 41, image_out: 1756, ..TokenUsage::default() };
+    let charged = direct.charge_tokens_by("gpt-image-2", Action::Generate, &usage, Channel::Batch).expect("tokens are priced");
+    assert_eq!(charged.micros.get(), 26_443);
+
+    let newest = QuoteInput { model: "gpt-image-2.6-flare", ..input };
+    assert!(direct.quote(&newest).is_ok());
+    insta::assert_snapshot!(batch.quote(&newest).expect_err("it goes in no batch"), @"price book `openai` has no batch price of `gpt-image-2.6-flare`; in batches it prices `gpt-image-2`, `gpt-image-2.5-flare`, `gpt-image-2.5-sunburst`, `gpt-image-1.5`, `gpt-image-1-mini` and `gpt-image-1`");
+    assert!(matches!(book("kie").in_batches().quote(&input), Err(Unpriced::Batch { .. })));
+}

@@ -80,6 +80,9 @@ pub struct EstimateArgs {
     /// What may be spent: credits of the book, or "USD 12.50"; says how many finals it pays for, exit code 4 if the floor is above it
     #[arg(long, value_name = "AMOUNT", value_parser = args::money)]
     budget: Option<MoneySpec>,
+    /// At the prices of the provider's batches
+    #[arg(long)]
+    batch: bool,
     /// How to print it
     #[arg(long, value_enum, default_value_t = Format::Table)]
     format: Format,
@@ -162,7 +165,8 @@ fn books(args: &EstimateArgs) -> Outcome<Vec<PriceBook>> {
         let help = format!("name a book with `--prices`: {}, or a file of your own", listed(builtin::book_names(), 12));
         return Err(CliError::usage("an estimate needs prices", help));
     };
-    names.split(',').map(|name| book_called(&Said::Here(name.trim().to_owned()), Path::new(""), &mut Sources::new())).collect()
+    let book = |name: &str| book_called(&Said::Here(name.trim().to_owned()), Path::new(""), &mut Sources::new());
+    names.split(',').map(|name| Ok(if args.batch { book(name)?.in_batches() } else { book(name)? })).collect()
 }
 
 /// Returns the budget in the currency of the one book.

@@ -5,7 +5,9 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 
 use super::run::Doubt;
+use crate::catalog::Channel;
 use crate::cli::args::{self, CampaignArgs, SelectionArgs, StageArgs};
+use crate::cli::batches;
 use crate::cli::comparison::{self, Shown};
 use crate::cli::context::{self, Opened};
 use crate::cli::error::{CliError, Outcome};
@@ -58,6 +60,9 @@ pub struct PlanArgs {
     /// Let shots without a price pass; they are in no total, and no cap guards them
     #[arg(long)]
     allow_unpriced: bool,
+    /// What it would cost if its shots went in batches; what is saved with `--out` is run so
+    #[arg(long, conflicts_with = "base")]
+    batch: bool,
     /// How to print it
     #[arg(long, value_enum, default_value_t = Format::Table)]
     format: Format,
@@ -96,10 +101,12 @@ impl Format {
 pub fn plan(args: &PlanArgs) -> Outcome<Exit> {
     let books = forecast::several(args.asked.prices.as_deref());
     let opened = open(args, books.as_deref())?;
+    let opened = if args.batch { batches::in_batches(opened)? } else { opened };
     let on_doubt = Doubt::rule(args.on_doubt);
     let workspace = Workspace::find(Stage::of(args.stage.rehearse))?;
     let memory = Memory::of(&workspace)?;
     let standing = standing::standing(&opened, &memory, &args.selected, on_doubt)?.allowing_unpriced(&opened, args.allow_unpriced);
+    batches::fits(&opened, &standing.work)?;
     if books.is_some() || !args.what_if.is_empty() {
         return foretell(args, &opened, &memory, &standing, books.as_deref(), workspace.stage());
     }
@@ -120,7 +127,8 @@ pub fn plan(args: &PlanArgs) -> Outcome<Exit> {
         console::data(&text)?;
     }
     if let Some(out) = &args.out {
-        let manner = Manner { asked: &args.asked, selected: &args.selected, cap: args.cap.as_ref(), stage: workspace.stage(), on_doubt };
+        let manner =
+            Manner { asked: &args.asked, selected: &args.selected, cap: args.cap.as_ref(), stage: workspace.stage(), on_doubt, batch: args.batch };
         saved::save(out, &opened, &standing, &manner)?;
     }
     Ok(if end == Exit::Done { exit(args, &standing) } else { end })
@@ -133,7 +141,7 @@ fn exit(args: &PlanArgs, standing: &Standing) -> Exit {
 /// Opens the campaign. What is made does not depend on prices: on several books it is planned on its own, or else on the first.
 fn open(args: &PlanArgs, books: Option<&[String]>) -> Outcome<Opened> {
     let Some(books) = books else { return context::open(&args.asked, args.cap.as_ref()) };
-    for (flag, is_set) in [("--base", args.base.is_some()), ("--out", args.out.is_some()), ("--cap", args.cap.is_some())] {
+    for (flag, is_set) in [("--base", args.base.is_some()), ("--out", args.out.is_some()), ("--cap", args.cap.is_some()), ("--batch", args.batch)] {
         if is_set {
             let fact = format!("`--prices` names several books, and `{flag}` is about one");
             return Err(CliError::usage(fact, format!("name one: `--prices {}`", books.first().map_or("kie", String::as_str))));
@@ -210,6 +218,12 @@ pub fn notes(opened: &Opened, stage: Stage) -> Vec<String> {
     }
     if opened.manifest.is_none() && stage == Stage::Real {
         notes.push("the campaign names no provider: it can be planned and rehearsed, not run".to_owned());
+    }
+    if opened.catalog.book.channel == Channel::Batch {
+        notes.push(
+            "the prices are those of batches: shots go together, answers come within a day, and each level of a chain waits for the one before"
+                .to_owned(),
+        );
     }
     if let Some(step) = &opened.campaign.until {
         notes.push(format!("the profile makes everything up to step `{step}`"));

@@ -135,6 +135,10 @@ fn heading(manifest: &Manifest) -> String {
         if manifest.idempotency { "a repeated request is charged once".to_owned() } else { "a repeated request is charged again".to_owned() },
     );
     say("results", manifest.result_ttl.map_or("come with the answer and only then".to_owned(), |span| format!("can be fetched for {span}")));
+    if let Some(flow) = manifest.http.as_ref().and_then(|http| http.batch.as_ref()) {
+        let takes = manifest.models.iter().filter(|(_, card)| card.batch).map(|(name, _)| &**name).collect::<Vec<_>>().join(", ");
+        say("batches", format!("`run --batch` for {takes}; answers within {}, {} requests or {} MB a file", flow.window, flow.lines, flow.megabytes));
+    }
     lines.push(String::new());
     lines.join("\n")
 }

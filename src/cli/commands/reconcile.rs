@@ -340,7 +340,8 @@ fn ways(opened: &Opened, doubts: &[AttemptRow], rehearses: bool) -> Vec<(&'stati
     if manifest.idempotency {
         ways.push(("ask again", "the next run repeats each under its own key, which the provider charges once"));
     }
-    if http.is_some_and(|http| http.lookup.is_some()) || doubts.iter().any(|row| row.task.is_some()) {
+    let in_list = |row: &AttemptRow| row.task.is_some() || (row.card.batch && http.is_some_and(|http| http.batch.is_some()));
+    if http.is_some_and(|http| http.lookup.is_some()) || doubts.iter().any(in_list) {
         ways.push(("ask the provider", "COMMAND --lookup"));
     }
     if http.is_some_and(|http| http.balance.is_some()) {

@@ -5,11 +5,14 @@
 //! ```
 
 use std::path::PathBuf;
+use std::str::FromStr;
+use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 
 use super::plan::{notes, tell_warnings, view};
 use crate::cli::args::{self, BaseUrl, CampaignArgs, SelectionArgs};
+use crate::cli::batches::{self, Together};
 use crate::cli::cap_stop::cap_stop;
 use crate::cli::console;
 use crate::cli::context::{self, Opened};
@@ -26,6 +29,7 @@ use crate::ledger::WorkspaceLock;
 use crate::plan::{JobIx, Work};
 use crate::pricing::{Quotes, Refusal, without_price};
 use crate::provider::Provider;
+use crate::provider::manifest::Span;
 use crate::provider::sim::SimOptions;
 use crate::report::{RunView, Stopped, plan_table, run_summary};
 use crate::spec::MoneySpec;
@@ -44,9 +48,10 @@ use crate::types::{RunId, SystemClock};
   callsheet run campaigns/spring-drop.yaml --profile draft --cap 260
   callsheet run plan.json                        what `plan --out plan.json` saved, as it was saved or not at all
   callsheet run campaigns/spring-drop.yaml --base-url kie=http://127.0.0.1:9000
+  callsheet run campaigns/spring-drop.yaml --provider openai --batch     half the price, answers within a day; the same words again fetch them
 
 Exit codes: 0 done · 2 usage · 3 mistakes in files · 4 over budget, unpriced, or a plan that is stale or spent · 5 some shots failed · 7 an outcome is in doubt
-· 8 account refused · 9 another run holds the workspace · 130 interrupted")]
+· 8 account refused · 9 another run holds the workspace · 11 batches are under way: run again to ask after them · 130 interrupted")]
 pub struct RunArgs {
     #[command(flatten)]
     asked: CampaignArgs,
@@ -88,6 +93,12 @@ pub struct RunArgs {
     /// Tell only failures and the end
     #[arg(long, short)]
     quiet: bool,
+    /// Send new shots together, for the provider's batch price; answers come within a day, and each level of a chain waits for the one before
+    #[arg(long, conflicts_with = "concurrency")]
+    batch: bool,
+    /// How long to stay and ask after batches, for example 30m or 24h; without it each is asked after once
+    #[arg(long, value_name = "SPAN", value_parser = Span::from_str, conflicts_with = "rehearse")]
+    wait: Option<Span>,
 }
 
 /// What `--on-doubt` says.
@@ -112,10 +123,10 @@ impl Doubt {
 /// Returns the same arguments as if what a saved plan says had been typed.
 fn as_approved(args: &RunArgs, approved: &Approved) -> Outcome<RunArgs> {
     let on_doubt = args.on_doubt.map(|said| Doubt::rule(Some(said)));
-    let typed = Typed { asked: &args.asked, selected: &args.selected, cap: args.cap.as_ref(), rehearse: args.rehearse, on_doubt };
-    let Wanted { asked, selected, cap, stage, on_doubt } = approved.wanted(&typed)?;
+    let typed = Typed { asked: &args.asked, selected: &args.selected, cap: args.cap.as_ref(), rehearse: args.rehearse, on_doubt, batch: args.batch };
+    let Wanted { asked, selected, cap, stage, on_doubt, batch } = approved.wanted(&typed)?;
     let on_doubt = Some(if on_doubt == OnDoubt::Resend { Doubt::Resend } else { Doubt::Hold });
-    Ok(RunArgs { asked, selected, cap, rehearse: stage == Stage::Rehearsal, on_doubt, ..args.clone() })
+    Ok(RunArgs { asked, selected, cap, rehearse: stage == Stage::Rehearsal, on_doubt, batch, ..args.clone() })
 }
 
 /// Runs a campaign, or a saved plan, for money or as a rehearsal.
@@ -133,7 +144,11 @@ fn perform(args: &RunArgs, approved: Option<&Approved>) -> Outcome<Exit> {
         return Err(CliError::usage("`--sim` says how a rehearsal behaves, and this is no rehearsal", "add `--rehearse`".to_owned()));
     }
     let opened = context::open(&args.asked, args.cap.as_ref())?;
+    let opened = if args.batch { batches::in_batches(opened)? } else { opened };
     let workspace = Workspace::find(stage)?;
+    if stage == Stage::Real {
+        batches::take_up_left(&opened, &workspace, &Memory::of(&workspace)?)?;
+    }
     let mut memory = Memory::of(&workspace)?;
     let on_doubt = Doubt::rule(args.on_doubt);
     let mut standing = standing::standing(&opened, &memory, &args.selected, on_doubt)?.allowing_unpriced(&opened, args.allow_unpriced);
@@ -153,7 +168,9 @@ fn perform(args: &RunArgs, approved: Option<&Approved>) -> Outcome<Exit> {
         return Ok(exit);
     }
     let sim = args.sim.clone().unwrap_or_default();
-    let provider = performance::provider(&opened, &standing, stage, &sim, &args.base_url);
+    batches::fits(&opened, &standing.work)?;
+    let together = Together { sends: args.batch, wait: args.wait.map_or(Duration::ZERO, |wait| wait.0) };
+    let provider = performance::provider(&opened, &standing, stage, &sim, &args.base_url, together);
     let workers = performance::workers()?;
     let weigh = |standing: &mut Standing, provider: &dyn Provider| -> Outcome<()> {
         standing.weigh(performance::balance(&workers, provider, stage)?, opened.campaign.budget.warn_at);
@@ -204,20 +221,22 @@ fn perform(args: &RunArgs, approved: Option<&Approved>) -> Outcome<Exit> {
         loudness: Loudness { json: args.json, quiet: args.quiet },
         run: run.clone(),
         plan_cap: approved.map(|approved| approved.cap(&opened)),
+        together,
     };
-    let outcome = performance::perform(&performance, workers)?;
+    let (outcome, batches) = performance::perform(&performance, workers)?;
+    let batches = batches::lines(&opened, &batches);
     if outcome.stopped == Some(StopReason::Cancelled) && outcome.stats.running > 0 {
         // The user asked twice: leave, and let the next run write the tree.
         console::talk("left at once; what is paid is in the ledger, the next run takes it up");
         return Ok(Exit::Interrupted);
     }
     let next = approved.and_then(|approved| approved.words_for_next(&outcome)).unwrap_or_else(|| words_for_next(args, args.cap.is_some()));
-    close(args, &opened, &workspace, &standing, &shelf, run.clone(), &outcome, &next)?;
+    close(args, &opened, &workspace, &standing, &shelf, run.clone(), &outcome, &batches, &next)?;
     if let Some(approved) = approved {
         approved.end(&workspace, &run, &outcome)?;
     }
     drop(lock);
-    Ok(exit(&outcome))
+    Ok(exit(&outcome, !batches.is_empty()))
 }
 
 /// Returns whether doubts can be settled by sending them again under their own keys, which the provider charges once.
@@ -290,6 +309,7 @@ fn close(
     shelf: &Shelf,
     run: RunId,
     outcome: &RunOutcome,
+    batches: &[String],
     next: &str,
 ) -> Outcome<()> {
     let memory = Memory::of(workspace)?;
@@ -321,6 +341,7 @@ fn close(
         out: &out,
         campaign_file: next,
         settle: &settle,
+        batches,
     };
     if !args.quiet {
         console::talk("");
@@ -356,7 +377,7 @@ fn words_for_next(args: &RunArgs, with_cap: bool) -> String {
     if let (true, Some(cap)) = (with_cap, &args.cap) {
         say("--cap", &if cap.usd { format!("USD {}", cap.micros) } else { cap.micros.to_string() });
     }
-    for (flag, is_set) in [("--allow-unpriced", args.allow_unpriced), ("--rehearse", args.rehearse)] {
+    for (flag, is_set) in [("--allow-unpriced", args.allow_unpriced), ("--rehearse", args.rehearse), ("--batch", args.batch)] {
         if is_set {
             words.push_str(&format!(" {flag}"));
         }
@@ -380,7 +401,7 @@ fn local_failures(outcome: &RunOutcome) -> Vec<(JobIx, String)> {
 }
 
 /// Returns how a run ended, the gravest first.
-fn exit(outcome: &RunOutcome) -> Exit {
+fn exit(outcome: &RunOutcome, has_batches: bool) -> Exit {
     match &outcome.stopped {
         Some(StopReason::Cancelled) => return Exit::Interrupted,
         Some(StopReason::Account(_)) => return Exit::Account,
@@ -392,6 +413,9 @@ fn exit(outcome: &RunOutcome) -> Exit {
     }
     if let Some(StopReason::OverCap { .. }) = &outcome.stopped {
         return Exit::OverCap;
+    }
+    if has_batches && outcome.stopped.is_none() && !is(|job| matches!(job, JobOutcome::Failed { .. } | JobOutcome::Skipped { .. })) {
+        return if is(|job| matches!(job, JobOutcome::Undone(_))) { Exit::Waiting } else { Exit::Done };
     }
     if is(|job| matches!(job, JobOutcome::Failed { .. } | JobOutcome::Skipped { .. } | JobOutcome::Undone(_))) {
         return Exit::SomeFailed;

@@ -49,6 +49,8 @@ pub struct Typed<'a> {
     pub rehearse: bool,
     /// `--on-doubt`.
     pub on_doubt: Option<OnDoubt>,
+    /// `--batch`.
+    pub batch: bool,
 }
 
 /// What the plan asks for, as if it had been typed.
@@ -63,6 +65,8 @@ pub struct Wanted {
     pub stage: Stage,
     /// What happens to doubt.
     pub on_doubt: OnDoubt,
+    /// Whether its shots go in batches.
+    pub batch: bool,
 }
 
 /// Returns whether a file is a saved plan, whole or broken, rather than a campaign.
@@ -148,6 +152,7 @@ impl Approved {
                 SavedDoubt::Hold => OnDoubt::Hold,
                 SavedDoubt::Resend => OnDoubt::Resend,
             },
+            batch: asked.batch,
         })
     }
 
@@ -179,6 +184,9 @@ impl Approved {
         }
         if typed.rehearse && self.plan.stage != stage_of(Stage::Rehearsal) {
             wrong.push("`--rehearse`, the plan is for money".to_owned());
+        }
+        if typed.batch && !asked.batch {
+            wrong.push("`--batch`, the plan's prices are those of single requests".to_owned());
         }
         if wrong.is_empty() {
             return Ok(());

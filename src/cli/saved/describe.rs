@@ -32,6 +32,8 @@ pub struct Manner<'a> {
     pub stage: Stage,
     /// What happens to doubt.
     pub on_doubt: OnDoubt,
+    /// Whether its shots go in batches.
+    pub batch: bool,
 }
 
 impl Manner<'_> {
@@ -54,6 +56,7 @@ impl Manner<'_> {
                 OnDoubt::Hold => SavedDoubt::Hold,
                 OnDoubt::Resend => SavedDoubt::Resend,
             },
+            batch: self.batch,
         }
     }
 }

@@ -3,6 +3,7 @@
 //! Each case is told on a [`Stage`]; at its end the sums that the ledger keeps are compared with a fold of its records.
 
 mod balances;
+mod batches;
 mod caps;
 mod crash;
 mod currencies;
@@ -16,6 +17,7 @@ use currencies::*;
 use stage::{Stage, accepted, cap, credits, done, doubt, failed, failure, intent, key, picture, run, settled};
 
 use balances::balances_are_kept_in_order_by_account_and_are_no_records;
+use batches::a_batch_is_noted_before_it_is_asked_for_and_its_id_holds_for_all_its_shots;
 use plans::{a_plan_is_begun_by_the_first_run_and_taken_up_by_others, a_plan_is_spent_once};
 
 use super::*;
@@ -72,6 +74,7 @@ contract! {
     a_plan_is_begun_by_the_first_run_and_taken_up_by_others,
     a_plan_is_spent_once,
     balances_are_kept_in_order_by_account_and_are_no_records,
+    a_batch_is_noted_before_it_is_asked_for_and_its_id_holds_for_all_its_shots,
 }
 
 async fn a_picture_costs_what_was_charged_and_frees_the_rest(stage: Stage) {

@@ -29,7 +29,7 @@ impl Clock for StageClock {
 }
 
 /// A ledger that can tell its records.
-pub(in crate::ledger) trait Recorded: Ledger + Balances {
+pub(in crate::ledger) trait Recorded: Ledger + Balances + Batches {
     fn entries(&self) -> Vec<Entry>;
 }
 
@@ -180,6 +180,7 @@ pub(in crate::ledger) fn intent(job: &str, attempt: u32) -> SubmitIntent {
         resolution: None,
         quality: None,
         unpriced: false,
+        batch: false,
     };
     SubmitIntent {
         run: run("r1"),

@@ -11,6 +11,7 @@
 //! Never: a future that holds a lock, a second writer inside the process.
 
 mod balances;
+mod batches;
 mod pictures;
 mod plans;
 mod read;
@@ -28,8 +29,8 @@ use rusqlite::Connection;
 use super::history::{AttemptRow, History, KeptPicture};
 use super::record::{Entry, Scope, ScopeTotals};
 use super::state::JobState;
-use super::{BalanceNote, Balances, Grant, Ledger, LedgerError, PlanRecord, Recipe, Record, SubmitIntent};
-use crate::types::{Amount, Clock, Digest, JobId, JobKey, RunId};
+use super::{BalanceNote, Balances, BatchNote, Batches, Grant, Ledger, LedgerError, NewBatch, PlanRecord, Recipe, Record, SubmitIntent};
+use crate::types::{Amount, AttemptNo, Clock, Digest, JobId, JobKey, RunId, TaskId};
 use writer::{Command, Writer};
 
 /// What a finished command survives.
@@ -212,6 +213,21 @@ impl Balances for SqliteLedger {
 
     fn balances(&self, account: &str) -> Result<Vec<BalanceNote>, LedgerError> {
         balances::balances(&self.reader(), account)
+    }
+}
+
+impl Batches for SqliteLedger {
+    fn note_sending(&self, batch: NewBatch) -> BoxFuture<'_, Result<(), LedgerError>> {
+        self.writer.ask(move |reply| Command::NoteSending(batch, reply)).boxed()
+    }
+
+    fn note_batch(&self, name: &str, batch: TaskId) -> BoxFuture<'_, Result<(), LedgerError>> {
+        let name = name.to_owned();
+        self.writer.ask(move |reply| Command::NoteBatch { name, batch, reply }).boxed()
+    }
+
+    fn batch_of(&self, key: JobKey, attempt: AttemptNo) -> Result<Option<BatchNote>, LedgerError> {
+        batches::of(&self.reader(), key, attempt)
     }
 }
 

@@ -33,7 +33,7 @@ fn a_newer_format_is_refused_and_left_alone() {
     drop(try_open(&path).expect("a new ledger opens"));
     raw(&path, "PRAGMA user_version = 9");
     let before = std::fs::read(&path).expect("the file can be read");
-    insta::assert_snapshot!(refusal(&path), @"the ledger has format 9, this callsheet reads up to 4");
+    insta::assert_snapshot!(refusal(&path), @"the ledger has format 9, this callsheet reads up to 5");
     assert_eq!(std::fs::read(&path).expect("the file can be read"), before);
 }
 
@@ -47,6 +47,8 @@ const SCOPES_OF_FORMAT_1: &str = "
     ALTER TABLE older RENAME TO scopes;
     DROP TABLE plans;
     DROP TABLE balances;
+    DROP TABLE batches;
+    DROP TABLE batch_shots;
     PRAGMA user_version = 1;
 ";
 
@@ -76,14 +78,14 @@ async fn a_file_of_format_1_is_read_as_it_is_and_brought_up_by_the_first_writer(
     assert_eq!(ledger.totals(&scope).expect("totals can be read").len(), 2);
     drop(ledger);
     let version: i64 = Connection::open(&path).and_then(|file| file.pragma_query_value(None, "user_version", |row| row.get(0))).expect("it opens");
-    assert_eq!(version, 4);
+    assert_eq!(version, 5);
 }
 
 #[tokio::test]
 async fn a_ledger_of_format_2_knows_no_plans_until_a_writer_brings_it_up() {
     let (_folder, path) = file();
     drop(try_open(&path).expect("a new ledger opens"));
-    raw(&path, "DROP TABLE plans; DROP TABLE balances; PRAGMA user_version = 2");
+    raw(&path, "DROP TABLE plans; DROP TABLE balances; DROP TABLE batches; DROP TABLE batch_shots; PRAGMA user_version = 2");
     let plan = crate::types::Digest::of(b"plan");
     let reader = SqliteReader::open(&path).expect("it opens").expect("it is there");
     assert_eq!(reader.plan(plan).expect("it can be read"), None);
@@ -96,12 +98,25 @@ async fn a_ledger_of_format_2_knows_no_plans_until_a_writer_brings_it_up() {
 async fn a_ledger_of_format_3_knows_no_balances_until_a_writer_brings_it_up() {
     let (_folder, path) = file();
     drop(try_open(&path).expect("a new ledger opens"));
-    raw(&path, "DROP TABLE balances; PRAGMA user_version = 3");
+    raw(&path, "DROP TABLE balances; DROP TABLE batches; DROP TABLE batch_shots; PRAGMA user_version = 3");
     let reader = super::schema::open_reader(&path).expect("it opens");
     assert_eq!(super::balances::balances(&reader, "kie:K").expect("it can be read"), []);
     let ledger = try_open(&path).expect("it is brought up");
     let noted = ledger.note_balance("kie:K", run("r1"), credits(4)).await.expect("noted");
     assert_eq!(super::balances::balances(&reader, "kie:K").expect("it can be read"), [noted]);
+}
+
+#[tokio::test]
+async fn a_ledger_of_format_4_knows_no_batches_until_a_writer_brings_it_up() {
+    let (_folder, path) = file();
+    drop(try_open(&path).expect("a new ledger opens"));
+    raw(&path, "DROP TABLE batches; DROP TABLE batch_shots; PRAGMA user_version = 4");
+    let reader = super::schema::open_reader(&path).expect("it opens");
+    let of = |reader: &Connection| super::batches::of(reader, key("hero"), AttemptNo(1)).expect("it can be read");
+    assert_eq!(of(&reader), None);
+    let ledger = try_open(&path).expect("it is brought up");
+    ledger.note_sending(NewBatch { name: "r1.1".to_owned(), run: run("r1"), shots: vec![(key("hero"), AttemptNo(1))] }).await.expect("noted");
+    assert_eq!(of(&reader).map(|note| note.name).as_deref(), Some("r1.1"));
 }
 
 #[test]

@@ -14,12 +14,12 @@ use rusqlite::{Connection, params};
 use tokio::sync::oneshot;
 
 use super::rows::{self, Blob, TRY};
-use super::{balances, plans};
+use super::{balances, batches, plans};
 use crate::ledger::fold::{Try, before};
 use crate::ledger::record::{Scope, ScopeTotals};
 use crate::ledger::rules::{self, Changes, PLACE_HELD, View};
-use crate::ledger::{AttemptStatus, BalanceNote, Grant, JobState, LedgerError, PlanRecord, RateWindow, Recipe, Record, SubmitIntent};
-use crate::types::{Amount, AttemptNo, Clock, Digest, JobId, JobKey, RunId, Timestamp};
+use crate::ledger::{AttemptStatus, BalanceNote, Grant, JobState, LedgerError, NewBatch, PlanRecord, RateWindow, Recipe, Record, SubmitIntent};
+use crate::types::{Amount, AttemptNo, Clock, Digest, JobId, JobKey, RunId, TaskId, Timestamp};
 
 /// Most commands in one transaction: bounds how long the first of them waits, about 50 ms.
 const GROUP: usize = 1024;
@@ -38,6 +38,8 @@ pub(super) enum Command {
     BeginPlan { plan: Digest, campaign: String, run: RunId, reply: Reply<PlanRecord> },
     EndPlan { plan: Digest, run: RunId, reply: Reply<Option<PlanRecord>> },
     NoteBalance { account: String, run: RunId, amount: Amount, reply: Reply<BalanceNote> },
+    NoteSending(NewBatch, Reply<()>),
+    NoteBatch { name: String, batch: TaskId, reply: Reply<()> },
 }
 
 /// Holds an answer back until the commit; given an error text it says that instead.
@@ -183,6 +185,14 @@ impl Group<'_> {
                 let noted = balances::note(self.connection, account, run, amount, now)?;
                 answers.push(later(Ok(noted), reply));
                 Ok(())
+            }
+            Command::NoteSending(batch, reply) => {
+                answers.push(later(Ok(()), reply));
+                batches::sending(self.connection, &batch, now)
+            }
+            Command::NoteBatch { name, batch, reply } => {
+                answers.push(later(Ok(()), reply));
+                batches::made(self.connection, &name, &batch)
             }
         }
     }
@@ -393,7 +403,7 @@ fn refuse(command: Command, failure: &str) {
     match command {
         Command::BeginSubmit(_, reply) => later(Ok(Grant::Full), reply)(Some(failure)),
         Command::Append { reply, .. } => later(Ok(JobState::Untried), reply)(Some(failure)),
-        Command::Remember { reply, .. } => later(Ok(()), reply)(Some(failure)),
+        Command::Remember { reply, .. } | Command::NoteSending(_, reply) | Command::NoteBatch { reply, .. } => later(Ok(()), reply)(Some(failure)),
         Command::BeginPlan { reply, .. } => drop(reply.send(Err(LedgerError::Storage(failure.to_owned())))),
         Command::EndPlan { reply, .. } => drop(reply.send(Err(LedgerError::Storage(failure.to_owned())))),
         Command::NoteBalance { reply, .. } => drop(reply.send(Err(LedgerError::Storage(failure.to_owned())))),

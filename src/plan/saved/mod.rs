@@ -103,6 +103,9 @@ pub struct Asked {
     pub cap: Option<String>,
     /// `--on-doubt`.
     pub on_doubt: SavedDoubt,
+    /// `--batch`.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub batch: bool,
 }
 
 /// What happens to a try whose outcome nobody knows.

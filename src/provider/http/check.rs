@@ -10,8 +10,8 @@ use crate::provider::manifest::Manifest;
 use crate::types::diagnostic::{did_you_mean, listed};
 use crate::types::{Action, Diagnostic, Diagnostics, DocId, FieldPath};
 
-/// Longest exchange, 4 minutes: an exchange is given up by its run after 5, and then nobody knows what became of it.
-const LONGEST: std::time::Duration = std::time::Duration::from_secs(240);
+/// Longest exchange, 9 minutes: an exchange is given up by its run after 10, and then nobody knows what became of it.
+const LONGEST: std::time::Duration = std::time::Duration::from_secs(540);
 
 /// Returns what is wrong with the `http` part of a manifest.
 pub fn check(manifest: &Manifest, doc: DocId) -> Diagnostics {
@@ -20,6 +20,7 @@ pub fn check(manifest: &Manifest, doc: DocId) -> Diagnostics {
     check.origins();
     check.calls();
     check.lookup();
+    check.batches(doc);
     check.translations();
     check.models(doc);
     check.found
@@ -94,6 +95,44 @@ impl<'a> Check<'a> {
         }
     }
 
+    /// A batch carries all that its requests say by themselves, and answers with pictures.
+    fn batches(&mut self, doc: DocId) {
+        let (manifest, protocol) = (self.manifest, self.protocol);
+        let at = self.http.clone().key("batch");
+        let takers = manifest.models.iter().filter(|(_, card)| card.batch);
+        let Some(flow) = &protocol.batch else {
+            for (name, _) in takers {
+                let at = FieldPath::root(doc).key("models").key(name).key("batch");
+                self.wrong("no-batch", at, format!("`{name}` goes in batches, and the manifest does not say how"), "add `http.batch`".to_owned());
+            }
+            return;
+        };
+        if protocol.poll.is_some() {
+            let message = "batches are for providers whose answer is the picture itself; this one has tasks of its own".to_owned();
+            self.wrong("two-kinds-of-tasks", at.clone(), message, "leave out `http.batch` or `http.poll`".to_owned());
+        }
+        if flow.lines == 0 || flow.megabytes == 0 {
+            self.wrong("bad-value", at.clone(), "a batch takes at least one request of one megabyte".to_owned(), "give its limits".to_owned());
+        }
+        for (name, card) in takers {
+            for (action, operation) in card.operations.iter().filter(|(_, operation)| operation.wire.is_some()) {
+                let here = FieldPath::root(doc).key("models").key(name).key("operations").key(action.as_str());
+                let Some(request) = flow.requests.get(action) else {
+                    let message = format!("`{name}` goes in batches, and `http.batch.requests` has no `{action}`");
+                    self.wrong("no-batch", here, message, "add it, with its `url` and its `json`".to_owned());
+                    continue;
+                };
+                let direct = protocol.submit_by_action.get(action).unwrap_or(&protocol.submit);
+                let call = request.as_submit(direct);
+                let sent = Sent { call: &call, parameters: operation.wire.as_deref().and_then(|wire| protocol.parameters.get(wire)) };
+                for what in sent.drops(operation, *action) {
+                    let message = format!("`{name}` takes {what} to {action}, but its request in a batch has no place for it");
+                    self.wrong("dropped-setting", here.clone(), message, "add its slot to `http.batch.requests`".to_owned());
+                }
+            }
+        }
+    }
+
     fn submits(&self) -> Vec<(FieldPath, &'a SubmitCall)> {
         let by_action = self.protocol.submit_by_action.iter();
         let by_action = by_action.map(|(action, call)| (self.http.clone().key("submit-by-action").key(action.as_str()), call));
@@ -127,7 +166,7 @@ impl<'a> Check<'a> {
             }
             if request.timeout.0 > LONGEST {
                 let message = format!("`{}` is longer than an exchange may take", request.timeout);
-                self.wrong("long-timeout", at.clone().key("timeout"), message, "give at most `4m`".to_owned());
+                self.wrong("long-timeout", at.clone().key("timeout"), message, "give at most `9m`".to_owned());
             }
             for (index, part) in request.form.iter().enumerate() {
                 if part.text.is_some() == part.files.is_some() {
@@ -162,6 +201,9 @@ impl<'a> Check<'a> {
             templates
                 .extend(request.form.iter().enumerate().filter_map(|(index, part)| Some((at.clone().key("form").index(index), part.text.as_ref()?))));
         }
+        let batch = self.http.clone().key("batch").key("requests");
+        let together = self.protocol.batch.iter().flat_map(|flow| &flow.requests);
+        templates.extend(together.map(|(action, request)| (batch.clone().key(action.as_str()).key("json"), &request.json)));
         let parameters = self.http.clone().key("parameters");
         templates.extend(self.protocol.parameters.iter().map(|(wire, template)| (parameters.clone().key(wire.as_str()), template)));
         for (at, template) in templates {
@@ -342,6 +384,31 @@ mod tests {
         dropped-setting at models.ideogram-v3.operations.edit: `ideogram-v3` takes a speed to edit, but its request has no place for it
         dropped-setting at models.ideogram-v3.operations.inpaint: `ideogram-v3` takes a speed to inpaint, but its request has no place for it
         no-parameters at models.z-image.operations.generate.wire: there are no `http.parameters` for `z-image`
+        ");
+    }
+
+    #[test]
+    fn what_goes_in_batches_is_sent_whole_and_by_providers_without_tasks() {
+        let openai = builtin_text("openai").expect("a built-in manifest");
+        let text = openai.replacen("          quality: \"{{ quality }}\"\n          background", "          background", 1).replacen(
+            "      inpaint: *edits-together\n",
+            "",
+            1,
+        );
+        insta::assert_snapshot!(told(&text), @"
+        dropped-setting at models.gpt-image-2.operations.edit: `gpt-image-2` takes a quality to edit, but its request in a batch has no place for it
+        no-batch at models.gpt-image-2.operations.inpaint: `gpt-image-2` goes in batches, and `http.batch.requests` has no `inpaint`
+        dropped-setting at models.gpt-image-2.5-flare.operations.edit: `gpt-image-2.5-flare` takes a quality to edit, but its request in a batch has no place for it
+        no-batch at models.gpt-image-2.5-flare.operations.inpaint: `gpt-image-2.5-flare` goes in batches, and `http.batch.requests` has no `inpaint`
+        dropped-setting at models.gpt-image-2.5-sunburst.operations.edit: `gpt-image-2.5-sunburst` takes a quality to edit, but its request in a batch has no place for it
+        no-batch at models.gpt-image-2.5-sunburst.operations.inpaint: `gpt-image-2.5-sunburst` goes in batches, and `http.batch.requests` has no `inpaint`
+        ");
+        let kie = builtin_text("kie").expect("a built-in manifest");
+        let batch =
+            "http:\n  batch: { window: 24h, lines: 0, megabytes: 1, requests: { generate: { url: /v1/x, json: { prompt: \"{{ prompt }}\" } } } }\n";
+        insta::assert_snapshot!(told(&kie.replacen("http:\n", batch, 1)), @"
+        two-kinds-of-tasks at http.batch: batches are for providers whose answer is the picture itself; this one has tasks of its own
+        bad-value at http.batch: a batch takes at least one request of one megabyte
         ");
     }
 

@@ -11,6 +11,7 @@
 
 mod addresses;
 mod answer;
+pub mod batch;
 mod body;
 pub mod check;
 mod client;
@@ -42,8 +43,8 @@ use self::request::Order;
 use self::template::Values;
 use super::manifest::Manifest;
 use super::{ByteStream, Polled, Provider, ResultRef, Shot, Submitted};
-use crate::catalog::{ModelCard, PriceBook, TokenUsage};
-use crate::types::{Amount, Billed, Failure, FailureClass, Micros, Secret, TaskId};
+use crate::catalog::{Channel, ModelCard, PriceBook, TokenUsage};
+use crate::types::{Action, Amount, Billed, Failure, FailureClass, Micros, Secret, TaskId};
 
 /// Longest name of a task that is believed.
 const LONGEST_TASK: usize = 512;
@@ -109,7 +110,7 @@ impl HttpProvider {
     /// # Errors
     /// The classed failure that the answer tells.
     pub fn read_submit(&self, shot: &Shot, status: u16, body: &[u8]) -> Result<Submitted, Failure> {
-        let call = self.protocol.submit_by_action.get(&shot.paid.action).unwrap_or(&self.protocol.submit);
+        let call = self.direct(shot.paid.action);
         self.bought(call, shot, Answer { status, retry_after: None, body: body::read(body) })
     }
 
@@ -125,6 +126,11 @@ impl HttpProvider {
 
     fn reader(&self) -> Reader<'_> {
         Reader { protocol: &self.protocol, key: &self.key }
+    }
+
+    /// Returns the call that asks for a picture at once.
+    fn direct(&self, action: Action) -> &SubmitCall {
+        self.protocol.submit_by_action.get(&action).unwrap_or(&self.protocol.submit)
     }
 
     /// Makes a free exchange.
@@ -153,7 +159,7 @@ impl HttpProvider {
     // --- submit -------------------------------------------------------------------------------------------------------------------
 
     async fn submitted(&self, shot: &Shot) -> Result<Submitted, Failure> {
-        let call = self.protocol.submit_by_action.get(&shot.paid.action).unwrap_or(&self.protocol.submit);
+        let call = self.direct(shot.paid.action);
         let (order, files) = self.order(call, shot).await?;
         let request = self.prepared(&self.clients.paid, &order, files)?;
         let limit = if call.picture.is_empty() { SMALL } else { LARGE };
@@ -167,7 +173,7 @@ impl HttpProvider {
     /// Reads the answer to a submit.
     fn bought(&self, call: &SubmitCall, shot: &Shot, answer: Answer) -> Result<Submitted, Failure> {
         let body = self.reader().good(Call::Submit, answer)?;
-        let charged = self.figure(&call.charged, &body).or_else(|| self.metered(call.usage.as_ref(), shot, &body));
+        let charged = self.figure(&call.charged, &body).or_else(|| self.metered(call.usage.as_ref(), shot, &body, Channel::Direct));
         if !call.picture.is_empty() {
             return match picture(&call.picture, &body) {
                 Ok(bytes) => Ok(Submitted::Picture { bytes, charged }),
@@ -189,17 +195,18 @@ impl HttpProvider {
         }
     }
 
-    /// Returns what the counted tokens cost by the book.
-    fn metered(&self, usage: Option<&UsagePlaces>, shot: &Shot, body: &Value) -> Option<Micros> {
+    /// Returns what the counted tokens cost by the book, for requests that went this way.
+    fn metered(&self, usage: Option<&UsagePlaces>, shot: &Shot, body: &Value, channel: Channel) -> Option<Micros> {
         let usage = usage?;
         let count = |places: &[Place]| places.iter().find_map(|place| place.count(body));
         let tokens = TokenUsage {
             text_in: count(&usage.text_in)?,
             image_in: count(&usage.image_in).unwrap_or(0),
             image_out: count(&usage.image_out)?,
+            text_out: count(&usage.text_out).unwrap_or(0),
             ..TokenUsage::default()
         };
-        self.book.charge_tokens(&shot.paid.model, shot.paid.action, &tokens).map(|amount| amount.micros)
+        self.book.charge_tokens_by(&shot.paid.model, shot.paid.action, &tokens, channel).map(|amount| amount.micros)
     }
 
     // --- poll and fetch -----------------------------------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ use reqwest::Url;
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use super::batch::flow::BatchFlow;
 use super::place::Place;
 use super::template::{Template, Words};
 use crate::provider::manifest::{Known, Span};
@@ -59,6 +60,9 @@ pub struct Protocol {
     /// Asks how much is left in the account.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub balance: Option<AskCall>,
+    /// How requests go in batches, for a share of the price; absent: they do not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub batch: Option<BatchFlow>,
     /// The currency of the provider's own figures, `USD` or `credits:BOOK`. They settle a try only when the book reckons in it too.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<String>")]
@@ -105,7 +109,7 @@ pub struct Request {
     /// A form with files (`multipart/form-data`), in this order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub form: Vec<FormPart>,
-    /// How long the whole exchange may take, at most 4m.
+    /// How long the whole exchange may take, at most 9m.
     #[serde(default = "Request::usual_timeout")]
     pub timeout: Span,
 }
@@ -213,6 +217,9 @@ pub struct UsagePlaces {
     pub image_in: Vec<Place>,
     /// Tokens of the result.
     pub image_out: Vec<Place>,
+    /// Tokens of text that comes with the result; none if the answer has no such place.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub text_out: Vec<Place>,
 }
 
 /// Asks after a task.

@@ -4,6 +4,7 @@
 //! In: a [`LoopbackScript`]. Out: an address, and afterwards what was asked, what was wrong with it, and what it cost.
 //! Never: a look at a manifest; what the program sends is judged by the documents, not by the program's own data.
 
+pub mod batches;
 pub mod kie;
 pub mod openai;
 mod wire;

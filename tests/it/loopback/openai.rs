@@ -29,10 +29,10 @@ const FIELDS: &[(&str, &[&str])] = &[
 ];
 
 /// Tokens of a result of 1024x1024 in medium quality, as recorded.
-const OUTPUT: u64 = 1756;
+pub(super) const OUTPUT: u64 = 1756;
 
 /// Tokens of one input picture, as recorded.
-const INPUT: u64 = 1024;
+pub(super) const INPUT: u64 = 1024;
 
 impl Api for OpenAi {
     fn answer(&mut self, request: &Received, _: &str, books: &mut Books) -> Reply {
@@ -107,7 +107,7 @@ fn edit(request: &Received) -> Result<Read, String> {
     Ok((texts.into_iter().map(|(name, text)| (name, json!(text))).collect::<serde_json::Map<_, _>>().into(), files.iter().map(digest).collect()))
 }
 
-fn validate(texts: &[(String, String)]) -> Result<(), String> {
+pub(super) fn validate(texts: &[(String, String)]) -> Result<(), String> {
     for needed in ["model", "prompt", "size", "quality"] {
         if !texts.iter().any(|(name, _)| name == needed) {
             return Err(format!("`{needed}` is not said"));
