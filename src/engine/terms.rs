@@ -3,11 +3,13 @@
 //! In: a provider's manifest, the author's `run:` settings, the command line. Out: values.
 //! Never: a decision.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
-use crate::ledger::{AccountLimits, RateWindow};
+use crate::ledger::{AccountLimits, Cap, RateWindow};
 use crate::provider::manifest::{ChargePolicy, ChargedOn, Known, Manifest, PollCurve, PollStep, Span};
-use crate::types::Amount;
+use crate::types::{Amount, Currency, Micros, Rates};
 
 /// What one paid try of a job costs.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,6 +38,25 @@ pub struct ProviderTerms {
     pub idempotent: bool,
     /// How long a finished picture can be fetched again, from its acceptance; absent: nobody says.
     pub keeps: Option<Duration>,
+}
+
+/// What a run over several providers needs besides the terms of the campaign's own.
+#[derive(Debug, Clone, Default)]
+pub struct Further {
+    /// Terms of the further providers, by name.
+    pub terms: BTreeMap<Arc<str>, ProviderTerms>,
+    /// What the sums of the run are counted in, and by which rates, where prices are in different currencies.
+    pub counted_in: Option<(Currency, Rates)>,
+    /// Caps on what single providers are paid, by name.
+    pub caps: BTreeMap<Arc<str>, Cap>,
+}
+
+impl Further {
+    /// Returns an amount in the currency of the sums; what no rate compares counts as it stands, and the caps refuse it.
+    pub fn weighed(&self, amount: &Amount) -> Micros {
+        let weighed = self.counted_in.as_ref().and_then(|(currency, rates)| rates.convert(amount, currency));
+        weighed.unwrap_or(amount.micros)
+    }
 }
 
 /// How long the answer to a submit may take unless somebody says otherwise: OpenAI's own client waits 10 minutes.

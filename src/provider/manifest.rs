@@ -12,9 +12,10 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::http::check;
 use super::http::protocol::Protocol;
+use super::lint;
 use crate::catalog::ModelCard;
 use crate::catalog::book::misread;
-use crate::types::{Diagnostics, DocId};
+use crate::types::{Diagnostics, DocId, Severity};
 
 /// One provider.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
@@ -228,8 +229,23 @@ impl Manifest {
     pub fn read(doc: DocId, text: &str) -> Result<Self, Diagnostics> {
         let deserializer = serde_yaml::Deserializer::from_str(text);
         let manifest = serde_path_to_error::deserialize(deserializer).map(Self::named).map_err(|error| misread(doc, &error))?;
-        let found = check::check(&manifest, doc);
+        let mut found = check::check(&manifest, doc);
+        // What is only odd is told by a check of its own.
+        lint::lint(&manifest, doc).into_iter().filter(|one| one.severity == Severity::Error).for_each(|wrong| found.push(wrong));
         if found.has_errors() { Err(found) } else { Ok(manifest) }
+    }
+
+    /// Reads a user's manifest for a check of its own: what is wrong with it, and what is only odd.
+    pub fn checked(doc: DocId, text: &str) -> (Option<Self>, Diagnostics) {
+        let deserializer = serde_yaml::Deserializer::from_str(text);
+        match serde_path_to_error::deserialize(deserializer).map(Self::named) {
+            Err(error) => (None, misread(doc, &error).into()),
+            Ok(manifest) => {
+                let mut found = check::check(&manifest, doc);
+                found.extend(lint::lint(&manifest, doc));
+                (Some(manifest), found)
+            }
+        }
     }
 
     /// Returns the JSON Schema of a manifest, generated from the types.
