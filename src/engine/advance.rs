@@ -155,8 +155,12 @@ impl Desk {
                 lane.pace().throttled(sent, now, failure.retry_after.is_some());
             }
             JobEvent::SubmitFailed(failure) if failure.class == FailureClass::Ambiguous => {
-                let hold = lane.pace().unclear(sent, now);
+                let (hold, hopeless) = {
+                    let mut pace = lane.pace();
+                    (pace.unclear(sent, now), pace.hopeless())
+                };
                 hold.into_iter().for_each(|until| lane.hold_submits(until));
+                hopeless.into_iter().for_each(|rounds| self.leave_alone(ix, rounds));
             }
             _ => {}
         }
@@ -184,7 +188,20 @@ impl Desk {
         let Some(provider) = self.lanes.at(place).provider.clone() else { return self.stop(StopReason::Account(failure)) };
         let named = Failure { message: format!("{provider}: {}", failure.message), ..failure.clone() };
         self.note_stop(StopReason::Account(named));
-        if !self.lanes.refuse(place, &failure) {
+        self.lanes.refuse(place, &failure);
+        self.close(place);
+    }
+
+    /// Lets no job submit to a provider that gives no clear answers; those of other providers go on.
+    fn leave_alone(&self, ix: JobIx, rounds: u32) {
+        let place = self.lanes.place(&self.request, ix);
+        self.note_stop(StopReason::Doubts(rounds));
+        self.close(place);
+    }
+
+    /// Closes one provider's lane, and the whole run with the last of them.
+    fn close(&self, place: usize) {
+        if !self.lanes.close(place) {
             self.raise(Gate::Closed);
         }
     }

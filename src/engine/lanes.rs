@@ -106,11 +106,14 @@ impl Lanes {
         self.lanes.iter().for_each(|lane| lane.raise(to));
     }
 
-    /// Closes one of several because its account was refused; returns whether any of those that have work is still open.
-    pub(super) fn refuse(&self, place: usize, failure: &Failure) -> bool {
-        let lane = &self.lanes[place];
-        lane.refused.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert_with(|| failure.clone());
-        lane.raise(Gate::Closed);
+    /// Notes that the account of one of several was refused.
+    pub(super) fn refuse(&self, place: usize, failure: &Failure) {
+        self.lanes[place].refused.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert_with(|| failure.clone());
+    }
+
+    /// Closes one of them; returns whether any is still open.
+    pub(super) fn close(&self, place: usize) -> bool {
+        self.lanes[place].raise(Gate::Closed);
         self.lanes.iter().any(|lane| lane.gate() == Gate::Open)
     }
 

@@ -229,6 +229,10 @@ impl WireEvent {
                 self.limit = Some(*limit);
                 "too-many-failures"
             }
+            EventKind::TooManyDoubts { rounds } => {
+                self.limit = usize::try_from(*rounds).ok();
+                "too-many-doubts"
+            }
             EventKind::AccountRefused { provider, failure } => {
                 self.provider = provider.as_ref().map(ToString::to_string);
                 self.failure = Some(failure.into());

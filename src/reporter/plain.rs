@@ -172,6 +172,9 @@ fn sentence(event: &Event, detail: Detail) -> Option<String> {
             let failures = if *limit == 1 { "1 shot has failed".to_owned() } else { format!("{limit} shots have failed") };
             Some(format!("{failures}: no new submits, what is paid is finished"))
         }
+        EventKind::TooManyDoubts { rounds } => {
+            Some(format!("{rounds} rounds of requests in a row got no clear answer: no new submits, what is paid is finished"))
+        }
         EventKind::AccountRefused { provider: Some(provider), failure } => Some(format!(
             "the account at {} was refused: {}; no new submits there, what is paid is kept, what others make goes on",
             Line(provider),
