@@ -316,7 +316,7 @@ fn document(said: &Said, path: &Path, files: &dyn Files, sources: &mut Sources) 
     })?;
     let text = String::from_utf8(bytes)
         .map_err(|_| said.wrong("not-utf8", format!("the file `{}` is not UTF-8 text", path.display()), "save it as UTF-8".to_owned(), sources))?;
-    let text: Arc<str> = Arc::from(text.trim_start_matches('\u{feff}'));
+    let text: Arc<str> = Arc::from(manifest::without_keys(text.trim_start_matches('\u{feff}')));
     let (doc, found) = sources.add_yaml(path.display().to_string(), Arc::clone(&text), Positions::None);
     if found.has_errors() { Err(mistakes(found, sources)) } else { Ok((doc, text)) }
 }

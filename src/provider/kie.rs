@@ -211,7 +211,7 @@ pub fn compare_schema(manifest: &Manifest, wire: &str, answer: &Value) -> Vec<Mo
 fn said(http: &Protocol, template: &Template, card: &OperationCard, key: &str) -> BTreeSet<String> {
     let mut cases: Vec<Values> = vec![Values::new()];
     let mut offer = |slot: &'static str, words: Vec<Value>| cases.extend(words.into_iter().map(|word| Values::from([(slot, word)])));
-    offer("aspect", card.aspects.iter().flatten().map(|aspect| json!(aspect.to_string())).filter(|word| word != "auto").collect());
+    offer("aspect", card.aspects.iter().flatten().map(|aspect| json!(aspect.to_string())).collect());
     offer("resolution", card.resolutions.iter().flat_map(|all| all.keys()).map(|word| json!(&**word)).collect());
     offer("quality", card.qualities.iter().map(|word| json!(&**word)).collect());
     offer("speed", card.speeds.iter().map(|word| json!(&**word)).collect());
@@ -394,7 +394,12 @@ mod tests {
                 json!(["prompt ", "style"]),
             ),
         );
-        insta::assert_snapshot!(told(&moved), @"");
+        insta::assert_snapshot!(told(&moved), @"
+        schema gpt-image-2-text-to-image: it needs `style`, which we do not send
+        schema gpt-image-2-text-to-image: `aspect_ratio` also takes `7:1`
+        schema gpt-image-2-text-to-image: `resolution` no longer takes `4K`
+        schema gpt-image-2-text-to-image: a prompt has at most 100 characters, built in are 20000
+        ");
         assert!(
             told(&compare_schema(&manifest, "gpt-image-2-text-to-image", &json!({ "data": { "openapi": null } })))
                 .contains("no `input` that can be read")

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use std::fmt::Display;
 
 use super::http::protocol::{Protocol, TaskState};
-use super::manifest::Manifest;
+use super::manifest::{Manifest, is_variable};
 use crate::catalog::{Aspect, OperationCard};
 use crate::types::diagnostic::{did_you_mean, listed};
 use crate::types::{Diagnostic, Diagnostics, DocId, FieldPath};
@@ -50,9 +50,7 @@ impl Lint<'_> {
             self.wrong("provider-name", self.root.key("provider"), message, "use lower-case letters, digits, `-`, `_` and `.`");
         }
         let variable = &self.manifest.key_env;
-        let is_variable =
-            variable.chars().all(|char| char.is_ascii_alphanumeric() || char == '_') && !variable.starts_with(|first: char| first.is_ascii_digit());
-        if variable.is_empty() || !is_variable {
+        if variable.is_empty() || !is_variable(variable) {
             // What stands here instead of a name may be the key itself: it is not repeated.
             let message = "this is no name of an environment variable; a key itself never stands in a file";
             self.wrong("key-env", self.root.key("key-env"), message, "name the variable that holds the key, such as `STUDIO_API_KEY`");

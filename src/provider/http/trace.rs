@@ -101,6 +101,9 @@ pub(super) fn address(url: &Url) -> String {
 /// Returns whether what is called so may be a secret.
 fn is_secret(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
+    if name == "idempotency-key" {
+        return false;
+    }
     ["auth", "key", "token", "secret", "cookie", "sign", "sig", "credential", "password", "session"].iter().any(|word| name.contains(word))
 }
 

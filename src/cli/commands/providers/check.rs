@@ -83,7 +83,7 @@ fn text_of(name: &str) -> Outcome<(String, Arc<str>)> {
             .read(&path, MAX_BYTES)
             .map_err(|error| CliError::usage(format!("the file `{name}` cannot be read: {error}"), "give the path of a manifest"))?;
         let text = String::from_utf8(bytes).map_err(|_| CliError::usage(format!("the file `{name}` is not UTF-8 text"), "save it as UTF-8"))?;
-        return Ok((name.to_owned(), Arc::from(text.trim_start_matches('\u{feff}'))));
+        return Ok((name.to_owned(), Arc::from(manifest::without_keys(text.trim_start_matches('\u{feff}')))));
     }
     let text = manifest::builtin_text(name).ok_or_else(|| {
         let help = match did_you_mean(name, manifest::builtin_names().iter().copied()) {

@@ -92,12 +92,12 @@ fn told(moved: &[Moved], unseen: &[String], schemas: bool) -> String {
     let mut text = String::new();
     for what in [What::Model, What::Schema, What::Price] {
         for one in moved.iter().filter(|one| one.what == what) {
-            let line = format!("{:<8} {}: {}", what.as_str(), visible(&one.wire), visible(&one.sentence));
-            text.push_str(&format!("{}\n", wrapped(&line, width, 9)));
+            let line = format!("{} {}: {}", what.as_str(), visible(&one.wire), visible(&one.sentence));
+            text.push_str(&format!("{}\n", wrapped(&line, width, 2)));
         }
     }
     for line in unseen {
-        text.push_str(&format!("{}\n", wrapped(&format!("unseen   {}", visible(line)), width, 9)));
+        text.push_str(&format!("{}\n", wrapped(&format!("unseen {}", visible(line)), width, 2)));
     }
     if moved.is_empty() {
         text.push_str("nothing has moved\n");
