@@ -35,7 +35,7 @@ pub fn estimate(setup: &Setup) -> Vec<Row> {
         .map(|name| {
             let book = builtin::book(name).expect("it is built in");
             let cards = manifest::builtin(name).map_or_else(|| book.cards(), |manifest| manifest.models);
-            Catalog { provider: (*name).into(), cards, book }
+            Catalog { others: Default::default(), said_as: Vec::new(), common: None, provider: (*name).into(), cards, book }
         })
         .collect();
     let factors = Factors::of(&campaign.budget);

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{Budget, RunSettings, policy};
-use crate::catalog::{PriceBook, builtin};
+use crate::catalog::{Catalog, PriceBook, builtin};
 use crate::spec::{CampaignSpec, IterationSpec, MoneySpec, ProfileSpec};
 use crate::types::diagnostic::{did_you_mean, listed};
 use crate::types::{Currency, Diagnostic, Diagnostics, FieldPath, Micros};
@@ -18,7 +18,8 @@ const ATTEMPTS: u32 = 2;
 const MAX_JOBS: u64 = 100_000;
 
 /// Returns the budget in the book's currency.
-pub fn budget(spec: &CampaignSpec, profile: Option<(&str, &ProfileSpec)>, book: &PriceBook, found: &mut Diagnostics) -> Budget {
+pub fn budget(spec: &CampaignSpec, profile: Option<(&str, &ProfileSpec)>, catalog: &Catalog, found: &mut Diagnostics) -> Budget {
+    let book = catalog.counted_in();
     let at = FieldPath::campaign().key("budget");
     let cap = spec.budget.cap.as_ref().and_then(|cap| money(cap, &at.key("cap"), book, found));
     let profile_cap = profile.and_then(|(name, profile)| {
@@ -52,7 +53,19 @@ pub fn budget(spec: &CampaignSpec, profile: Option<(&str, &ProfileSpec)>, book: 
         found.push(finding.help("add `cap`, or remove the line"));
     }
     let policy = policy::lines(&spec.budget.policy, book, found);
-    Budget { cap, profile_cap, steps, iteration, learns, warn_at: spec.budget.warn_at.map(|share| share.0), policy }
+    let providers = provider_caps(spec, catalog, found);
+    Budget { cap, profile_cap, steps, providers, iteration, learns, warn_at: spec.budget.warn_at.map(|share| share.0), policy }
+}
+
+/// Returns the caps on single providers, each in the currency of its own book.
+fn provider_caps(spec: &CampaignSpec, catalog: &Catalog, found: &mut Diagnostics) -> Vec<(Arc<str>, Micros)> {
+    let mut caps = Vec::new();
+    for (name, account) in &spec.providers {
+        let (Some(cap), Some(seller)) = (&account.cap, catalog.called(name)) else { continue };
+        let at = FieldPath::campaign().key("providers").key(name).key("cap");
+        caps.extend(money(cap, &at, &seller.book, found).map(|cap| (Arc::clone(&seller.provider), cap)));
+    }
+    caps
 }
 
 /// Returns an amount in the book's currency.

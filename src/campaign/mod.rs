@@ -174,6 +174,8 @@ pub struct Budget {
     pub profile_cap: Option<Micros>,
     /// Caps of steps, by name.
     pub steps: Vec<(Arc<str>, Micros)>,
+    /// Caps of what is spent at one provider, by name, each in the currency of that provider's book.
+    pub providers: Vec<(Arc<str>, Micros)>,
     /// The iteration factor, in millionths, and how the author called it.
     pub iteration: Option<(String, Micros)>,
     /// Whether the factor is to be learned from the ledger; `iteration` then is what stands in while there are too few finals.

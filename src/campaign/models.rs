@@ -30,6 +30,7 @@ impl Layers<'_> {
 fn names(layer: &SettingsSpec, setting: &str) -> bool {
     match setting {
         "model" => layer.model.is_some(),
+        "provider" => layer.provider.is_some(),
         "aspect" => layer.aspect.is_some(),
         "resolution" => layer.resolution.is_some(),
         "quality" => layer.quality.is_some(),
@@ -74,6 +75,7 @@ pub fn paid(asked: &Asked<'_>, catalog: &Catalog, today: Date, found: &mut Diagn
     let Asked { action, at, layers, .. } = asked;
     let action = *action;
     let merged = layers.merged();
+    let catalog = seller(merged.provider.as_deref(), layers, catalog, found)?;
     let Some(model) = &merged.model else {
         let finding = Diagnostic::error("no-model", (*at).clone().at_key(), format!("this step has no model for `{action}`"));
         found.push(finding.help(format!("set `model` here or under `defaults`; {}", models_for(catalog, action))));
@@ -100,6 +102,19 @@ pub fn paid(asked: &Asked<'_>, catalog: &Catalog, today: Date, found: &mut Diagn
     };
     let settings = fitting(asked, operation, settings, model, found)?;
     Some(Arc::new(Paid { provider: Arc::clone(&catalog.provider), model: Arc::clone(&card.id), action, settings }))
+}
+
+/// Returns what the provider of a step sells: the campaign's own, or the one that the step, its baseline or the defaults name.
+fn seller<'a>(provider: Option<&str>, layers: &Layers<'_>, catalog: &'a Catalog, found: &mut Diagnostics) -> Option<&'a Catalog> {
+    let Some(name) = provider else { return Some(catalog) };
+    let known = catalog.called(name);
+    if known.is_none() {
+        let (at, _) = layers.origin("provider")?;
+        let names: Vec<&str> = catalog.all().map(|one| &*one.provider).collect();
+        let finding = Diagnostic::error("unknown-provider", at, format!("there is no provider `{name}` here"));
+        found.push(finding.help(format!("there are {}", listed(names, 8))));
+    }
+    known
 }
 
 fn find_card<'a>(model: &str, at: &FieldPath, action: Action, catalog: &'a Catalog, found: &mut Diagnostics) -> Option<&'a ModelCard> {

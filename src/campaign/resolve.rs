@@ -60,7 +60,7 @@ pub fn resolve(
     let (axes, steps, used) = steps.finish();
     check_unused(spec, &used, &mut found);
 
-    let budget = limits::budget(spec, chosen.map(|(name, profile)| (name.as_str(), profile)), &catalog.book, &mut found);
+    let budget = limits::budget(spec, chosen.map(|(name, profile)| (name.as_str(), profile)), catalog, &mut found);
     let campaign = Campaign {
         name: Arc::from(spec.campaign.as_str()),
         description: spec.description.clone(),

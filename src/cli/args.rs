@@ -31,6 +31,12 @@ pub struct Cli {
     /// When to use colour: auto, always or never
     #[arg(long, global = true, value_enum, default_value_t = When::Auto, value_name = "WHEN", hide_possible_values = true)]
     pub color: When,
+    /// Read keys from this file as well, lines like `KIE_API_KEY=...`; the environment wins
+    #[arg(long, global = true, value_name = "FILE")]
+    pub env_file: Option<PathBuf>,
+    /// Tell each request and answer on stderr, or in a file; keys and pictures are left out
+    #[arg(long, global = true, value_name = "FILE", num_args = 0..=1, require_equals = true, default_missing_value = "-")]
+    pub debug: Option<PathBuf>,
     /// What to do.
     #[command(subcommand)]
     pub command: Command,

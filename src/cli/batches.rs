@@ -20,7 +20,7 @@ use crate::provider::Provider;
 use crate::provider::http::batch::flow::BatchFlow;
 use crate::provider::http::batch::{BatchProvider, Looked, Mode};
 use crate::provider::http::{Found, HttpProvider};
-use crate::types::diagnostic::counted;
+use crate::types::diagnostic::{counted, listed};
 use crate::types::{Clock as _, Failure, Operation, SystemClock, TaskId};
 
 /// How a run buys: whether new shots go in batches, and how long it watches those under way.
@@ -56,6 +56,11 @@ pub fn in_batches(mut opened: Opened) -> Outcome<Opened> {
     if let Some(manifest) = opened.manifest.as_ref().filter(|_| flow(&opened).is_none()) {
         let fact = format!("{} takes no batches", manifest.title);
         return Err(CliError::usage(fact, "leave out `--batch`; of the built-in providers `openai` takes them"));
+    }
+    if opened.sellers.len() > 1 {
+        let names: Vec<&str> = opened.sellers.keys().map(|name| &**name).collect();
+        let fact = format!("batches take campaigns of one provider, and this one buys from {}", listed(&names, 8));
+        return Err(CliError::usage(fact, "leave out `--batch`; a campaign of its own can buy one part in batches, in the same workspace"));
     }
     opened.catalog.book = opened.catalog.book.in_batches();
     Ok(opened)

@@ -8,7 +8,7 @@ use indexmap::IndexMap;
 use super::context::Opened;
 use super::error::Outcome;
 use super::memory::Memory;
-use super::standing::{Standing, campaign_scope, profile_scope, step_scope};
+use super::standing::{Standing, campaign_scope, profile_scope, provider_scope, step_scope};
 use crate::engine::RunOutcome;
 use crate::ledger::Scope;
 use crate::plan::JobIx;
@@ -39,7 +39,17 @@ pub fn cap_stop(opened: &Opened, memory: &Memory, outcome: &RunOutcome, standing
             CapOf::Campaign => campaign = Some(wanted),
             CapOf::Profile => keys.push((profile_key(opened), amount(standing, wanted))),
             CapOf::Step(name) => keys.push((format!("budget.steps.{name}"), amount(standing, wanted))),
+            CapOf::Provider(_) => {}
         }
+    }
+    for line in &standing.estimate.by_provider {
+        let Some(cap) = line.cap.filter(|cap| line.floor.micros > cap.room()) else { continue };
+        let (limit, amount) = (line.book.amount(cap.limit), |micros| line.book.amount(micros));
+        lines.push((
+            "cap".to_owned(),
+            format!("the cap at {} of {limit} does not pay for the rest: {} committed", line.provider, amount(cap.committed)),
+        ));
+        keys.push((format!("providers.{}.cap", line.provider), amount(cap.committed.checked_add(line.floor.micros)?)));
     }
     lines.push(("left".to_owned(), left(opened, &outcome.left)));
     let floor = standing.estimate.totals.floor;
@@ -66,6 +76,7 @@ fn floor_under(standing: &Standing, of: &CapOf) -> Micros {
     match of {
         CapOf::Campaign | CapOf::Profile => standing.estimate.totals.floor.micros,
         CapOf::Step(name) => standing.estimate.lines.iter().find(|line| line.name == *name).map_or(Micros::ZERO, |line| line.floor.micros),
+        CapOf::Provider(_) => Micros::ZERO,
     }
 }
 
@@ -74,6 +85,7 @@ fn margin(opened: &Opened, standing: &Standing, of: &CapOf) -> Micros {
     let is_under = |ix: &JobIx| match of {
         CapOf::Campaign | CapOf::Profile => true,
         CapOf::Step(name) => opened.plan.step_of(*ix).name == *name,
+        CapOf::Provider(_) => false,
     };
     let outstanding = standing.work.iter().filter(|(_, work)| work.is_outstanding()).map(|(ix, _)| ix).filter(is_under);
     let margins = outstanding.filter_map(|ix| standing.quotes.price(ix)).filter_map(|quote| quote.highest.checked_sub(quote.amount.micros).ok());
@@ -87,6 +99,7 @@ fn reached(opened: &Opened, memory: &Memory, standing: &Standing, cap: &CapLine)
         CapOf::Campaign => ("the campaign's cap".to_owned(), Some(campaign_scope(campaign))),
         CapOf::Profile => ("the profile's cap".to_owned(), profile_scope(campaign)),
         CapOf::Step(name) => (format!("the cap of step `{name}`"), Some(step_scope(campaign, name))),
+        CapOf::Provider(name) => (format!("the cap at {name}"), Some(provider_scope(campaign, name))),
     };
     let parts = scope.map(|scope| parts(memory, &scope)).transpose()?.unwrap_or_default();
     let above = above(&amount(standing, cap.limit), &amount(standing, cap.committed));

@@ -7,12 +7,13 @@
 //! In: what the command line says of a campaign. Out: [`Opened`], or every mistake with its place.
 //! Never: the ledger, the network, a file that the campaign does not name.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::args::CampaignArgs;
 use super::error::{CliError, Outcome};
-use super::market::{Market, Said, market_in};
+use super::market::{Market, Said, Seller, Wanted, market_in};
 use super::saved::is_saved_plan;
 use crate::campaign::{Campaign, resolve};
 use crate::catalog::Catalog;
@@ -39,6 +40,8 @@ pub struct Opened {
     pub base: PathBuf,
     /// Who makes the pictures; `None` when the campaign names nobody.
     pub manifest: Option<Manifest>,
+    /// All providers by name, the campaign's own among them.
+    pub sellers: BTreeMap<Arc<str>, Seller>,
     /// What can be asked for, and what it costs.
     pub catalog: Catalog,
     /// The campaign.
@@ -90,9 +93,19 @@ pub fn open_in(asked: &CampaignArgs, cap: Option<&MoneySpec>, files: &dyn Files)
     }
 
     let own_sources = sources.iter().count();
-    let provider = said(asked.provider.as_ref(), spec.provider.as_ref(), "provider");
-    let prices = said(asked.prices.as_ref(), spec.prices.as_ref(), "prices");
-    let Market { catalog, manifest } = market_in(provider.as_ref(), prices.as_ref(), &base, files, &mut sources)?;
+    if asked.provider.is_some() {
+        // Whoever switches the provider switches it for everything.
+        spec.forget_providers();
+    }
+    let own = FieldPath::campaign().key("provider");
+    let further = spec.named_providers().into_iter().filter(|(_, at)| *at != own).map(|(name, at)| Said::InCampaign { name, at });
+    let wanted = Wanted {
+        provider: said(asked.provider.as_ref(), spec.provider.as_ref(), "provider"),
+        prices: said(asked.prices.as_ref(), spec.prices.as_ref(), "prices"),
+        further: further.collect(),
+        accounts: &spec.providers,
+    };
+    let Market { catalog, manifest, sellers } = market_in(&wanted, &base, files, &mut sources)?;
 
     let mut found_so_far = found_so_far;
     found_so_far.extend(unknown_rates(&spec, manifest.as_ref()));
@@ -117,7 +130,7 @@ pub fn open_in(asked: &CampaignArgs, cap: Option<&MoneySpec>, files: &dyn Files)
     // One reference stays for good: the process ends with its command, and giving a large plan back piece by piece takes a tenth of
     // the time that making it took.
     std::mem::forget(Arc::clone(&plan));
-    Ok(Opened { path: asked.campaign.clone(), sources, warnings, base, manifest, catalog, campaign, plan, own_sources, assets })
+    Ok(Opened { path: asked.campaign.clone(), sources, warnings, base, manifest, sellers, catalog, campaign, plan, own_sources, assets })
 }
 
 /// Returns rates that are stated for nobody: a name that is misspelt would leave the account at the slowest rate in silence.

@@ -12,10 +12,12 @@ use super::batches::Lists;
 use super::context::Opened;
 use super::error::{CliError, Outcome};
 use super::performance;
+use super::seller::Sellers;
 use crate::ledger::balances::{Evidence, Proof, evidence};
 use crate::ledger::{AttemptRow, Balances as _, Entry, JobState, Ledger as _, Record, SqliteLedger};
 use crate::provider::Provider as _;
 use crate::provider::http::{Found, HttpProvider};
+use crate::provider::manifest::Manifest;
 use crate::types::diagnostic::counted;
 use crate::types::{Amount, Billed, Clock as _, Failure, FailureClass, IdempotencyKey, Micros, SystemClock, visible};
 
@@ -59,9 +61,11 @@ pub fn settled(row: &AttemptRow, state: &JobState, charged: Option<Micros>, evid
 ///
 /// # Errors
 /// A provider without any way to ask; a ledger that cannot be read.
-pub async fn by_lookup(ledger: &SqliteLedger, provider: &HttpProvider, rows: &[AttemptRow]) -> Outcome<Vec<Finding>> {
-    let has_batches = provider.batches().is_some();
-    if !provider.can_look_up() && !rows.iter().any(|row| row.task.is_some() || (has_batches && row.card.batch)) {
+pub async fn by_lookup(ledger: &SqliteLedger, sellers: &Sellers, rows: &[AttemptRow]) -> Outcome<Vec<Finding>> {
+    let maker = |row: &AttemptRow| sellers.called(&row.card.provider);
+    let in_list = |provider: &HttpProvider, row: &AttemptRow| row.task.is_some() || (row.card.batch && provider.batches().is_some());
+    let can = |row: &AttemptRow| maker(row).is_some_and(|provider| in_list(provider, row) || provider.can_look_up());
+    if !rows.iter().any(can) {
         let help = "its manifest has no `http.lookup`; try `--by-balance`, or look where the provider lists your requests".to_owned();
         return Err(CliError::usage("nothing was asked: the provider has no way to look up a request", help));
     }
@@ -69,6 +73,12 @@ pub async fn by_lookup(ledger: &SqliteLedger, provider: &HttpProvider, rows: &[A
     let mut findings = Vec::with_capacity(rows.len());
     let mut lists = Lists::default();
     for row in rows {
+        let Some(provider) = maker(row) else {
+            let said = format!("stays in doubt: the campaign does not buy from {} any more", row.card.provider);
+            findings.push(Finding { row: row.clone(), records: Vec::new(), said });
+            continue;
+        };
+        let has_batches = provider.batches().is_some();
         let asked = match (&row.task, key_of(&entries, row)) {
             (Some(task), _) if has_batches => match provider.knows_batch(task).await {
                 Ok(true) => Ok(Some(Found::Task(task.clone()))),
@@ -121,8 +131,23 @@ fn key_of(entries: &[Entry], row: &AttemptRow) -> Option<IdempotencyKey> {
 ///
 /// # Errors
 /// When there is nothing to compare, and why.
-pub async fn by_balance(opened: &Opened, ledger: &SqliteLedger, provider: &HttpProvider, rows: &[AttemptRow]) -> Outcome<(String, Vec<Finding>)> {
-    let Some(manifest) = &opened.manifest else { return Ok((String::new(), Vec::new())) };
+pub async fn by_balance(opened: &Opened, ledger: &SqliteLedger, sellers: &Sellers, rows: &[AttemptRow]) -> Outcome<(String, Vec<Finding>)> {
+    let (mut figures, mut findings) = (String::new(), Vec::new());
+    for (name, provider) in sellers.iter() {
+        let there: Vec<AttemptRow> = rows.iter().filter(|row| *row.card.provider == **name).cloned().collect();
+        let Some(seller) = opened.sellers.get(name).filter(|_| !there.is_empty()) else { continue };
+        let (told, found) = at_one(&seller.manifest, ledger, provider, &there).await?;
+        if sellers.iter().count() > 1 {
+            figures.push_str(&format!("at        {}\n", visible(name)));
+        }
+        figures.push_str(&told);
+        findings.extend(found);
+    }
+    Ok((figures, findings))
+}
+
+/// Compares the balance at one provider.
+async fn at_one(manifest: &Manifest, ledger: &SqliteLedger, provider: &HttpProvider, rows: &[AttemptRow]) -> Outcome<(String, Vec<Finding>)> {
     let word = "it is settled by your word: `--charged`, `--not-charged`, `--task ID`";
     let now = match provider.balance().await {
         Ok(Some(amount)) => amount,

@@ -91,7 +91,7 @@ impl Forecast<'_> {
             }
             let book = book_called(&Said::Here(name.clone()), Path::new(""), &mut Sources::new())?;
             // On the campaign's own book its own provider sells, and its caps hold.
-            if book.digest == catalog.book.digest {
+            if book.digest == catalog.book.digest && catalog.others.is_empty() {
                 let (committed, _) = committed(self.opened, self.memory)?;
                 offers.push(offer(&asked, catalog, Some((&campaign.budget, &committed)))?);
             } else {
@@ -150,7 +150,7 @@ pub fn with_cards(book: PriceBook) -> Catalog {
     let own = book.cards();
     let seller = manifest::builtin(&book.name).filter(|manifest| own.is_empty() && manifest.prices == book.name);
     let cards: BTreeMap<_, _> = seller.map_or(own, |manifest| manifest.models);
-    Catalog { provider: std::sync::Arc::clone(&book.name), cards, book }
+    Catalog { others: BTreeMap::new(), said_as: Vec::new(), common: None, provider: std::sync::Arc::clone(&book.name), cards, book }
 }
 
 impl From<WhatIfError> for CliError {

@@ -7,12 +7,15 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use indexmap::IndexMap;
+
 use super::error::{CliError, Outcome};
 use crate::catalog::{Catalog, PriceBook, builtin};
-use crate::provider::manifest::{self, Manifest};
-use crate::spec::{DiskFiles, Files, Positions, Sources};
+use crate::provider::http::protocol::Origin;
+use crate::provider::manifest::{self, Manifest, Window};
+use crate::spec::{DiskFiles, Files, Positions, ProviderSpec, Sources};
 use crate::types::diagnostic::{did_you_mean, listed};
-use crate::types::{Diagnostic, Diagnostics, FieldPath};
+use crate::types::{Diagnostic, Diagnostics, Digest, FieldPath};
 
 /// Largest manifest or book, 2 MB: the largest of ours has 20 KB.
 const MAX_BYTES: u64 = 2_000_000;
@@ -52,6 +55,19 @@ impl Said {
         })
     }
 
+    /// Returns the same name as a file says it that is called `file`: paths in it are relative to its folder.
+    pub(super) fn beside(&self, file: &Self) -> Self {
+        let folder = file.path(Path::new("")).and_then(|_| Path::new(file.name()).parent().map(Path::to_owned));
+        let name = match (self.path(Path::new("")), folder) {
+            (Some(path), Some(folder)) => folder.join(path).display().to_string(),
+            _ => self.name().to_owned(),
+        };
+        match file {
+            Self::Here(_) => Self::Here(name),
+            Self::InCampaign { at, .. } => Self::InCampaign { name, at: at.clone() },
+        }
+    }
+
     /// Says a mistake in the name at its place.
     fn wrong(&self, code: &'static str, message: String, help: String, sources: &Sources) -> CliError {
         match self {
@@ -61,40 +77,185 @@ impl Said {
     }
 }
 
-/// Provider and prices of a campaign.
+/// Providers and prices of a campaign.
 #[derive(Debug)]
 pub struct Market {
     /// What can be asked for, and what it costs.
     pub catalog: Catalog,
-    /// The provider; `None` for a campaign that names none: it can be planned and rehearsed.
+    /// The campaign's own provider; `None` for a campaign that names none: it can be planned and rehearsed.
     pub manifest: Option<Manifest>,
+    /// All providers by name, the campaign's own among them.
+    pub sellers: BTreeMap<Arc<str>, Seller>,
 }
 
-/// Finds provider and book. Files that the campaign names are read from `files`, those of the command line from the disk; all
+/// A provider with what the campaign says of its account there.
+#[derive(Debug, Clone)]
+pub struct Seller {
+    /// Its manifest, with the account's own key variable and limits.
+    pub manifest: Manifest,
+    /// The address that stands for all of its own.
+    pub own: Option<Origin>,
+    /// Digest of the manifest's text.
+    pub digest: Digest,
+}
+
+/// Which providers and which books.
+#[derive(Debug)]
+pub struct Wanted<'a> {
+    /// The campaign's own provider.
+    pub provider: Option<Said>,
+    /// The book of its own provider; on the command line that of all.
+    pub prices: Option<Said>,
+    /// Those that single parts of the campaign name.
+    pub further: Vec<Said>,
+    /// What the campaign says of its accounts.
+    pub accounts: &'a IndexMap<String, ProviderSpec>,
+}
+
+/// Finds providers and books. Files that the campaign names are read from `files`, those of the command line from the disk; all
 /// that are read are added to `sources`.
 ///
 /// # Errors
 /// Unknown names with what was probably meant; mistakes in files with line and column.
-pub fn market_in(provider: Option<&Said>, prices: Option<&Said>, base: &Path, files: &dyn Files, sources: &mut Sources) -> Outcome<Market> {
-    let manifest = provider.map(|said| provider_in(said, base, files, sources)).transpose()?;
-    let book = match (prices, &manifest) {
-        (Some(said), _) => book_in(said, base, files, sources)?,
-        (None, Some(manifest)) => {
-            let own = Said::Here(manifest.prices.to_string());
-            book_in(&own, base, files, sources)?
+pub fn market_in(wanted: &Wanted<'_>, base: &Path, files: &dyn Files, sources: &mut Sources) -> Outcome<Market> {
+    let mut market = Reading { wanted, base, files, sources };
+    market.knows_accounts()?;
+    let own = wanted.provider.as_ref().map(|said| market.seller(said)).transpose()?;
+    let mut catalog = match (&wanted.prices, &own) {
+        (said, Some(own)) => market.catalog(own, said.as_ref(), wanted.provider.as_ref())?,
+        (Some(said), None) => {
+            let book = book_in(said, base, files, market.sources)?;
+            Catalog::new(Arc::clone(&book.name), BTreeMap::new(), book)
         }
         (None, None) => {
             let help = format!("name who makes the pictures, `provider: kie`, or only whose prices hold: {}", listed(builtin::book_names(), 8));
             let at = FieldPath::campaign().key("campaign").at_key();
             let found = Diagnostic::error("no-prices", at, "the campaign names neither a `provider` nor `prices`").help(help);
-            return Err(mistakes(found.into(), sources));
+            return Err(mistakes(found.into(), market.sources));
         }
     };
-    let catalog = match &manifest {
-        Some(manifest) => Catalog::new(Arc::clone(&manifest.id), manifest.models.clone(), book),
-        None => Catalog::new(Arc::clone(&book.name), BTreeMap::new(), book),
-    };
-    Ok(Market { catalog, manifest })
+    let manifest = own.as_ref().map(|own| own.manifest.clone());
+    let mut sellers: BTreeMap<Arc<str>, Seller> = own.into_iter().map(|own| (Arc::clone(&own.manifest.id), own)).collect();
+    let mut others: BTreeMap<Arc<str>, Catalog> = BTreeMap::new();
+    for said in &wanted.further {
+        let seller = market.seller(said)?;
+        let id = Arc::clone(&seller.manifest.id);
+        match sellers.get(&id) {
+            Some(known) if known.digest != seller.digest => {
+                let message = format!("two different manifests call themselves `{id}`");
+                return Err(said.wrong(
+                    "two-manifests",
+                    message,
+                    "give one of them another name: `provider:` in its first lines".to_owned(),
+                    market.sources,
+                ));
+            }
+            Some(_) => {}
+            None => {
+                // A book on the command line is that of everything.
+                let book = wanted.prices.as_ref().filter(|prices| matches!(prices, Said::Here(_)));
+                others.insert(Arc::clone(&id), market.catalog(&seller, book, Some(said))?);
+                sellers.insert(Arc::clone(&id), seller);
+            }
+        }
+        others.get_mut(&id).unwrap_or(&mut catalog).said_as.push(Arc::from(said.name()));
+    }
+    if others.is_empty() {
+        return Ok(Market { catalog, manifest, sellers });
+    }
+    let at = wanted.further.iter().find_map(|said| if let Said::InCampaign { at, .. } = said { Some(at.clone()) } else { None });
+    let catalog = catalog.with_others(others.into_values()).map_err(|book| {
+        let message =
+            format!("book `{}` counts in credits and states no rate to dollars, so nothing can be added to what other providers cost", book.name);
+        let help = format!(
+            "save it with a rate of yours: `callsheet prices show {} --format yaml`, add `usd-per-credit`, and name the file as `prices`",
+            book.name
+        );
+        mistakes(Diagnostic::error("no-common-currency", at.unwrap_or_else(FieldPath::campaign), message).help(help).into(), market.sources)
+    })?;
+    Ok(Market { catalog, manifest, sellers })
+}
+
+/// What is read from, and what is wanted of it.
+struct Reading<'a> {
+    wanted: &'a Wanted<'a>,
+    base: &'a Path,
+    files: &'a dyn Files,
+    sources: &'a mut Sources,
+}
+
+impl Reading<'_> {
+    /// Every account belongs to a provider that there is.
+    fn knows_accounts(&self) -> Outcome<()> {
+        let said = || self.wanted.provider.iter().chain(&self.wanted.further);
+        let mut found = Diagnostics::new();
+        for name in self.wanted.accounts.keys() {
+            // A manifest of one's own is called by the name that it gives itself.
+            let is_known =
+                manifest::builtin_names().contains(&name.as_str()) || said().any(|said| said.name() == name || said.path(self.base).is_some());
+            if !is_known {
+                let names: Vec<&str> = manifest::builtin_names().to_vec();
+                let help = suggestion(name, &names, "providers", "a manifest of your own is called by the name in its first lines");
+                let at = FieldPath::campaign().key("providers").key(name).at_key();
+                found.push(Diagnostic::error("unknown-provider", at, format!("there is no provider `{name}`")).help(help));
+            }
+        }
+        if found.has_errors() { Err(mistakes(found, self.sources)) } else { Ok(()) }
+    }
+
+    /// Reads a provider, and sets what the campaign says of the account there.
+    fn seller(&mut self, said: &Said) -> Outcome<Seller> {
+        let (mut manifest, digest) = provider_in(said, self.base, self.files, self.sources)?;
+        let Some((name, account)) = self.account(&manifest.id, said) else { return Ok(Seller { manifest, own: None, digest }) };
+        let at = FieldPath::campaign().key("providers").key(name);
+        let mut found = Diagnostics::new();
+        if let Some(variable) = &account.key_env {
+            manifest.key_env.clone_from(variable);
+        }
+        if let Some(windows) = &account.windows {
+            manifest.limits.windows.clear();
+            for (index, window) in windows.iter().enumerate() {
+                match window.span.parse() {
+                    Ok(span) => manifest.limits.windows.push(Window { count: window.count, span }),
+                    Err(why) => found.push(Diagnostic::error("bad-value", at.key("windows").index(index).key("span"), why)),
+                }
+            }
+        }
+        if account.places.is_some() {
+            manifest.limits.places = account.places;
+        }
+        let own = account.base_url.as_ref().and_then(|text| match text.parse::<Origin>() {
+            Ok(origin) => Some(origin),
+            Err(why) => {
+                found.push(Diagnostic::error("bad-value", at.key("base-url"), why));
+                None
+            }
+        });
+        if found.has_errors() { Err(mistakes(found, self.sources)) } else { Ok(Seller { manifest, own, digest }) }
+    }
+
+    fn account(&self, id: &str, said: &Said) -> Option<(&str, &ProviderSpec)> {
+        let accounts = self.wanted.accounts;
+        accounts.get_key_value(id).or_else(|| accounts.get_key_value(said.name())).map(|(name, account)| (name.as_str(), account))
+    }
+
+    /// Brings together what a provider can do and what it costs there: `book`, else the account's own, else the provider's.
+    fn catalog(&mut self, seller: &Seller, book: Option<&Said>, said: Option<&Said>) -> Outcome<Catalog> {
+        let id = &seller.manifest.id;
+        let account = self.account(id, said.unwrap_or(&Said::Here(String::new()))).and_then(|(name, account)| {
+            let at = FieldPath::campaign().key("providers").key(name).key("prices");
+            account.prices.clone().map(|name| Said::InCampaign { name, at })
+        });
+        let own = || {
+            let prices = Said::Here(seller.manifest.prices.to_string());
+            said.map_or(prices.clone(), |said| prices.beside(said))
+        };
+        let said_book = book.cloned().or(account).unwrap_or_else(own);
+        let book = book_in(&said_book, self.base, self.files, self.sources)?;
+        let mut catalog = Catalog::new(Arc::clone(id), seller.manifest.models.clone(), book);
+        catalog.said_as.extend(said.map(|said| Arc::from(said.name())));
+        Ok(catalog)
+    }
 }
 
 /// Returns the provider of this name, or of this file.
@@ -102,15 +263,17 @@ pub fn market_in(provider: Option<&Said>, prices: Option<&Said>, base: &Path, fi
 /// # Errors
 /// As [`market_in`].
 pub fn provider_called(said: &Said, base: &Path, sources: &mut Sources) -> Outcome<Manifest> {
-    provider_in(said, base, &DiskFiles, sources)
+    provider_in(said, base, &DiskFiles, sources).map(|(manifest, _)| manifest)
 }
 
-fn provider_in(said: &Said, base: &Path, files: &dyn Files, sources: &mut Sources) -> Outcome<Manifest> {
+/// Reads a manifest, and returns it with the digest of its text.
+fn provider_in(said: &Said, base: &Path, files: &dyn Files, sources: &mut Sources) -> Outcome<(Manifest, Digest)> {
     if let Some(path) = said.path(base) {
         let (doc, text) = document(said, &path, files, sources)?;
-        return Manifest::read(doc, &text).map_err(|found| mistakes(found, sources));
+        return Manifest::read(doc, &text).map(|manifest| (manifest, Digest::of(text.as_bytes()))).map_err(|found| mistakes(found, sources));
     }
-    manifest::builtin(said.name()).ok_or_else(|| {
+    let known = manifest::builtin(said.name()).zip(manifest::builtin_text(said.name()));
+    known.map(|(manifest, text)| (manifest, Digest::of(text.as_bytes()))).ok_or_else(|| {
         let help = suggestion(said.name(), manifest::builtin_names(), "providers", "to use your own manifest, name its file: `./my-provider.yaml`");
         said.wrong("unknown-provider", format!("there is no provider `{}`", said.name()), help, sources)
     })
@@ -153,7 +316,7 @@ fn document(said: &Said, path: &Path, files: &dyn Files, sources: &mut Sources) 
     })?;
     let text = String::from_utf8(bytes)
         .map_err(|_| said.wrong("not-utf8", format!("the file `{}` is not UTF-8 text", path.display()), "save it as UTF-8".to_owned(), sources))?;
-    let text: Arc<str> = Arc::from(text.trim_start_matches('\u{feff}'));
+    let text: Arc<str> = Arc::from(manifest::without_keys(text.trim_start_matches('\u{feff}')));
     let (doc, found) = sources.add_yaml(path.display().to_string(), Arc::clone(&text), Positions::None);
     if found.has_errors() { Err(mistakes(found, sources)) } else { Ok((doc, text)) }
 }

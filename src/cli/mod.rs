@@ -20,6 +20,7 @@ mod evidence;
 pub mod exit;
 mod forecast;
 mod git;
+mod keys;
 mod market;
 mod memory;
 mod performance;
@@ -27,6 +28,7 @@ mod publish;
 mod saved;
 mod seller;
 mod standing;
+mod tracing;
 mod words;
 mod workspace;
 
@@ -38,6 +40,11 @@ use args::{Cli, Command, When};
 use error::{CliError, Outcome};
 use exit::Exit;
 
+/// Returns the command line as clap knows it, for help pages and for tests that must not forget a command.
+pub fn command() -> clap::Command {
+    <Cli as clap::CommandFactory>::command()
+}
+
 /// Does what the command line asks for.
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
@@ -46,13 +53,21 @@ pub fn main() -> ExitCode {
         When::Always => anstream::ColorChoice::AlwaysAnsi.write_global(),
         When::Never => anstream::ColorChoice::Never.write_global(),
     }
-    match execute(&cli.command) {
+    match prepare(&cli).and_then(|()| execute(&cli.command)) {
         Ok(exit) => exit.into(),
         Err(error) => {
             tell(&error);
             ExitCode::from(error.exit_code())
         }
     }
+}
+
+/// Reads the file of keys and opens the trace, where they are asked for.
+fn prepare(cli: &Cli) -> Outcome<()> {
+    if let Some(file) = &cli.env_file {
+        keys::read_file(file)?;
+    }
+    cli.debug.as_deref().map_or(Ok(()), tracing::begin)
 }
 
 fn execute(command: &Command) -> Outcome<Exit> {

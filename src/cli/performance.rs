@@ -19,14 +19,17 @@ use super::batches::Together;
 use super::console;
 use super::context::Opened;
 use super::error::{CliError, Outcome};
-use super::seller;
-use super::standing::{Balance, Standing, campaign_scope, profile_scope, step_scope};
+use super::seller::{self, Sellers};
+use super::standing::{Balance, Standing, campaign_scope, profile_scope, provider_scope, step_scope};
 use super::workspace::{Stage, Workspace, random};
 use crate::campaign::Campaign;
+use crate::catalog::PriceBook;
 use crate::engine::batch::BatchLog;
-use crate::engine::{self, Cancel, JobPrice, OnDoubt, Originals, PATIENCE, Ports, ProviderTerms, RunOutcome, RunRequest, RunRules, SteadyClock};
+use crate::engine::{
+    self, Cancel, Further, JobPrice, OnDoubt, Originals, PATIENCE, Ports, ProviderTerms, RunOutcome, RunRequest, RunRules, SteadyClock,
+};
 use crate::event::Event;
-use crate::ledger::{AccountLimits, Balances as _, Batches, Cap, Durability, RateWindow, Scope, SqliteLedger};
+use crate::ledger::{AccountLimits, Balances as _, Batches, Cap, Durability, Scope, SqliteLedger};
 use crate::plan::{JobIx, Work};
 use crate::pricing::JobQuote;
 use crate::provider::manifest::{ChargePolicy, ChargedOn, Known, Manifest};
@@ -37,7 +40,7 @@ use crate::spec::assets::MAX_ASSET_BYTES;
 use crate::spec::files::input_path;
 use crate::spec::{DiskFiles, FailureLimitSpec, Files};
 use crate::store::fs::{self, FsStore};
-use crate::types::{Clock, Failure, FailureClass, JobKey, Micros, Operation, RunId, SystemClock, TaskId};
+use crate::types::{Amount, Clock, Failure, FailureClass, JobKey, Micros, Operation, RunId, SystemClock, TaskId};
 
 /// A run that is about to begin.
 pub struct Performance<'a> {
@@ -50,7 +53,7 @@ pub struct Performance<'a> {
     /// Name of the workspace in idempotency keys.
     pub workspace_name: &'a str,
     /// Who makes the pictures.
-    pub provider: Arc<dyn Provider>,
+    pub maker: Maker,
     /// How a rehearsal behaves.
     pub sim: SimOptions,
     /// Paid shots under way at once.
@@ -91,39 +94,76 @@ impl Performance<'_> {
 /// More would only hold more decoded pictures in memory at once, tens of megabytes each.
 const WAITING_FOR_DISKS: usize = 2;
 
+/// Who makes the pictures of a run.
+pub enum Maker {
+    /// Those who sell them.
+    Real(Arc<Sellers<Arc<dyn Provider>>>),
+    /// The simulator.
+    Rehearsed(Arc<Simulator>),
+}
+
+impl Maker {
+    fn port(&self) -> Arc<dyn Provider> {
+        match self {
+            Self::Real(sellers) => Arc::clone(sellers) as Arc<dyn Provider>,
+            Self::Rehearsed(simulator) => Arc::clone(simulator) as Arc<dyn Provider>,
+        }
+    }
+}
+
 /// Returns who makes the pictures: the one place where that is decided.
 ///
 /// # Errors
 /// For a real run as [`seller::connect`]: nobody to buy from, no key.
-pub fn provider(
-    opened: &Opened,
-    standing: &Standing,
-    stage: Stage,
-    sim: &SimOptions,
-    elsewhere: &[BaseUrl],
-    together: Together,
-) -> Outcome<Arc<dyn Provider>> {
+pub fn provider(opened: &Opened, standing: &Standing, stage: Stage, sim: &SimOptions, elsewhere: &[BaseUrl], together: Together) -> Outcome<Maker> {
     if stage == Stage::Real {
-        return Ok(together.from(seller::connect(opened, elsewhere)?));
+        let is_open = |ix| matches!(standing.work.work(ix), Work::InDoubt) || standing.work.work(ix).is_to_do();
+        return Ok(Maker::Real(Arc::new(seller::connect(opened, elsewhere, is_open)?.each(|http| together.from(http)))));
     }
     let simulator = Simulator::new(sim.clone(), Arc::new(SystemClock));
     if sim.balance.is_none() {
-        return Ok(Arc::new(simulator));
+        return Ok(Maker::Rehearsed(Arc::new(simulator)));
     }
     let price = |ix| Some((opened.plan.job(ix).key, standing.quotes.price(ix)?.amount.micros));
     let prices: HashMap<JobKey, Micros> = opened.plan.indices().filter_map(price).collect();
     let tariff: Tariff = Arc::new(move |shot: &Shot| prices.get(&shot.key).copied());
-    Ok(Arc::new(simulator.with_account(standing.estimate.book.currency.clone(), tariff)))
+    Ok(Maker::Rehearsed(Arc::new(simulator.with_account(standing.estimate.book.currency.clone(), tariff))))
 }
 
 /// Longest wait for the account's balance: it is shown beside the plan, and a plan should not have to wait.
 const BALANCE_PATIENCE: Duration = Duration::from_secs(10);
 
-/// Asks what is left on the account.
+/// Asks what is left on each account.
 ///
 /// # Errors
-/// [`CliError::Account`] when the account itself is refused: nothing can be bought then. Any other failure only leaves the balance unknown.
-pub fn balance(workers: &Runtime, provider: &dyn Provider, stage: Stage) -> Outcome<Balance> {
+/// [`CliError::Account`] when every account is refused: nothing can be bought then. Any other failure only leaves a balance unknown, and
+/// one refused account of several stops the shots of that provider.
+pub fn balances(workers: &Runtime, maker: &Maker) -> Outcome<Vec<(Arc<str>, Balance)>> {
+    let sellers = match maker {
+        Maker::Real(sellers) => sellers,
+        Maker::Rehearsed(simulator) => return Ok(vec![(Arc::from("rehearsal"), balance(workers, &**simulator, Stage::Rehearsal)?)]),
+    };
+    let mut balances = Vec::new();
+    let mut refused = None;
+    for (name, provider) in sellers.iter() {
+        match balance(workers, &**provider, Stage::Real) {
+            Ok(balance) => balances.push((Arc::clone(name), balance)),
+            Err(CliError::Account(fact, help)) => {
+                let why = fact.rsplit_once(": ").map_or(fact.as_str(), |(_, why)| why).to_owned();
+                balances.push((Arc::clone(name), Balance::Unknown(format!("the account is refused: {why}"))));
+                refused = Some((refused.map_or(0, |(count, _)| count) + 1, CliError::Account(fact, help)));
+            }
+            Err(other) => return Err(other),
+        }
+    }
+    match refused {
+        Some((count, error)) if count == balances.len() => Err(error),
+        _ => Ok(balances),
+    }
+}
+
+/// Asks what is left on one account.
+fn balance(workers: &Runtime, provider: &dyn Provider, stage: Stage) -> Outcome<Balance> {
     let asked = workers.block_on(async { tokio::time::timeout(BALANCE_PATIENCE, provider.balance()).await });
     Ok(match asked {
         Ok(Ok(Some(amount))) => Balance::Known(amount),
@@ -162,7 +202,9 @@ pub fn perform(performance: &Performance<'_>, workers: Runtime) -> Outcome<(RunO
     let clock: Arc<dyn Clock> = Arc::new(SteadyClock::started(&SystemClock));
     note_balance(performance, &workers)?;
     let request = request(performance, &performance.run);
-    let finish = if performance.sends_batches() { BATCH_FINISH } else { finish_within(performance, &request.terms) };
+    let all = std::iter::once(&request.terms).chain(request.further.terms.values());
+    let waits = all.map(|terms| finish_within(performance, terms)).max().unwrap_or(FINISH);
+    let finish = if performance.sends_batches() { BATCH_FINISH } else { waits };
     let ports = ports(performance, &clock)?;
     let mut reporters = reporters(performance);
     let outcome = workers.block_on(async {
@@ -171,7 +213,7 @@ pub fn perform(performance: &Performance<'_>, workers: Runtime) -> Outcome<(RunO
         let mut tell = |event: &Event| reporters.tell(event);
         let outcome = engine::run(request, ports, receiver, &mut tell).await;
         listener.abort();
-        (outcome, performance.provider.batches().await)
+        (outcome, performance.maker.port().batches().await)
     });
     let (outcome, batches) = outcome;
     // Pictures that are still being drawn after a second Ctrl-C are nobody's business any more.
@@ -192,12 +234,16 @@ pub fn run_id(clock: &dyn Clock) -> RunId {
 fn request(performance: &Performance<'_>, run: &RunId) -> RunRequest {
     let Performance { opened, standing, .. } = performance;
     let campaign = &opened.campaign;
-    let nothing = standing.estimate.book.amount(Micros::ZERO);
-    let price = |ix| match standing.quotes.of(ix)? {
+    // Each provider is paid in the currency of its own book.
+    let price = |ix: JobIx| match standing.quotes.native(ix)? {
         JobQuote::Priced(quote) => {
-            Some(JobPrice { quoted: quote.amount.clone(), reserved: standing.estimate.book.amount(quote.highest), unpriced: false })
+            let reserved = Amount::new(quote.amount.currency.clone(), quote.highest);
+            Some(JobPrice { quoted: quote.amount.clone(), reserved, unpriced: false })
         }
-        JobQuote::Unpriced(_) if performance.allow_unpriced => Some(JobPrice { quoted: nothing.clone(), reserved: nothing.clone(), unpriced: true }),
+        JobQuote::Unpriced(_) if performance.allow_unpriced => {
+            let nothing = Amount::new(book_of(opened, ix).currency.clone(), Micros::ZERO);
+            Some(JobPrice { quoted: nothing.clone(), reserved: nothing, unpriced: true })
+        }
         JobQuote::Unpriced(_) => None,
     };
     RunRequest {
@@ -207,6 +253,7 @@ fn request(performance: &Performance<'_>, run: &RunId) -> RunRequest {
         work: standing.work.clone(),
         prices: opened.plan.indices().map(price).collect(),
         terms: terms(performance),
+        further: further(performance),
         caps: caps(campaign, standing).into_iter().chain(performance.plan_cap.clone()).collect(),
         step_caps: step_caps(opened, standing),
         // What goes together starts together.
@@ -224,6 +271,36 @@ fn request(performance: &Performance<'_>, run: &RunId) -> RunRequest {
     }
 }
 
+/// Returns the book of the provider that makes a job's picture.
+fn book_of(opened: &Opened, ix: JobIx) -> &PriceBook {
+    match &opened.plan.job(ix).operation {
+        Operation::Paid(paid) => &opened.catalog.at(&paid.provider).book,
+        Operation::Local(_) => &opened.catalog.book,
+    }
+}
+
+/// Returns what a run over several providers needs besides the terms of the campaign's own.
+fn further(performance: &Performance<'_>) -> Further {
+    let Performance { opened, standing, .. } = performance;
+    let is_own = |name: &str| opened.manifest.as_ref().is_some_and(|own| *own.id == *name);
+    let others = opened.sellers.iter().filter(|(name, _)| !is_own(name));
+    let terms =
+        others.map(|(name, seller)| (Arc::clone(name), rehearsed(performance, ProviderTerms::of(&seller.manifest, account(&seller.manifest)))));
+    let caps = opened.campaign.budget.providers.iter().map(|(name, limit)| {
+        let limit = Amount::new(opened.catalog.at(name).book.currency.clone(), *limit);
+        (Arc::clone(name), Cap { scope: provider_scope(&opened.campaign, name), limit: Some(limit), rates: standing.rates.clone() })
+    });
+    let common = opened.catalog.common.as_ref();
+    Further { terms: terms.collect(), counted_in: common.map(|common| (common.book.currency.clone(), standing.rates.clone())), caps: caps.collect() }
+}
+
+fn rehearsed(performance: &Performance<'_>, terms: ProviderTerms) -> ProviderTerms {
+    match performance.workspace.stage() {
+        Stage::Real => terms,
+        Stage::Rehearsal => terms.rehearsed(performance.sim.latency, performance.sim.refund),
+    }
+}
+
 /// Names the account of a provider: itself and the variable of its key, never the key.
 pub fn account(manifest: &Manifest) -> String {
     format!("{}:{}", manifest.id, manifest.key_env)
@@ -234,18 +311,23 @@ pub fn account(manifest: &Manifest) -> String {
 /// # Errors
 /// When the ledger cannot be written.
 pub fn note_balance(performance: &Performance<'_>, workers: &Runtime) -> Outcome<()> {
-    let (Some(manifest), Balance::Known(amount)) = (&performance.opened.manifest, &performance.standing.balance) else { return Ok(()) };
-    if performance.workspace.stage() == Stage::Rehearsal {
+    let known = performance.standing.balances.iter().filter_map(|(name, balance)| match balance {
+        Balance::Known(amount) => Some((account(&performance.opened.sellers.get(name)?.manifest), amount.clone())),
+        Balance::NotAsked | Balance::Unknown(_) => None,
+    });
+    let known: Vec<(String, Amount)> = known.collect();
+    if known.is_empty() || performance.workspace.stage() == Stage::Rehearsal {
         return Ok(());
     }
     let ledger = SqliteLedger::open(&performance.workspace.ledger(), Arc::new(SystemClock), Durability::Full)?;
-    workers.block_on(ledger.note_balance(&account(manifest), performance.run.clone(), amount.clone()))?;
+    for (account, amount) in known {
+        workers.block_on(ledger.note_balance(&account, performance.run.clone(), amount))?;
+    }
     Ok(())
 }
 
 /// Returns the provider's terms; those of nobody in particular for a campaign without a provider.
 fn terms(performance: &Performance<'_>) -> ProviderTerms {
-    let rehearses = performance.workspace.stage() == Stage::Rehearsal;
     let terms = match &performance.opened.manifest {
         Some(manifest) => ProviderTerms::of(manifest, account(manifest)),
         None => ProviderTerms {
@@ -257,25 +339,14 @@ fn terms(performance: &Performance<'_>) -> ProviderTerms {
             keeps: None,
         },
     };
-    let terms = stated_rate(performance, terms);
-    if rehearses {
-        return terms.rehearsed(performance.sim.latency, performance.sim.refund);
+    if performance.workspace.stage() == Stage::Rehearsal {
+        return rehearsed(performance, terms);
     }
     let flow = performance.opened.manifest.as_ref().and_then(|manifest| manifest.http.as_ref()?.batch.as_ref());
     match flow.filter(|_| performance.together.sends || performance.standing.work.count(|work| work == Work::Resumed) > 0) {
         Some(flow) => terms.with_batches(flow.curve(performance.together.wait), performance.together.sends),
         None => terms,
     }
-}
-
-/// Puts the rate that the campaign states for its account in the place of the manifest's windows.
-fn stated_rate(performance: &Performance<'_>, mut terms: ProviderTerms) -> ProviderTerms {
-    let Performance { opened, .. } = performance;
-    let stated = opened.manifest.as_ref().and_then(|manifest| opened.campaign.run.rates.get(&*manifest.id));
-    if let Some(rate) = stated {
-        terms.limits.windows = vec![RateWindow { count: rate.count, span: rate.span }];
-    }
-    terms
 }
 
 /// Returns a cap in the currency of the plan's book.
@@ -319,11 +390,11 @@ fn ports(performance: &Performance<'_>, clock: &Arc<dyn Clock>) -> Outcome<Ports
     };
     let ledger = Arc::new(SqliteLedger::open(&workspace.ledger(), Arc::clone(clock), durability)?);
     let page = BatchLog::new(Arc::clone(&ledger) as Arc<dyn Batches>, performance.run.clone());
-    performance.provider.begin(BatchDesk { run: performance.run.clone(), logbook: Arc::new(page), folder: workspace.home().to_owned() });
+    performance.maker.port().begin(BatchDesk { run: performance.run.clone(), logbook: Arc::new(page), folder: workspace.home().to_owned() });
     Ok(Ports {
         ledger,
         store: Arc::new(FsStore::open(&workspace.blobs())?.with_durability(kept)),
-        provider: Arc::clone(&performance.provider),
+        provider: performance.maker.port(),
         originals: Arc::new(CampaignFolder(performance.opened.base.clone())),
         clock: Arc::clone(clock),
     })

@@ -3,7 +3,7 @@
 //! In: an opened campaign, a workspace's memory, a selection. Out: [`Standing`], which `plan` prints and `run` performs.
 //! Never: a change to the ledger.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use indexmap::IndexMap;
@@ -20,7 +20,8 @@ use crate::ledger::{Cap, LedgerError, ScopeTotals};
 use crate::ledger::{History, Scope};
 use crate::plan::{Plan, Reason, Selection, Work, Worklist, why, worklist};
 use crate::pricing::{
-    CapOf, Committed, Delta, Estimate, Factors, Gate, PolicyVerdict, Quotes, Sum, Unweighed, Verdict, Whole, estimate_by, gate, judge, learn, quotes,
+    BookFacts, CapOf, Committed, Delta, Estimate, Factors, Gate, PolicyVerdict, ProviderCap, Quotes, Refusal, Sum, Unweighed, Verdict, Whole,
+    by_provider, estimate_by, gate, judge, learn, quotes,
 };
 use crate::report::Change;
 use crate::types::{Amount, Currency, Micros, Rates};
@@ -42,8 +43,8 @@ pub struct Standing {
     pub verdict: Verdict,
     /// Whether shots without a price are let pass.
     allow_unpriced: bool,
-    /// What is left on the account.
-    pub balance: Balance,
+    /// What is left on each provider's account; empty when nobody has asked.
+    pub balances: Vec<(Arc<str>, Balance)>,
     /// What the books at hand say their credits are worth.
     pub rates: Rates,
     /// The ledger's last record when all this was read.
@@ -65,10 +66,12 @@ pub fn standing(opened: &Opened, memory: &Memory, selected: &SelectionArgs, on_d
     let quotes = quotes(plan, catalog);
     let (committed, rates) = committed(opened, memory)?;
     let estimate = estimate_by(plan, &work, &quotes, &campaign.budget, factors(opened, memory)?, campaign.run.attempts, &committed)?;
+    let caps = provider_caps(opened, memory)?;
+    let estimate = estimate.told_by_provider(by_provider(plan, &work, &quotes, catalog, campaign.run.attempts, &caps)?)?;
     let factor = estimate.factor.as_ref().map(|(_, factor)| *factor);
     let policy = policy(campaign, plan, &quotes, &selection, factor, None)?;
     let verdict = gate(&estimate, Gate { balance: None, allow_unpriced: false, warn_at: campaign.budget.warn_at }).with_policy(&policy);
-    Ok(Standing { history, work, quotes, estimate, policy, verdict, allow_unpriced: false, balance: Balance::NotAsked, rates, seq })
+    Ok(Standing { history, work, quotes, estimate, policy, verdict, allow_unpriced: false, balances: Vec::new(), rates, seq })
 }
 
 /// What is left on the account, as far as somebody has asked.
@@ -83,9 +86,9 @@ pub enum Balance {
 }
 
 impl Standing {
-    /// Takes what is left on the account into the plan and its verdict.
-    pub fn weigh(&mut self, balance: Balance, warn_at: Option<u32>) {
-        self.balance = balance;
+    /// Takes what is left on the accounts into the plan and its verdict.
+    pub fn weigh(&mut self, balances: Vec<(Arc<str>, Balance)>, warn_at: Option<u32>) {
+        self.balances = balances;
         self.judge(warn_at);
     }
 
@@ -103,40 +106,66 @@ impl Standing {
     }
 
     fn judge(&mut self, warn_at: Option<u32>) {
-        let balance = self.comparable_balance();
-        let told = Gate { balance, allow_unpriced: self.allow_unpriced, warn_at };
+        let told = Gate { balance: self.comparable_balance(), allow_unpriced: self.allow_unpriced, warn_at };
         self.verdict = gate(&self.estimate, told).with_policy(&self.policy);
+        for (provider, balance) in self.balances.iter().filter(|_| self.balances.len() > 1) {
+            let Some(line) = self.estimate.by_provider.iter().find(|line| line.provider == *provider) else { continue };
+            let Some(left) = self.compared(balance, &line.book.currency).filter(|left| *left < line.floor.micros) else { continue };
+            let (balance, floor) = (line.book.amount(left), line.book.amount(line.floor.micros));
+            self.verdict.refusals.push(Refusal::Balance { at: Some(Arc::clone(provider)), balance, floor });
+        }
     }
 
-    /// Returns the balance in the currency of the plan, if a stated rate leads there.
+    /// Returns the balance in the currency of the plan, if a stated rate leads there; of several accounts none stands for the plan.
     fn comparable_balance(&self) -> Option<Micros> {
-        match &self.balance {
-            Balance::Known(amount) => self.rates.convert(amount, &self.estimate.book.currency),
+        match self.balances.as_slice() {
+            [(_, balance)] => self.compared(balance, &self.estimate.book.currency),
+            _ => None,
+        }
+    }
+
+    fn compared(&self, balance: &Balance, to: &Currency) -> Option<Micros> {
+        match balance {
+            Balance::Known(amount) => self.rates.convert(amount, to),
             Balance::NotAsked | Balance::Unknown(_) => None,
         }
     }
 
-    /// Returns what stands beside the plan about the account; `None` when nobody has asked.
-    pub fn balance_words(&self) -> Option<String> {
-        let shown = match &self.balance {
+    /// Returns what stands beside the plan about each account; nothing where nobody has asked.
+    pub fn balance_words(&self) -> Vec<String> {
+        match self.balances.as_slice() {
+            [(_, balance)] => {
+                let totals = &self.estimate.totals;
+                self.words_of(balance, "balance", &self.estimate.book, totals.floor, totals.ceiling).into_iter().collect()
+            }
+            several => {
+                let words = several.iter().filter_map(|(provider, balance)| {
+                    let line = self.estimate.by_provider.iter().find(|line| line.provider == *provider)?;
+                    self.words_of(balance, &format!("balance at {provider}"), &line.book, line.floor, line.ceiling)
+                });
+                words.collect()
+            }
+        }
+    }
+
+    fn words_of(&self, balance: &Balance, what: &str, book: &BookFacts, floor: Sum, ceiling: Sum) -> Option<String> {
+        let shown = match balance {
             Balance::NotAsked => return None,
-            Balance::Unknown(why) => return Some(format!("balance unknown: {why}")),
+            Balance::Unknown(why) => return Some(format!("{what} unknown: {why}")),
             Balance::Known(amount) => amount,
         };
-        let Some(balance) = self.comparable_balance() else {
-            return Some(format!("balance {shown} ({}), not compared with a plan in {}", shown.currency, self.estimate.book.currency));
+        let Some(left) = self.compared(balance, &book.currency) else {
+            return Some(format!("{what} {shown} ({}), not compared with a plan in {}", shown.currency, book.currency));
         };
         let after = |sum: Sum, name: &str| {
-            let left = Micros::new(balance.get().saturating_sub(sum.micros.get()));
-            let amount = |micros: Micros| self.estimate.book.amount(micros);
+            let left = Micros::new(left.get().saturating_sub(sum.micros.get()));
             if left < Micros::ZERO {
-                format!("{} too little for the {name}", amount(Micros::new(left.get().saturating_neg())))
+                format!("{} too little for the {name}", book.amount(Micros::new(left.get().saturating_neg())))
             } else {
-                format!("{} left after the {name}", amount(left))
+                format!("{} left after the {name}", book.amount(left))
             }
         };
-        let totals = &self.estimate.totals;
-        Some(format!("balance {shown}: {}, {}", after(totals.floor, "floor"), after(totals.ceiling, "ceiling")))
+        Some(format!("{what} {shown}: {}, {}", after(floor, "floor"), after(ceiling, "ceiling")))
     }
 }
 
@@ -195,6 +224,11 @@ pub fn profile_scope(campaign: &Campaign) -> Option<Scope> {
     campaign.profile.as_ref().map(|profile| Scope(format!("campaign:{}/profile:{profile}", campaign.name)))
 }
 
+/// Returns the scope that the cap of a campaign at one provider guards.
+pub fn provider_scope(campaign: &Campaign, provider: &str) -> Scope {
+    Scope(format!("campaign:{}/provider:{provider}", campaign.name))
+}
+
 /// Returns the scope that the cap of a step guards.
 pub fn step_scope(campaign: &Campaign, step: &str) -> Scope {
     Scope(format!("campaign:{}/step:{step}", campaign.name))
@@ -212,7 +246,7 @@ pub fn committed(opened: &Opened, memory: &Memory) -> Outcome<(Committed, Rates)
     let found: Vec<(CapOf, Scope, Vec<ScopeTotals>)> =
         scopes.into_iter().map(|(of, scope)| Ok((of, scope.clone(), memory.totals(&scope)?))).collect::<Outcome<_>>()?;
 
-    let own = &catalog.book.currency;
+    let own = &catalog.counted_in().currency;
     let rates = rates(catalog, found.iter().flat_map(|(_, _, totals)| totals));
     let mut committed = Committed::default();
     for (of, scope, totals) in found {
@@ -232,20 +266,36 @@ pub fn committed(opened: &Opened, memory: &Memory) -> Outcome<(Committed, Rates)
             CapOf::Campaign => committed.campaign = sum,
             CapOf::Profile => committed.profile = sum,
             CapOf::Step(step) => drop(committed.steps.insert(step, sum)),
+            CapOf::Provider(_) => {}
         }
     }
     Ok((committed, rates))
 }
 
+/// Reads what stands under the caps on single providers, each in the currency of the provider's book.
+fn provider_caps(opened: &Opened, memory: &Memory) -> Outcome<BTreeMap<Arc<str>, ProviderCap>> {
+    let mut caps = BTreeMap::new();
+    for (provider, limit) in &opened.campaign.budget.providers {
+        let currency = &opened.catalog.at(provider).book.currency;
+        let cap = Cap::new(provider_scope(&opened.campaign, provider), None);
+        // What was spent there on another book is in another currency; the ledger refuses what it cannot weigh.
+        let totals: Vec<ScopeTotals> = memory.totals(&cap.scope)?.into_iter().filter(|totals| totals.currency == *currency).collect();
+        caps.insert(Arc::clone(provider), ProviderCap { limit: *limit, committed: cap.committed(&totals, currency)? });
+    }
+    Ok(caps)
+}
+
 /// Returns the rates that are needed: of the plan's own book, and of the built-in books whose credits were spent before.
 fn rates<'a>(catalog: &Catalog, spent: impl Iterator<Item = &'a ScopeTotals>) -> Rates {
-    let own = catalog.book.usd_per_credit.map(|rate| (catalog.book.currency.clone(), rate));
-    let others: BTreeSet<&Currency> = spent.map(|totals| &totals.currency).filter(|currency| **currency != catalog.book.currency).collect();
+    let books = || catalog.all().map(|one| &one.book);
+    let own = books().filter_map(|book| Some((book.currency.clone(), book.usd_per_credit?)));
+    let others: BTreeSet<&Currency> =
+        spent.map(|totals| &totals.currency).filter(|currency| books().all(|book| book.currency != **currency)).collect();
     let stated = others.into_iter().filter_map(|currency| match currency {
         Currency::Usd => None,
         Currency::Credits(book) => Some((currency.clone(), builtin::book(book)?.usd_per_credit?)),
     });
-    Rates::of(own.into_iter().chain(stated))
+    Rates::of(own.chain(stated))
 }
 
 /// Returns the book whose rate is missing between an amount and the plan's currency.

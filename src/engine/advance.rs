@@ -3,27 +3,28 @@
 //! In: a job. Out: `Finished`, or `Again { after, queue }`.
 //! Never: harm. It may be called at any time, twice, in parallel, after any crash: what it does rests on the ledger's state alone.
 
-use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
 use super::backoff::RetryBudget;
+use super::lanes::{Lane, Lanes};
 use super::machine::{self, Effect, Effort, Ending, JobBrief, JobEvent, Notice, Queue, Trade};
+use super::money::Money;
 use super::outcome::StopReason;
-use super::pace::Pace;
 use super::pictures::{self, NoPicture, Stored};
 use super::steady::SteadyClock;
 use super::{EngineError, Ports, RunRequest};
 use crate::imaging::Limits;
-use crate::ledger::{AccountLimits, Artifact, AttemptCard, Cap, Grant, JobState, LedgerError, Record, SubmitIntent};
+use crate::ledger::{AccountLimits, Artifact, AttemptCard, Cap, Grant, JobState, LedgerError, Record, Scope, SubmitIntent};
 use crate::plan::{self, JobIx, Work};
 use crate::provider::{InputPicture, Polled, ResultRef, Shot, Slate, Submitted};
 use crate::types::digest::FieldHasher;
 use crate::types::{
-    AttemptNo, Billed, Clock as _, Failure, FailureClass, Fields, IdempotencyKey, InputRole, JobId, Micros, Operation, TaskId, Timestamp,
+    Amount, AttemptNo, Billed, Clock as _, Failure, FailureClass, Fields, IdempotencyKey, InputRole, JobId, Micros, Operation, TaskId, Timestamp,
 };
 
 /// Whether jobs may go on.
@@ -52,58 +53,15 @@ pub(super) struct Desk {
     pub(super) ports: Ports,
     /// What all waits of the run are reckoned by.
     pub(super) clock: SteadyClock,
-    pub(super) pace: Mutex<Pace>,
+    pub(super) lanes: Lanes,
     pub(super) limits: Limits,
     pub(super) gate: watch::Sender<Gate>,
     pub(super) stopped: Mutex<Option<StopReason>>,
-    pub(super) not_before: AtomicI64,
     /// Whether the caps do not pay for all that is left.
     pub(super) is_short: AtomicBool,
     pub(super) budget: Mutex<RetryBudget>,
     pub(super) money: Money,
     pub(super) news: mpsc::UnboundedSender<(JobIx, News)>,
-}
-
-/// Sums of this run, moved with each record that is durable.
-#[derive(Debug, Default)]
-pub(super) struct Money {
-    pub(super) spent: AtomicI64,
-    pub(super) reserved: AtomicI64,
-    pub(super) doubted: AtomicI64,
-}
-
-impl Money {
-    fn hold(&self, reserved: Micros) {
-        self.reserved.fetch_add(reserved.get(), Ordering::Relaxed);
-    }
-
-    /// Moves the sums as `records`, taken in `state`, say.
-    fn take(&self, state: &JobState, records: &[Record]) {
-        let (held, mut doubted) = match state {
-            JobState::Submitting { reserved, .. } | JobState::Running { reserved, .. } => (reserved.micros.get(), false),
-            JobState::InDoubt { reserved, .. } => (reserved.micros.get(), true),
-            JobState::Untried | JobState::Done { .. } | JobState::Failed { .. } => (0, false),
-        };
-        let place = |doubted: bool| if doubted { &self.doubted } else { &self.reserved };
-        for record in records {
-            match record {
-                Record::Accepted { .. } | Record::InDoubt { .. } => {
-                    let doubt = matches!(record, Record::InDoubt { .. });
-                    place(doubted).fetch_sub(held, Ordering::Relaxed);
-                    place(doubt).fetch_add(held, Ordering::Relaxed);
-                    doubted = doubt;
-                }
-                Record::Done { charged, .. } => self.settle(place(doubted), held, charged.micros),
-                Record::Failed { charged, .. } | Record::Settled { charged, .. } => self.settle(place(doubted), held, *charged),
-                Record::Intent { .. } | Record::Made { .. } => {}
-            }
-        }
-    }
-
-    fn settle(&self, place: &AtomicI64, held: i64, charged: Micros) {
-        place.fetch_sub(held, Ordering::Relaxed);
-        self.spent.fetch_add(charged.get(), Ordering::Relaxed);
-    }
 }
 
 /// How a call to [`advance`] ends.
@@ -144,8 +102,8 @@ pub(super) async fn advance(desk: &Desk, ix: JobIx, inputs: &[(InputRole, Artifa
         for effect in turn.then {
             match effect {
                 Effect::Tell(notice) => desk.tell(ix, News::Notice(notice)),
-                Effect::HoldSubmits { until } => desk.hold_submits(until),
-                Effect::StopCampaign(failure) => desk.stop(StopReason::Account(failure)),
+                Effect::HoldSubmits { until } => desk.lane(ix).hold_submits(until),
+                Effect::StopCampaign(failure) => desk.refuse(ix, failure),
                 Effect::Again { after, queue } => return Ok(Step::Again { after, queue }),
                 Effect::Finish(ending) => return shift.finish(ending),
                 Effect::Ask { attempt } => moved = Some(shift.ask(attempt, &mut state).await),
@@ -168,37 +126,41 @@ impl Desk {
         let _ = self.news.send((ix, news));
     }
 
-    fn hold_submits(&self, until: Timestamp) {
-        self.not_before.fetch_max(until.millis(), Ordering::Relaxed);
+    /// Returns the lane of the provider that makes a job's picture.
+    pub(super) fn lane(&self, ix: JobIx) -> &Lane {
+        self.lanes.of(&self.request, ix)
     }
 
-    fn pace(&self) -> MutexGuard<'_, Pace> {
-        self.pace.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Returns an amount in the currency of the run's sums.
+    pub(super) fn weighed(&self, amount: &Amount) -> Micros {
+        self.request.further.weighed(amount)
     }
 
-    /// Returns how many paid jobs may be under way at once, as things are.
-    pub(super) fn places(&self) -> usize {
-        self.pace().places()
+    /// Returns a figure of a cap in the currency of the run's sums: what one provider is paid is capped in its own.
+    pub(super) fn in_sums(&self, scope: &Scope, micros: Micros) -> Micros {
+        let cap = self.request.further.caps.values().find(|cap| cap.scope == *scope).and_then(|cap| cap.limit.as_ref());
+        cap.map_or(micros, |limit| self.weighed(&Amount::new(limit.currency.clone(), micros)))
     }
 
-    /// Takes what became of a submit into the pace of all.
-    fn heed(&self, sent: Timestamp, event: &JobEvent) {
+    /// Takes what became of a submit into the pace of all that go the same way.
+    fn heed(&self, ix: JobIx, sent: Timestamp, event: &JobEvent) {
         let now = self.clock.now();
+        let lane = self.lane(ix);
         match event {
             JobEvent::Accepted(_) | JobEvent::Fetched { .. } | JobEvent::DeliveryBroke { .. } => {
                 self.budget.lock().unwrap_or_else(PoisonError::into_inner).succeed();
-                self.pace().accepted(sent, now);
+                lane.pace().accepted(sent, now);
             }
             JobEvent::SubmitFailed(failure) if failure.class == FailureClass::Throttled => {
-                self.pace().throttled(sent, now, failure.retry_after.is_some());
+                lane.pace().throttled(sent, now, failure.retry_after.is_some());
             }
             JobEvent::SubmitFailed(failure) if failure.class == FailureClass::Ambiguous => {
                 let (hold, hopeless) = {
-                    let mut pace = self.pace();
+                    let mut pace = lane.pace();
                     (pace.unclear(sent, now), pace.hopeless())
                 };
-                hold.into_iter().for_each(|until| self.hold_submits(until));
-                hopeless.into_iter().for_each(|rounds| self.stop(StopReason::Doubts(rounds)));
+                hold.into_iter().for_each(|until| lane.hold_submits(until));
+                hopeless.into_iter().for_each(|rounds| self.leave_alone(ix, rounds));
             }
             _ => {}
         }
@@ -207,11 +169,41 @@ impl Desk {
     /// Lets no job submit any more; the first reason stands.
     pub(super) fn stop(&self, reason: StopReason) {
         self.note_stop(reason);
+        self.raise(Gate::Closed);
+    }
+
+    /// Closes the gate, or has all work end.
+    pub(super) fn raise(&self, to: Gate) {
         self.gate.send_if_modified(|gate| {
-            let closes = *gate < Gate::Closed;
-            *gate = (*gate).max(Gate::Closed);
-            closes
+            let rises = *gate < to;
+            *gate = (*gate).max(to);
+            rises
         });
+        self.lanes.raise_all(to);
+    }
+
+    /// Lets no job submit to a provider that has refused the account; those of other providers go on.
+    fn refuse(&self, ix: JobIx, failure: Failure) {
+        let place = self.lanes.place(&self.request, ix);
+        let Some(provider) = self.lanes.at(place).provider.clone() else { return self.stop(StopReason::Account(failure)) };
+        let named = Failure { message: format!("{provider}: {}", failure.message), ..failure.clone() };
+        self.note_stop(StopReason::Account(named));
+        self.lanes.refuse(place, &failure);
+        self.close(place);
+    }
+
+    /// Lets no job submit to a provider that gives no clear answers; those of other providers go on.
+    fn leave_alone(&self, ix: JobIx, rounds: u32) {
+        let place = self.lanes.place(&self.request, ix);
+        self.note_stop(StopReason::Doubts(rounds));
+        self.close(place);
+    }
+
+    /// Closes one provider's lane, and the whole run with the last of them.
+    fn close(&self, place: usize) {
+        if !self.lanes.close(place) {
+            self.raise(Gate::Closed);
+        }
     }
 
     /// Keeps the first reason.
@@ -224,17 +216,18 @@ impl Desk {
     }
 
     pub(super) fn reserved(&self, ix: JobIx) -> Micros {
-        self.request.prices.get(ix.index()).and_then(Option::as_ref).map_or(Micros::ZERO, |price| price.reserved.micros)
+        self.request.prices.get(ix.index()).and_then(Option::as_ref).map_or(Micros::ZERO, |price| self.weighed(&price.reserved))
     }
 
     pub(super) fn quoted(&self, ix: JobIx) -> Option<Micros> {
-        self.request.prices.get(ix.index()).and_then(Option::as_ref).map(|price| price.quoted.micros)
+        self.request.prices.get(ix.index()).and_then(Option::as_ref).map(|price| self.weighed(&price.quoted))
     }
 
     fn caps(&self, ix: JobIx) -> Vec<Cap> {
         let step = self.request.plan.job(ix).step as usize;
         let own = self.request.step_caps.get(step).and_then(Option::as_ref);
-        self.request.caps.iter().chain(own).cloned().collect()
+        let at_provider = self.request.maker(ix).and_then(|maker| self.request.further.caps.get(maker));
+        self.request.caps.iter().chain(own).chain(at_provider).cloned().collect()
     }
 }
 
@@ -273,19 +266,25 @@ impl<'a> Shift<'a> {
             job: &self.id,
             key: &job.key,
             trade,
-            terms: &request.terms,
+            terms: request.terms_of(self.ix),
             rules: &request.rules,
             lost,
-            closed: self.desk.gate() != Gate::Open || self.lacks_inputs(),
-            not_before: Timestamp::from_millis(self.desk.not_before.load(Ordering::Relaxed)),
+            closed: self.is_closed() || self.lacks_inputs(),
+            not_before: self.desk.lane(self.ix).not_before(),
             effort,
         })
+    }
+
+    /// Whether nothing is submitted any more: at all, or where this job's picture is made.
+    fn is_closed(&self) -> bool {
+        let is_paid = self.desk.request.maker(self.ix).is_some();
+        self.desk.gate() != Gate::Open || is_paid && self.desk.lane(self.ix).gate() != Gate::Open
     }
 
     /// Whether a request that may be repeated under its key would go without a picture that it had: its input is gone from the store.
     fn lacks_inputs(&self) -> bool {
         let request = &self.desk.request;
-        request.terms.idempotent && self.inputs.len() < request.plan.inputs(self.ix).len()
+        request.terms_of(self.ix).idempotent && self.inputs.len() < request.plan.inputs(self.ix).len()
     }
 
     /// Appends, and returns `None` when somebody else has moved the job meanwhile.
@@ -297,7 +296,7 @@ impl<'a> Shift<'a> {
         };
         match desk.ports.ledger.append(desk.request.run.clone(), self.key(), records.clone(), recipe).await {
             Ok(next) => {
-                desk.money.take(state, &records);
+                desk.money.take(state, &records, |amount| desk.weighed(amount));
                 Ok(Some(next))
             }
             Err(LedgerError::Illegal(_)) => Ok(None),
@@ -319,7 +318,7 @@ impl<'a> Shift<'a> {
         let reserved = intent.reserved.clone();
         match self.desk.ports.ledger.begin_submit(intent).await? {
             Grant::Granted { deadline, .. } => {
-                self.desk.money.hold(reserved.micros);
+                self.desk.money.hold(self.desk.weighed(&reserved));
                 self.desk.tell(self.ix, News::Started);
                 *state = JobState::Submitting { attempt, reserved, deadline };
                 Ok(JobEvent::Granted)
@@ -357,8 +356,8 @@ impl<'a> Shift<'a> {
             idempotency_key: self.idempotency_key(attempt),
             quoted: price.quoted.clone(),
             reserved: price.reserved.clone(),
-            patience: request.terms.patience,
-            limits: AccountLimits { windows: self.desk.pace().windows(), ..request.terms.limits.clone() },
+            patience: request.terms_of(self.ix).patience,
+            limits: AccountLimits { windows: self.desk.lane(self.ix).pace().windows(), ..request.terms_of(self.ix).limits.clone() },
             caps: self.desk.caps(self.ix),
             recipe: plan::recipe(plan, self.ix),
         })
@@ -402,14 +401,14 @@ impl<'a> Shift<'a> {
 
     /// An exchange is given up well before the deadline of its intent, so that nobody judges it while it is under way.
     fn exchange_ends(&self) -> Instant {
-        Instant::now() + self.desk.request.terms.patience / 2
+        Instant::now() + self.desk.request.terms_of(self.ix).patience / 2
     }
 
     async fn submit(&self, attempt: AttemptNo) -> Pause {
         let Some(shot) = self.shot(attempt) else { return Ok(JobEvent::LocalFailed(not_paid())) };
         let sent = self.desk.clock.now();
         let event = self.answer_to(&shot).await;
-        self.desk.heed(sent, &event);
+        self.desk.heed(self.ix, sent, &event);
         Ok(event)
     }
 

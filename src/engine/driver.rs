@@ -21,20 +21,21 @@ use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
-use super::advance::{Desk, Gate, Money, News, Step, advance};
+use super::advance::{Desk, Gate, News, Step, advance};
 use super::backoff::RetryBudget;
+use super::lanes::Lanes;
 use super::machine::{Effort, Ending, Queue};
+use super::money::Money;
 use super::outcome::{JobOutcome, RunOutcome, StopReason, Undone};
-use super::pace::Pace;
 use super::ready::Ready;
 use super::spending::{self, Spending};
 use super::steady::SteadyClock;
 use super::{Cancel, EngineError, Ports, RunRequest};
 use crate::event::{Event, EventKind, RunStats};
 use crate::imaging::Limits;
-use crate::ledger::Artifact;
+use crate::ledger::{Artifact, ScopeTotals};
 use crate::plan::{JobIx, Plan, Work};
-use crate::types::{Clock as _, InputRole, JobId, JobKey, Micros, Operation, Timestamp};
+use crate::types::{Amount, Clock as _, InputRole, JobId, JobKey, Micros, Operation, Timestamp};
 use settling::pair_twins;
 
 /// Addresses are remembered in batches of this many.
@@ -67,7 +68,7 @@ pub async fn run(
         if broken.is_none()
             && let Err(error) = driver.start_what_can()
         {
-            driver.desk.gate.send_replace(Gate::Halted);
+            driver.desk.raise(Gate::Halted);
             broken = Some(error);
         }
         if driver.active.is_empty() {
@@ -91,7 +92,7 @@ pub async fn run(
                     Err(error) => Err(EngineError::Panicked(error.to_string())),
                 };
                 if let Err(error) = failed {
-                    driver.desk.gate.send_replace(Gate::Halted);
+                    driver.desk.raise(Gate::Halted);
                     broken.get_or_insert(error);
                 }
                 if driver.to_remember.len() >= REMEMBERED_AT_ONCE && broken.is_none() {
@@ -162,7 +163,8 @@ async fn work_on(desk: Arc<Desk>, ix: JobIx, inputs: Vec<(InputRole, Artifact)>,
         let until = if matches!(queue, Queue::Submit | Queue::Retry | Queue::Answer) { Gate::Closed } else { Gate::Halted };
         let pause = after.max(rationed);
         if !pause.is_zero() {
-            let mut gate = desk.gate.subscribe();
+            // Who is paid elsewhere is not woken by what this provider says.
+            let mut gate = if post == Post::Core { desk.gate.subscribe() } else { desk.lane(ix).watched() };
             tokio::select! {
                 () = tokio::time::sleep(pause) => {}
                 _ = gate.wait_for(|gate| *gate >= until) => {}
@@ -178,7 +180,7 @@ async fn work_on(desk: Arc<Desk>, ix: JobIx, inputs: Vec<(InputRole, Artifact)>,
             Post::Place => queue == Queue::Retry && effort.resends == 0 && desk.is_short.load(Ordering::Relaxed),
             Post::Core => false,
         };
-        if wants_place && desk.gate() == Gate::Open {
+        if wants_place && desk.gate() == Gate::Open && desk.lane(ix).gate() == Gate::Open {
             break Ok(Parting::WantsPlace);
         }
     };
@@ -209,6 +211,8 @@ struct Driver<'a> {
     spending: Spending,
     active: JoinSet<Left>,
     places: usize,
+    /// How many of them each provider has.
+    lane_places: Vec<usize>,
     paid_before: usize,
     cores: usize,
     most_cores: usize,
@@ -218,6 +222,8 @@ struct Driver<'a> {
     addresses: HashMap<JobId, JobKey>,
     cap_told: bool,
     stop_told: bool,
+    /// Which of several providers' refusals were told.
+    refusals_told: Vec<bool>,
     /// Until when the last slowing down that was told lasts.
     slow_until: Option<Timestamp>,
     cancelled: bool,
@@ -235,13 +241,19 @@ impl<'a> Driver<'a> {
         let reused: Vec<JobIx> = request.work.iter().filter(|(_, work)| *work == Work::Reused).map(|(ix, _)| ix).collect();
         let keys: Vec<JobKey> = reused.iter().map(|ix| plan.job(*ix).key).collect();
         let history = ports.ledger.history(&plan.campaign, &keys)?;
-        let currency = request.prices.iter().flatten().next().map(|price| price.quoted.currency.clone());
+        let common = request.further.counted_in.as_ref().map(|(currency, _)| currency.clone());
+        let currency = common.or_else(|| request.prices.iter().flatten().next().map(|price| price.quoted.currency.clone()));
         let totals = match request.caps.first() {
             Some(cap) => ports.ledger.totals(&cap.scope)?,
             None => Vec::new(),
         };
-        // What the same campaign has spent in another currency stands under its caps, but in no sum of this run.
-        let totals = totals.into_iter().find(|totals| Some(&totals.currency) == currency.as_ref());
+        // What the same campaign has spent in another currency stands under its caps, but in no sum of this run, unless it is weighed.
+        let weighs = request.further.counted_in.is_some();
+        let totals: Vec<ScopeTotals> = totals.into_iter().filter(|totals| weighs || Some(&totals.currency) == currency.as_ref()).collect();
+        let before = |part: fn(&ScopeTotals) -> Micros| {
+            let weighed = |totals: &ScopeTotals| request.further.weighed(&Amount::new(totals.currency.clone(), part(totals))).get();
+            Micros::new(totals.iter().map(weighed).fold(0, i64::saturating_add))
+        };
 
         let mut outcomes: Vec<Option<JobOutcome>> = vec![None; count];
         for (ix, work) in request.work.iter() {
@@ -259,32 +271,30 @@ impl<'a> Driver<'a> {
             unpriced: request.work.iter().filter(|(ix, work)| work.is_outstanding() && is_unpriced(*ix)).count(),
             total: request.work.count(|work| work != Work::Excluded),
             reused: outcomes.iter().flatten().filter(|outcome| matches!(outcome, JobOutcome::Reused { .. })).count(),
-            spent_before: totals.as_ref().map_or(Micros::ZERO, |totals| totals.spent),
+            spent_before: before(|totals| totals.spent),
             cap: request.caps.first().and_then(|cap| cap.limit.as_ref()).map(|limit| limit.micros),
             currency,
             ..RunStats::default()
         };
         let money = Money {
             spent: AtomicI64::new(0),
-            reserved: AtomicI64::new(totals.as_ref().map_or(0, |totals| totals.reserved.get())),
-            doubted: AtomicI64::new(totals.as_ref().map_or(0, |totals| totals.in_doubt.get())),
+            reserved: AtomicI64::new(before(|totals| totals.reserved).get()),
+            doubted: AtomicI64::new(before(|totals| totals.in_doubt).get()),
         };
         let (followers, follows) = pair_twins(&plan, &outcomes);
         let clock = SteadyClock::started(&*ports.clock);
         let started_at = clock.now();
         let budget = RetryBudget::new(u32::try_from(request.concurrency).unwrap_or(u32::MAX).max(1));
-        let limits = &request.terms.limits;
-        let ceiling = limits.places.map_or(request.concurrency, |places| request.concurrency.min(places as usize));
-        let pace = Pace::new(ceiling, &limits.windows);
+        let lanes = Lanes::new(&request);
+        let lane_places = vec![0; lanes.count()];
         let desk = Desk {
             request,
             ports,
             clock,
-            pace: Mutex::new(pace),
+            lanes,
             limits: Limits::default(),
             gate: watch::Sender::new(Gate::Open),
             stopped: Mutex::new(None),
-            not_before: AtomicI64::new(i64::MIN),
             is_short: AtomicBool::new(false),
             budget: Mutex::new(budget),
             money,
@@ -305,6 +315,7 @@ impl<'a> Driver<'a> {
             follows,
             active: JoinSet::new(),
             places: 0,
+            lane_places,
             paid_before: 0,
             cores: 0,
             // Asked once: the answer is read from the system's files.
@@ -315,6 +326,7 @@ impl<'a> Driver<'a> {
             addresses: history.addresses,
             cap_told: false,
             stop_told: false,
+            refusals_told: Vec::new(),
             slow_until: None,
             cancelled: false,
         })
@@ -357,12 +369,17 @@ impl<'a> Driver<'a> {
         if self.spending.is_due() {
             self.choose()?;
         }
-        while self.places < desk.places() {
-            if let Some(ix) = self.ready.pop_paid(|ix| desk.reserved(ix)) {
+        while let Some(ix) = self.ready.pop_closed(|ix| desk.lane(ix).gate() != Gate::Open) {
+            self.settle(ix, JobOutcome::Undone(Undone::Stopped));
+        }
+        while self.places < desk.request.concurrency && self.has_room() {
+            let taken = &self.lane_places;
+            let has_place = |ix| taken[desk.lanes.place(&desk.request, ix)] < desk.lane(ix).pace().places();
+            if let Some(ix) = self.ready.pop_paid(|ix| desk.reserved(ix), has_place) {
                 self.start(ix, Post::Place);
                 continue;
             }
-            // Nothing fits now. While tries are under way some of what they hold may be given back; after that it never fits.
+            // Nothing fits now, or none has a place where it is made. While tries are under way some of what they hold may be given back; after that it never fits.
             if self.places + self.paid_before > 0 {
                 break;
             }
@@ -385,6 +402,12 @@ impl<'a> Driver<'a> {
         Ok(())
     }
 
+    /// Returns whether any provider takes one more shot now.
+    fn has_room(&self) -> bool {
+        let lanes = &self.desk.lanes;
+        (0..lanes.count()).any(|place| lanes.at(place).gate() == Gate::Open && self.lane_places[place] < lanes.at(place).pace().places())
+    }
+
     /// Chooses anew what the money is spent on first.
     fn choose(&mut self) -> Result<(), EngineError> {
         self.spending.counted();
@@ -399,6 +422,9 @@ impl<'a> Driver<'a> {
         let effort = self.efforts.remove(&ix).unwrap_or_default();
         self.begun[ix.index()] = true;
         *self.count_of(post) += 1;
+        if post == Post::Place {
+            self.lane_places[self.desk.lanes.place(&self.desk.request, ix)] += 1;
+        }
         self.active.spawn(work_on(Arc::clone(&self.desk), ix, inputs, post, effort));
     }
 
@@ -419,6 +445,9 @@ impl<'a> Driver<'a> {
     fn take_back(&mut self, left: Left) -> Result<(), EngineError> {
         let Left { ix, post, effort, parting } = left;
         *self.count_of(post) -= 1;
+        if post == Post::Place {
+            self.lane_places[self.desk.lanes.place(&self.desk.request, ix)] -= 1;
+        }
         let ending = match parting? {
             Parting::Ended(ending) => ending,
             Parting::WantsPlace => {
@@ -437,7 +466,7 @@ impl<'a> Driver<'a> {
             self.ready.relax();
         }
         if post != Post::Core {
-            let as_quoted = matches!(&ending, Ending::Bought { charged, .. } if self.desk.quoted(ix) == Some(charged.micros));
+            let as_quoted = matches!(&ending, Ending::Bought { charged, .. } if self.desk.quoted(ix) == Some(self.desk.weighed(charged)));
             if as_quoted { self.spending.moved() } else { self.spending.surprise() }
         }
         match ending {
@@ -456,6 +485,7 @@ impl<'a> Driver<'a> {
                     return Ok(());
                 }
                 self.settle(ix, JobOutcome::Undone(Undone::OverCap));
+                let (limit, committed) = (self.desk.in_sums(&scope, limit), self.desk.in_sums(&scope, committed));
                 self.desk.note_stop(StopReason::OverCap { scope: scope.clone(), limit, committed });
                 if !std::mem::replace(&mut self.cap_told, true) {
                     self.tell(EventKind::CapReached { scope: scope.0, limit, committed });

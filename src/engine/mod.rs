@@ -16,7 +16,9 @@ pub mod backoff;
 pub mod batch;
 mod driver;
 mod funding;
+mod lanes;
 pub mod machine;
+mod money;
 mod outcome;
 mod pace;
 mod pictures;
@@ -37,13 +39,13 @@ use futures_util::future::BoxFuture;
 pub use driver::run;
 pub use outcome::{JobOutcome, RunOutcome, StopReason, Undone};
 pub use steady::SteadyClock;
-pub use terms::{JobPrice, OnDoubt, PATIENCE, ProviderTerms, RunRules};
+pub use terms::{Further, JobPrice, OnDoubt, PATIENCE, ProviderTerms, RunRules};
 
 use crate::ledger::{Cap, Ledger, LedgerError};
-use crate::plan::{Plan, Worklist};
+use crate::plan::{JobIx, Plan, Worklist};
 use crate::provider::Provider;
 use crate::store::{BlobStore, StoreError};
-use crate::types::{Clock, Failure, JobId, RunId};
+use crate::types::{Clock, Failure, JobId, Operation, RunId};
 
 /// What is to be run.
 #[derive(Debug, Clone)]
@@ -60,6 +62,8 @@ pub struct RunRequest {
     pub prices: Vec<Option<JobPrice>>,
     /// What the provider's account allows and charges.
     pub terms: ProviderTerms,
+    /// The same of further providers that make pictures of this plan.
+    pub further: Further,
     /// Caps that every paid try counts under; the first is the campaign's.
     pub caps: Vec<Cap>,
     /// Further cap of a step, by its place in the plan; may be shorter than the steps.
@@ -70,6 +74,21 @@ pub struct RunRequest {
     pub stop_after_failures: Option<usize>,
     /// Attempts, doubt, patience, seed.
     pub rules: RunRules,
+}
+
+impl RunRequest {
+    /// Returns the provider that makes a job's picture; `None` for local work.
+    pub(crate) fn maker(&self, ix: JobIx) -> Option<&Arc<str>> {
+        match &self.plan.job(ix).operation {
+            Operation::Paid(paid) => Some(&paid.provider),
+            Operation::Local(_) => None,
+        }
+    }
+
+    /// Returns the terms of the provider that makes a job's picture.
+    pub(crate) fn terms_of(&self, ix: JobIx) -> &ProviderTerms {
+        self.maker(ix).and_then(|maker| self.further.terms.get(maker)).unwrap_or(&self.terms)
+    }
 }
 
 /// What a run works with.

@@ -74,10 +74,25 @@ impl Ready {
         self.lanes.iter_mut().filter(|lane| !lane.paid).find_map(|lane| lane.jobs.pop_first())
     }
 
-    /// Takes the next paid job whose reservation may fit.
-    pub(super) fn pop_paid(&mut self, reserved: impl Fn(JobIx) -> Micros) -> Option<JobIx> {
-        let fits = |lane: &Lane| lane.jobs.first().is_some_and(|ix| lane.refused.is_none_or(|refused| reserved(*ix) < refused));
+    /// Takes the next paid job whose reservation may fit, and that has a place where it is made. A step is made at one provider.
+    pub(super) fn pop_paid(&mut self, reserved: impl Fn(JobIx) -> Micros, has_place: impl Fn(JobIx) -> bool) -> Option<JobIx> {
+        let fits = |lane: &Lane| lane.jobs.first().is_some_and(|ix| has_place(*ix) && lane.refused.is_none_or(|refused| reserved(*ix) < refused));
         self.lanes.iter_mut().filter(|lane| lane.paid).find(|lane| fits(lane)).and_then(|lane| lane.jobs.pop_first())
+    }
+
+    /// Takes the next paid job of a step whose provider takes no more.
+    pub(super) fn pop_closed(&mut self, is_closed: impl Fn(JobIx) -> bool) -> Option<JobIx> {
+        let closed = |jobs: &BTreeSet<JobIx>| jobs.first().is_some_and(|ix| is_closed(*ix));
+        let next = |lane: &mut Lane| {
+            if closed(&lane.jobs) {
+                lane.jobs.pop_first()
+            } else if closed(&lane.put_off) {
+                lane.put_off.pop_first()
+            } else {
+                None
+            }
+        };
+        self.lanes.iter_mut().filter(|lane| lane.paid).find_map(next)
     }
 
     /// Takes the next paid job whether it may fit or not.

@@ -95,7 +95,9 @@ fn holds_money(desk: &Desk, ix: JobIx) -> Result<bool, EngineError> {
 /// Returns what is left under every cap that has a limit, in the currency of the prices.
 fn pots(desk: &Desk) -> Result<Vec<Pot>, EngineError> {
     let request = &desk.request;
-    let Some(currency) = request.prices.iter().flatten().next().map(|price| &price.quoted.currency) else { return Ok(Vec::new()) };
+    let common = request.further.counted_in.as_ref().map(|(currency, _)| currency);
+    let quoted = || request.prices.iter().flatten().next().map(|price| &price.quoted.currency);
+    let Some(currency) = common.or_else(quoted) else { return Ok(Vec::new()) };
     let of_steps = (0_u32..).zip(&request.step_caps).filter_map(|(step, cap)| Some((Some(step), cap.as_ref()?)));
     let caps = request.caps.iter().map(|cap| (None, cap)).chain(of_steps);
     let mut pots = Vec::new();

@@ -3,11 +3,13 @@
 //! In: a provider's manifest, the author's `run:` settings, the command line. Out: values.
 //! Never: a decision.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
-use crate::ledger::{AccountLimits, RateWindow};
+use crate::ledger::{AccountLimits, Cap, RateWindow};
 use crate::provider::manifest::{ChargePolicy, ChargedOn, Known, Manifest, PollCurve, PollStep, Span};
-use crate::types::Amount;
+use crate::types::{Amount, Currency, Micros, Rates};
 
 /// What one paid try of a job costs.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,6 +46,25 @@ pub const PATIENCE: Duration = Duration::from_secs(1200);
 
 /// How long a batch may take to be gathered, handed over and asked for, twice, and a file of answers to come: 2 hours for 200 MB and more.
 pub const BATCH_PATIENCE: Duration = Duration::from_secs(2 * 3600);
+
+/// What a run over several providers needs besides the terms of the campaign's own.
+#[derive(Debug, Clone, Default)]
+pub struct Further {
+    /// Terms of the further providers, by name.
+    pub terms: BTreeMap<Arc<str>, ProviderTerms>,
+    /// What the sums of the run are counted in, and by which rates, where prices are in different currencies.
+    pub counted_in: Option<(Currency, Rates)>,
+    /// Caps on what single providers are paid, by name.
+    pub caps: BTreeMap<Arc<str>, Cap>,
+}
+
+impl Further {
+    /// Returns an amount in the currency of the sums; what no rate compares counts as it stands, and the caps refuse it.
+    pub fn weighed(&self, amount: &Amount) -> Micros {
+        let weighed = self.counted_in.as_ref().and_then(|(currency, rates)| rates.convert(amount, currency));
+        weighed.unwrap_or(amount.micros)
+    }
+}
 
 impl ProviderTerms {
     /// Reads the terms of a manifest; `account` names provider and key variable, never the key.

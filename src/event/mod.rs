@@ -173,6 +173,8 @@ pub enum EventKind {
     },
     /// The account was refused: no new submits, what is paid is kept.
     AccountRefused {
+        /// Whose account, where the run has several providers: the others go on.
+        provider: Option<Arc<str>>,
         /// By what answer.
         failure: Failure,
     },

@@ -42,6 +42,8 @@ pub struct WireEvent {
     cap: Option<WireCap>,
     #[serde(skip_serializing_if = "Option::is_none")]
     limit: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    provider: Option<String>,
     stats: WireStats,
 }
 
@@ -135,6 +137,7 @@ impl From<&Event> for WireEvent {
             delay_ms: None,
             cap: None,
             limit: None,
+            provider: None,
             stats: WireStats {
                 total: stats.total,
                 done: stats.done,
@@ -230,7 +233,8 @@ impl WireEvent {
                 self.limit = usize::try_from(*rounds).ok();
                 "too-many-doubts"
             }
-            EventKind::AccountRefused { failure } => {
+            EventKind::AccountRefused { provider, failure } => {
+                self.provider = provider.as_ref().map(ToString::to_string);
                 self.failure = Some(failure.into());
                 "account-refused"
             }

@@ -87,7 +87,7 @@ impl<'a> StepJobs<'a> {
             Text::new(campaign, step, pictures, Source::Template(label))
         });
         let texts = if is_sheet { Vec::new() } else { step.texts.iter().map(|template| text(Source::Template(template))).collect() };
-        let card = step.paid.as_ref().and_then(|paid| catalog.card(&paid.model)?.operation(paid.action));
+        let card = step.paid.as_ref().and_then(|paid| catalog.at(&paid.provider).card(&paid.model)?.operation(paid.action));
         let layout = Layout::new(&Scene { campaign, step, axes: &step.axes });
         let take = step.axes.iter().position(|axis| matches!(campaign.axes[*axis].source, AxisSource::Take { .. }));
         let prompts = Known::new(campaign, &step.axes, &prompt_uses);

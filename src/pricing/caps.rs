@@ -40,6 +40,8 @@ pub enum CapOf {
     Profile,
     /// One step, over all runs.
     Step(Arc<str>),
+    /// What one provider is paid, over all runs, in the currency of its own book.
+    Provider(Arc<str>),
 }
 
 /// A cap and what is already committed under it.

@@ -13,6 +13,7 @@ use std::sync::Arc;
 use super::breakdown::{by_axis, by_model};
 use super::caps::caps;
 use super::learned::Factors;
+use super::providers::ProviderLine;
 use super::quote::{BookFacts, JobQuote, Quotes};
 use super::sum::Sum;
 use crate::campaign::Budget;
@@ -54,6 +55,8 @@ pub enum CeilingBy {
     Cap(CapOf),
     /// What is left under the caps of some steps, and all tries of the others.
     StepCaps(u32),
+    /// What is left under the caps on what single providers are paid.
+    ProviderCaps,
 }
 
 /// One step of the estimate.
@@ -148,6 +151,8 @@ pub struct Estimate {
     pub by_axis: Vec<AxisLines>,
     /// Jobs and floor by model.
     pub by_model: Vec<GroupLine>,
+    /// What each provider is to be paid, in its own currency; empty for a campaign with one provider and no cap on it.
+    pub by_provider: Vec<ProviderLine>,
     /// Outstanding jobs without a price.
     pub unpriced: Vec<UnpricedJobs>,
     /// Paid jobs whose outcome nobody knows.
@@ -164,6 +169,30 @@ impl Estimate {
     /// Returns the cap that guards `of`.
     pub fn cap(&self, of: &CapOf) -> Option<&CapLine> {
         self.caps.iter().find(|cap| cap.of == *of)
+    }
+
+    /// Returns the same estimate, told by provider; what is left under their caps bounds the ceiling too.
+    ///
+    /// # Errors
+    /// [`MoneyError::Overflow`] if a sum does not fit.
+    pub fn told_by_provider(mut self, lines: Vec<ProviderLine>) -> Result<Self, MoneyError> {
+        let capped = lines.iter().any(|line| line.cap.is_some_and(|cap| cap.room() <= line.ceiling.micros));
+        let common = |line: &ProviderLine| {
+            let micros = match line.book.currency == self.book.currency {
+                true => Some(line.ceiling.micros),
+                false => self.book.rates.convert(&line.book.amount(line.ceiling.micros), &self.book.currency),
+            };
+            micros.map(|micros| Sum { micros, ..line.ceiling })
+        };
+        if capped && let Some(parts) = lines.iter().map(common).collect::<Option<Vec<Sum>>>() {
+            let together = parts.into_iter().try_fold(Sum::default(), Sum::and)?;
+            if self.totals.ceiling.certainty != Certainty::Unknown && together.micros < self.totals.ceiling.micros {
+                self.totals.ceiling = together;
+                self.ceiling_by = CeilingBy::ProviderCaps;
+            }
+        }
+        self.by_provider = lines;
+        Ok(self)
     }
 
     /// Returns how many outstanding jobs have no price.
@@ -217,6 +246,7 @@ pub fn estimate_by(
         finals: finals(plan, worklist, &totals)?,
         by_axis: by_axis(plan, worklist, quotes)?,
         by_model: by_model(plan, worklist, quotes)?,
+        by_provider: Vec::new(),
         lines,
         totals,
         factor,

@@ -6,6 +6,8 @@
 //! In: the estimate and what the account holds. Out: a [`Verdict`].
 //! Never: the gate does not replace the ledger's reservation, which holds the caps at every instant of a run.
 
+use std::sync::Arc;
+
 use crate::types::{Amount, Currency, Micros};
 
 use super::estimate::{CapLine, CapOf, Estimate, Unweighed};
@@ -66,8 +68,10 @@ pub enum Refusal {
         jobs: String,
     },
     /// The account holds less than one try for each job.
-    #[error("the account holds {balance}, the floor is {floor}")]
+    #[error("the account{} holds {balance}, the floor{} is {floor}", .at.as_ref().map_or(String::new(), |at| format!(" at {at}")), if .at.is_some() { " there" } else { "" })]
     Balance {
+        /// Which provider's, where the campaign has several.
+        at: Option<Arc<str>>,
         /// What it holds.
         balance: Amount,
         /// What is needed at least.
@@ -141,6 +145,7 @@ fn cap_words(of: &CapOf) -> String {
         CapOf::Campaign => "the campaign's cap".to_owned(),
         CapOf::Profile => "the profile's cap".to_owned(),
         CapOf::Step(name) => format!("the cap of step `{name}`"),
+        CapOf::Provider(name) => format!("the cap at {name}"),
     }
 }
 
@@ -220,6 +225,19 @@ pub fn gate(estimate: &Estimate, told: Gate) -> Verdict {
             verdict.warnings.push(Warning::ExpectedOverCap { of: cap.of.clone(), limit: amount(limit), with_expected: amount(with(expected)) });
         }
     }
+    for line in &estimate.by_provider {
+        let (Some(cap), floor) = (line.cap, line.floor.micros) else { continue };
+        if floor > cap.room() && floor > Micros::ZERO {
+            let amount = |micros: Micros| line.book.amount(micros);
+            verdict.refusals.push(Refusal::OverCap {
+                of: CapOf::Provider(Arc::clone(&line.provider)),
+                limit: amount(cap.limit),
+                committed: amount(cap.committed),
+                floor: amount(floor),
+                over: amount(Micros::new(cap.committed.get().saturating_add(floor.get()).saturating_sub(cap.limit.get()))),
+            });
+        }
+    }
     let unpriced = estimate.unpriced_jobs();
     if told.allow_unpriced && unpriced > 0 {
         verdict.warnings.push(Warning::Unpriced { count: unpriced, capped: !estimate.caps.is_empty() });
@@ -232,7 +250,7 @@ pub fn gate(estimate: &Estimate, told: Gate) -> Verdict {
     }
     let floor = estimate.totals.floor.micros;
     if let Some(balance) = told.balance.filter(|balance| *balance < floor) {
-        verdict.refusals.push(Refusal::Balance { balance: amount(balance), floor: amount(floor) });
+        verdict.refusals.push(Refusal::Balance { at: None, balance: amount(balance), floor: amount(floor) });
     }
     verdict
 }
@@ -246,6 +264,8 @@ fn under(estimate: &Estimate, cap: &CapLine) -> (Micros, Micros) {
             .iter()
             .find(|line| line.name == *name)
             .map_or((Micros::ZERO, Micros::ZERO), |line| (line.floor.micros, line.expected.micros)),
+        // Caps at single providers are judged by their own lines.
+        CapOf::Provider(_) => (Micros::ZERO, Micros::ZERO),
     }
 }
 

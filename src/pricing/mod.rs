@@ -12,6 +12,7 @@ pub mod estimate;
 pub mod gate;
 pub mod learned;
 pub mod policy;
+pub mod providers;
 pub mod quote;
 #[cfg(test)]
 pub(crate) mod sample;
@@ -30,6 +31,7 @@ pub use estimate::{
 pub use gate::{Gate, Refusal, Verdict, Warning, gate, without_price};
 pub use learned::{FEWEST_FINALS, Factors, Learned, learn};
 pub use policy::{Judged, PolicyVerdict, judge};
+pub use providers::{ProviderCap, ProviderLine, by_provider};
 pub use quote::{BookFacts, JobQuote, Quotes, quotes, quotes_settled};
 pub use side::{EmptySide, LiveSide};
 pub use sum::Sum;

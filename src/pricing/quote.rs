@@ -9,9 +9,9 @@ use std::sync::Arc;
 use petgraph::Direction;
 use petgraph::graph::NodeIndex;
 
-use crate::catalog::{Catalog, PriceKind, Quote, QuoteInput, Unpriced};
+use crate::catalog::{Catalog, Common, PriceBook, PriceKind, Quote, QuoteInput, Unpriced};
 use crate::plan::{Job, JobIx, Plan};
-use crate::types::{Amount, Currency, InputRole, Micros, Operation, Paid, PixelSize};
+use crate::types::{Amount, Currency, InputRole, Micros, Operation, Paid, PixelSize, Rates};
 
 /// The price of one try of one job, or why there is none.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,15 +33,25 @@ pub struct BookFacts {
     pub currency: Currency,
     /// What one credit costs, if its source states it.
     pub usd_per_credit: Option<Micros>,
+    /// What the books of several providers state, where their sums are counted in a common currency.
+    pub rates: Rates,
 }
 
 impl BookFacts {
+    /// Returns what is to be known of a book.
+    pub fn of(book: &PriceBook) -> Self {
+        let (name, currency) = (Arc::clone(&book.name), book.currency.clone());
+        Self { name, as_of: book.as_of, currency, usd_per_credit: book.usd_per_credit, rates: Rates::default() }
+    }
+
     /// Returns the amount in USD, rounded up to the millionth; `None` unless it is USD, or of this book and the book states a rate.
     pub fn usd(&self, amount: &Amount) -> Option<Micros> {
         if amount.currency == Currency::Usd {
             return Some(amount.micros);
         }
-        let rate = self.usd_per_credit.filter(|_| amount.currency == self.currency)?;
+        let Some(rate) = self.usd_per_credit.filter(|_| amount.currency == self.currency) else {
+            return self.rates.convert(amount, &Currency::Usd);
+        };
         amount.micros.mul_ratio_ceil(rate.get(), 1_000_000).ok()
     }
 
@@ -56,6 +66,8 @@ impl BookFacts {
 pub struct Quotes {
     book: BookFacts,
     distinct: Vec<JobQuote>,
+    /// The same quotes in the currencies of their own books; empty where those are the common one.
+    native: Vec<JobQuote>,
     /// For each job its place in `distinct`, or [`LOCAL`].
     of: Vec<u32>,
 }
@@ -77,7 +89,13 @@ impl Quotes {
         }
     }
 
-    /// Returns the book behind the quotes.
+    /// Returns the quote of a paid job in the currency of its own provider's book.
+    pub fn native(&self, ix: JobIx) -> Option<&JobQuote> {
+        let place = self.place(ix)?;
+        self.native.get(place).or_else(|| self.distinct.get(place))
+    }
+
+    /// Returns the book behind the quotes; that of the sums where the quotes are of several books.
     pub fn book(&self) -> &BookFacts {
         &self.book
     }
@@ -117,9 +135,20 @@ pub fn quotes_settled(plan: &Plan, catalog: &Catalog) -> Quotes {
 fn quoted(plan: &Plan, catalog: &Catalog, settles: bool) -> Quotes {
     let mut quoting = Quoting { settles, plan, catalog, known: HashMap::new(), counts_prompt: HashMap::new(), distinct: Vec::new(), last: None };
     let of = plan.indices().map(|ix| quoting.place(ix)).collect();
-    let book = &catalog.book;
-    let facts = BookFacts { name: Arc::clone(&book.name), as_of: book.as_of, currency: book.currency.clone(), usd_per_credit: book.usd_per_credit };
-    Quotes { book: facts, distinct: quoting.distinct, of }
+    let book = BookFacts::of(catalog.counted_in());
+    let Some(common) = &catalog.common else { return Quotes { book, distinct: quoting.distinct, native: Vec::new(), of } };
+    let distinct = quoting.distinct.iter().map(|quote| in_common(quote, common)).collect();
+    Quotes { book: BookFacts { rates: common.rates.clone(), ..book }, distinct, native: quoting.distinct, of }
+}
+
+/// Returns a quote in the currency of the sums, rounded up to the millionth.
+fn in_common(quote: &JobQuote, common: &Common) -> JobQuote {
+    let JobQuote::Priced(quote) = quote else { return quote.clone() };
+    let to = &common.book.currency;
+    // Every book of the catalog states its rate; what no rate leads to would be as dear as can be, and never cheap.
+    let micros = |amount: &Amount| common.rates.convert(amount, to).unwrap_or(Micros::MAX);
+    let highest = micros(&Amount::new(quote.amount.currency.clone(), quote.highest));
+    JobQuote::Priced(Quote { amount: Amount::new(to.clone(), micros(&quote.amount)), highest, ..quote.clone() })
 }
 
 struct Quoting<'a> {
@@ -146,7 +175,7 @@ impl Quoting<'_> {
             Some(place) => *place,
             None => {
                 let place = self.distinct.len() as u32;
-                self.distinct.push(quote(self.catalog, paid, &asked, self.settles));
+                self.distinct.push(quote(self.catalog.at(&paid.provider), paid, &asked, self.settles));
                 self.known.insert(asked, place);
                 place
             }
@@ -169,7 +198,7 @@ impl Quoting<'_> {
             }
         }
         let operation = Arc::as_ptr(paid) as usize;
-        let catalog = self.catalog;
+        let catalog = self.catalog.at(&paid.provider);
         let counts_prompt = *self.counts_prompt.entry(operation).or_insert_with(|| {
             let entry = catalog.book.model(&paid.model).and_then(|model| model.entry(paid.action));
             entry.is_some_and(|entry| matches!(entry.kind, PriceKind::Tokens(_)))

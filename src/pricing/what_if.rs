@@ -188,6 +188,7 @@ pub fn suppose(
         finals,
         by_axis: Vec::new(),
         by_model: Vec::new(),
+        by_provider: Vec::new(),
         unpriced,
         in_doubt,
     })

@@ -285,7 +285,7 @@ impl<'a> Asked<'a> {
 
     fn facts(&self) -> BookFacts {
         let book = &self.catalog.book;
-        BookFacts { name: Arc::clone(&book.name), as_of: book.as_of, currency: book.currency.clone(), usd_per_credit: book.usd_per_credit }
+        BookFacts::of(book)
     }
 
     /// Returns the settings at a tier: what the book's table or the model calls so.
@@ -395,7 +395,7 @@ mod tests {
 
     fn catalog(book: &str) -> Catalog {
         let book = builtin::book(book).expect("an embedded book");
-        Catalog { provider: Arc::clone(&book.name), cards: book.cards(), book }
+        Catalog::new(Arc::clone(&book.name), book.cards(), book)
     }
 
     fn wanted(finals: u64, factor: &str) -> Wanted {

@@ -12,9 +12,10 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::http::check;
 use super::http::protocol::Protocol;
+use super::lint;
 use crate::catalog::ModelCard;
 use crate::catalog::book::misread;
-use crate::types::{Diagnostics, DocId};
+use crate::types::{Diagnostics, DocId, Severity};
 
 /// One provider.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
@@ -228,8 +229,23 @@ impl Manifest {
     pub fn read(doc: DocId, text: &str) -> Result<Self, Diagnostics> {
         let deserializer = serde_yaml::Deserializer::from_str(text);
         let manifest = serde_path_to_error::deserialize(deserializer).map(Self::named).map_err(|error| misread(doc, &error))?;
-        let found = check::check(&manifest, doc);
+        let mut found = check::check(&manifest, doc);
+        // What is only odd is told by a check of its own.
+        lint::lint(&manifest, doc).into_iter().filter(|one| one.severity == Severity::Error).for_each(|wrong| found.push(wrong));
         if found.has_errors() { Err(found) } else { Ok(manifest) }
+    }
+
+    /// Reads a user's manifest for a check of its own: what is wrong with it, and what is only odd.
+    pub fn checked(doc: DocId, text: &str) -> (Option<Self>, Diagnostics) {
+        let deserializer = serde_yaml::Deserializer::from_str(text);
+        match serde_path_to_error::deserialize(deserializer).map(Self::named) {
+            Err(error) => (None, misread(doc, &error).into()),
+            Ok(manifest) => {
+                let mut found = check::check(&manifest, doc);
+                found.extend(lint::lint(&manifest, doc));
+                (Some(manifest), found)
+            }
+        }
     }
 
     /// Returns the JSON Schema of a manifest, generated from the types.
@@ -242,6 +258,28 @@ impl Manifest {
         manifest.models = std::mem::take(&mut manifest.models).into_iter().map(|(name, card)| (Arc::clone(&name), card.named(&name))).collect();
         manifest
     }
+}
+
+/// Returns the text of a manifest without what stands as `key-env` and is no name of a variable: it may be the key itself, and a mistake
+/// is shown with its line. Each character becomes a `*`, so that every place stays what it was.
+pub fn without_keys(text: &str) -> String {
+    let masked = |line: &str| {
+        let Some((before, value)) = line.split_once("key-env:") else { return line.to_owned() };
+        let (value, comment) = value.split_once(" #").map_or((value, String::new()), |(value, comment)| (value, format!(" #{comment}")));
+        let name = value.trim().trim_matches(['"', '\'']);
+        let value = if is_variable(name) {
+            value.to_owned()
+        } else {
+            value.chars().map(|char| if char.is_whitespace() || "\"'".contains(char) { char } else { '*' }).collect()
+        };
+        format!("{before}key-env:{value}{comment}")
+    };
+    text.split_inclusive('\n').map(masked).collect()
+}
+
+/// Returns whether an environment variable can be called so.
+pub(super) fn is_variable(name: &str) -> bool {
+    !name.starts_with(|first: char| first.is_ascii_digit()) && name.chars().all(|char| char.is_ascii_alphanumeric() || char == '_')
 }
 
 /// Name and text of each embedded manifest.
@@ -332,6 +370,12 @@ mod tests {
         let curve = builtin("kie").and_then(|manifest| manifest.poll).expect("a curve in the manifest");
         let wait = |seconds: u64| curve.wait(Duration::from_secs(seconds)).map(|span| span.as_secs());
         assert_eq!([0, 1, 3, 29, 30, 119, 120, 899, 900].map(wait), [Some(3), Some(2), Some(3), Some(3), Some(8), Some(8), Some(20), Some(20), None]);
+    }
+
+    #[test]
+    fn what_may_be_a_key_is_masked_at_its_place() {
+        let text = "provider: a\nkey-env: sk-live_1 # mine\r\nkey-env: \"STUDIO_KEY\"\n  key-env: 'sk-2'\n";
+        assert_eq!(without_keys(text), "provider: a\nkey-env: ********* # mine\r\nkey-env: \"STUDIO_KEY\"\n  key-env: '****'\n");
     }
 
     #[test]

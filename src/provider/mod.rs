@@ -5,6 +5,8 @@
 
 mod account;
 pub mod http;
+pub mod kie;
+mod lint;
 pub mod manifest;
 pub mod sim;
 

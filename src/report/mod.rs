@@ -3,6 +3,7 @@
 //! In: the plan, its history, the paid tries, quotes. Out: bytes and text; [`tree`] alone writes to the disk.
 //! Never: network; a prompt, a path or a vendor's message unescaped.
 
+mod by_provider;
 pub mod changes;
 pub mod costs_csv;
 pub mod costs_summary;

@@ -6,6 +6,7 @@ use std::fmt::Write as _;
 
 use serde_json::{Value, json};
 
+use super::by_provider::{provider_json, provider_markdown};
 use super::markdown::{code, plain};
 use super::plan_table::{PlanView, factor_words, learned_words, what};
 use super::spreadsheet::neutral;
@@ -62,6 +63,7 @@ pub fn plan_json(view: &PlanView<'_>) -> Value {
             "floor-each": estimate.finals.floor_each.map(of_sum), "expected-each": estimate.finals.expected_each.map(of_sum),
         },
         "caps": caps.collect::<Vec<_>>(),
+        "by-provider": provider_json(&estimate.by_provider),
         "by-axis": axes,
         "by-model": estimate.by_model.iter().map(group).collect::<Vec<_>>(),
         "unpriced": estimate.unpriced.iter().map(|group| json!({ "reason": group.reason.to_string(), "jobs": named(&group.jobs) })).collect::<Vec<_>>(),
@@ -107,6 +109,7 @@ fn cap_name(of: &CapOf) -> String {
         CapOf::Campaign => "campaign".to_owned(),
         CapOf::Profile => "profile".to_owned(),
         CapOf::Step(name) => format!("step:{name}"),
+        CapOf::Provider(name) => format!("provider:{name}"),
     }
 }
 
@@ -114,6 +117,7 @@ fn ceiling_by(by: &CeilingBy) -> Value {
     match by {
         CeilingBy::Attempts(attempts) => json!({ "attempts": attempts }),
         CeilingBy::Cap(of) => json!({ "cap": cap_name(of) }),
+        CeilingBy::ProviderCaps => "provider-caps".into(),
         CeilingBy::StepCaps(attempts) => json!({ "attempts": attempts, "cap": "steps" }),
     }
 }
@@ -202,6 +206,7 @@ pub fn plan_markdown(view: &PlanView<'_>) -> String {
         sum(all.expected),
         sum(all.ceiling)
     );
+    page.push_str(&provider_markdown(&estimate.by_provider));
     match &estimate.factor {
         Some((name, factor)) => {
             let _ = writeln!(page, "- expected is the floor x {}", plain(&factor_words(name, *factor)));

@@ -6,6 +6,7 @@ use std::fmt::Write as _;
 
 use anstyle::Style;
 
+use super::by_provider::provider_table;
 use super::text::{Notes, Table, count, money, number, numbers, styled, sum, sum_words, unit, words};
 use crate::catalog::Certainty;
 use crate::pricing::{CapOf, CeilingBy, Estimate, Factors, Learned, Refusal, StepLine, Sum, Unit, Verdict, Warning};
@@ -51,6 +52,10 @@ pub fn plan_table(view: &PlanView<'_>, width: usize, color: bool) -> String {
     text.push('\n');
     text.push_str(&steps(view.estimate).render(width, color));
     text.push('\n');
+    if !view.estimate.by_provider.is_empty() {
+        text.push_str(&provider_table(&view.estimate.by_provider).render(width, color));
+        text.push('\n');
+    }
     let mut notes = Notes { text, width, color };
     totals(view.estimate, &mut notes);
     caps(view.estimate, &mut notes);
@@ -64,7 +69,9 @@ fn heading(view: &PlanView<'_>, color: bool) -> String {
     if let Some(profile) = view.profile {
         let _ = write!(line, ", profile {}", visible(profile));
     }
+    let several: Vec<&str> = view.estimate.by_provider.iter().map(|line| &*line.provider).collect();
     match view.provider {
+        Some(_) if several.len() > 1 => write!(line, " on {}", visible(&crate::types::diagnostic::listed(&several, 6).replace('`', ""))),
         Some(provider) => write!(line, " on {}", visible(provider)),
         None => write!(line, ", no provider"),
     }
@@ -155,6 +162,7 @@ fn totals(estimate: &Estimate, notes: &mut Notes) {
         CeilingBy::Attempts(attempts) => format!("up to {attempts} tries a shot"),
         CeilingBy::Cap(CapOf::Profile) => "all that is left under the profile's cap".to_owned(),
         CeilingBy::Cap(_) => "all that is left under the cap".to_owned(),
+        CeilingBy::ProviderCaps => "up to what is left under the caps at single providers".to_owned(),
         CeilingBy::StepCaps(attempts) => format!("up to {attempts} tries a shot, less where a step has a cap"),
     };
     notes.say("ceiling", &format!("{}: {why}", with_usd(all.ceiling)));
@@ -222,6 +230,7 @@ fn caps(estimate: &Estimate, notes: &mut Notes) {
                 Some(line) => (format!(" for step `{name}`"), (line.floor, line.ceiling)),
                 None => continue,
             },
+            CapOf::Provider(_) => continue,
         };
         let room = cap.room();
         let before = if cap.committed > Micros::ZERO { format!(", {} already committed", money(currency, cap.committed)) } else { String::new() };
@@ -280,6 +289,7 @@ fn remarks(view: &PlanView<'_>, notes: &mut Notes) {
             Refusal::Balance { .. } => notes.refuse("balance", &refusal.to_string()),
             Refusal::NoRate { .. } => notes.refuse("cap", &refusal.to_string()),
             Refusal::Policy(verdict) => notes.refuse("denied", &verdict.to_string()),
+            Refusal::OverCap { of: CapOf::Provider(_), .. } => notes.refuse("cap", &refusal.to_string()),
             Refusal::OverCap { .. } | Refusal::Unpriced { .. } => {}
         }
     }

@@ -14,8 +14,8 @@ use super::reuse::{Reused, reused};
 use super::spending::{Group, RunLine, Spending, groups, runs, share, sums, tries};
 use crate::ledger::{AttemptRow, AttemptStatus, History, JobState};
 use crate::plan::{JobIx, Plan};
-use crate::pricing::{Quotes, without_price};
-use crate::types::{Billed, Failure, FailureClass, JobKey, Micros, MoneyError, RunId};
+use crate::pricing::{BookFacts, Quotes, without_price};
+use crate::types::{Amount, Billed, Failure, FailureClass, JobKey, Micros, MoneyError, RunId};
 
 /// One paid try with what the plan knows of it: a row of `costs.csv`.
 #[derive(Debug, Clone)]
@@ -144,7 +144,7 @@ impl<'a> RunReport<'a> {
         let steps = steps(plan, &shots);
         let reused = reused(plan, history, quotes, &rows, last_run.as_ref())?;
         let finals = finals(plan, &shots);
-        let charged = spending.iter().find(|spent| spent.currency == *book).map_or(Micros::ZERO, |spent| spent.charged);
+        let charged = in_currency_of(quotes.book(), &spending);
         let per_final = share(charged, finals.0)?;
         let factor_seen = share(tries(spending.iter().map(|spent| spent.paid).sum())?, spending.iter().map(|spent| spent.in_use).sum())?;
         let axes = axes(plan, attempts);
@@ -216,6 +216,15 @@ impl<'a> RunReport<'a> {
     pub fn shot(&self, ix: JobIx) -> Shot {
         self.shots[ix.index()]
     }
+}
+
+/// Returns what was charged in the currency of the book, amounts of other books weighed where they and the book have a stated rate.
+fn in_currency_of(book: &BookFacts, spending: &[Spending]) -> Micros {
+    let weighed = |spent: &Spending| match spent.currency == book.currency {
+        true => Some(spent.charged),
+        false => book.rates.convert(&Amount::new(spent.currency.clone(), spent.charged), &book.currency),
+    };
+    Micros::new(spending.iter().filter_map(weighed).map(Micros::get).fold(0, i64::saturating_add))
 }
 
 fn rows<'a>(plan: &Plan, history: &History, attempts: &'a [AttemptRow]) -> Vec<ReportRow<'a>> {

@@ -155,7 +155,14 @@ pub(super) fn sentence(event: &Event, detail: Detail) -> Option<String> {
         EventKind::TooManyDoubts { rounds } => {
             Some(format!("{rounds} rounds of requests in a row got no clear answer: no new submits, what is paid is finished"))
         }
-        EventKind::AccountRefused { failure } => Some(format!("the account was refused: {}; no new submits, what is paid is kept", said(failure))),
+        EventKind::AccountRefused { provider: Some(provider), failure } => Some(format!(
+            "the account at {} was refused: {}; no new submits there, what is paid is kept, what others make goes on",
+            Line(provider),
+            said(failure)
+        )),
+        EventKind::AccountRefused { provider: None, failure } => {
+            Some(format!("the account was refused: {}; no new submits, what is paid is kept", said(failure)))
+        }
         EventKind::Cancelling => Some(
             "stopping: no new submits, what is paid is finished, for 2 minutes or as long as an answer takes; once more to leave at once".to_owned(),
         ),

@@ -5,6 +5,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::policy::PolicySpec;
+use super::providers::ProviderSpec;
 use crate::steps::{SettingsSpec, StepSpec};
 use crate::types::Micros;
 
@@ -31,6 +32,10 @@ pub struct CampaignSpec {
     /// Price book, by name or path; by default the provider's own.
     #[schemars(example = &"gptimage2-flat")]
     pub prices: Option<String>,
+    /// Your account at a provider, where it differs from the built-in manifest: another address, key, book or tier, a cap of its own.
+    #[serde(default)]
+    #[schemars(example = serde_json::json!({ "openai": { "key-env": "OPENAI_KEY_SHOP", "windows": [{ "count": 50, "span": "1m" }] } }))]
+    pub providers: IndexMap<String, ProviderSpec>,
     /// Model and settings for every step that does not say otherwise.
     #[serde(default)]
     pub defaults: SettingsSpec,
@@ -108,6 +113,9 @@ pub struct BaselineSpec {
     pub keep: Vec<String>,
     /// Model, by its name in the provider's catalog.
     pub model: Option<String>,
+    /// Who makes its pictures, where it is not the campaign's `provider`.
+    #[schemars(example = &"openai")]
+    pub provider: Option<String>,
     /// Shape of the picture.
     #[schemars(example = &"4:5")]
     pub aspect: Option<crate::types::Ratio>,
@@ -131,6 +139,7 @@ impl BaselineSpec {
     pub fn settings(&self) -> SettingsSpec {
         SettingsSpec {
             model: self.model.clone(),
+            provider: self.provider.clone(),
             aspect: self.aspect,
             resolution: self.resolution.clone(),
             quality: self.quality.clone(),

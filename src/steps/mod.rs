@@ -198,6 +198,18 @@ impl StepSpec {
     /// Names of all kinds, as written in YAML.
     pub const KINDS: [&'static str; 8] = ["generate", "edit", "vary", "upscale", "remove-background", "load", "transform", "sheet"];
 
+    /// Leaves it to the campaign who makes the step's pictures.
+    pub fn forget_provider(&mut self) {
+        match self {
+            Self::Generate(step) => step.forget_provider(),
+            Self::Edit(step) => step.forget_provider(),
+            Self::Vary(step) => step.forget_provider(),
+            Self::Upscale(step) => step.forget_provider(),
+            Self::RemoveBackground(step) => step.forget_provider(),
+            Self::Load(_) | Self::Transform(_) | Self::Sheet(_) => {}
+        }
+    }
+
     /// Returns the step behind its common face.
     pub fn kind(&self) -> &dyn StepKind {
         match self {

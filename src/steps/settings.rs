@@ -12,6 +12,9 @@ pub struct SettingsSpec {
     /// Model, by its name in the provider's catalog.
     #[schemars(example = &"gpt-image-2")]
     pub model: Option<String>,
+    /// Who makes the pictures, where it is not the campaign's `provider`: a built-in manifest by name, or a path to your own.
+    #[schemars(example = &"openai")]
+    pub provider: Option<String>,
     /// Shape of the picture.
     #[schemars(example = &"4:5")]
     pub aspect: Option<Ratio>,
@@ -39,6 +42,7 @@ impl SettingsSpec {
     pub fn over(&self, fallback: &Self) -> Self {
         Self {
             model: self.model.clone().or_else(|| fallback.model.clone()),
+            provider: self.provider.clone().or_else(|| fallback.provider.clone()),
             aspect: self.aspect.or(fallback.aspect),
             resolution: self.resolution.clone().or_else(|| fallback.resolution.clone()),
             quality: self.quality.clone().or_else(|| fallback.quality.clone()),
@@ -60,6 +64,9 @@ macro_rules! step_spec {
             /// Model, by its name in the provider's catalog; wins over the baseline's and `defaults`.
             #[schemars(example = &"gpt-image-2")]
             model: Option<String>,
+            /// Who makes these pictures, where it is not the campaign's `provider`; wins over the baseline's and `defaults`.
+            #[schemars(example = &"openai")]
+            provider: Option<String>,
             /// Shape of the picture.
             #[schemars(example = &"4:5")]
             aspect: Option<crate::types::Ratio>,
@@ -89,6 +96,7 @@ macro_rules! step_spec {
             pub fn settings(&self) -> crate::steps::SettingsSpec {
                 crate::steps::SettingsSpec {
                     model: self.model.clone(),
+                    provider: self.provider.clone(),
                     aspect: self.aspect,
                     resolution: self.resolution.clone(),
                     quality: self.quality.clone(),
@@ -97,6 +105,11 @@ macro_rules! step_spec {
                     format: self.format,
                     seed: self.seed,
                 }
+            }
+
+            /// Leaves it to the campaign who makes these pictures.
+            pub fn forget_provider(&mut self) {
+                self.provider = None;
             }
         }
     };

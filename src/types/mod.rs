@@ -25,5 +25,5 @@ pub use ids::{AttemptNo, IdempotencyKey, JobId, RunId, TaskId};
 pub use operation::{Action, InputRole, LocalAction, Operation, Paid, Settings};
 pub use picture::{BlobRef, ImageFormat, ImageInfo, PixelSize, Ratio};
 pub use rates::Rates;
-pub use secret::Secret;
+pub use secret::{REDACTED, Secret};
 pub use time::{Clock, ManualClock, SystemClock, Timestamp};

@@ -36,7 +36,10 @@ pub fn planned(path: &Path, book: Option<&str>) -> Result<Planned, String> {
         (Err(found), Some(loaded)) => (loaded, found.clone()),
         (Err(found), None) => return Err(shown(found)),
     };
-    let catalog = catalog(loaded.spec.provider.as_deref(), book.or(loaded.spec.prices.as_deref()));
+    let own = catalog(loaded.spec.provider.as_deref(), book.or(loaded.spec.prices.as_deref()));
+    let further = loaded.spec.named_providers().into_iter().map(|(name, _)| name).filter(|name| Some(name) != loaded.spec.provider.as_ref());
+    let further: std::collections::BTreeSet<String> = further.collect();
+    let catalog = own.with_others(further.iter().map(|name| catalog(Some(name), None))).expect("books of fixtures state their rates");
     let resolved = match resolve(&loaded.spec, &loaded.tables, &catalog, None, TODAY) {
         Ok(resolved) if so_far.is_empty() => resolved,
         Ok(_) => return Err(shown(&so_far)),

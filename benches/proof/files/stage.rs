@@ -191,6 +191,7 @@ pub async fn run_on(ledger: Arc<dyn Ledger>, store: &FsStore, shape: Shape, book
         prices: plan.jobs.iter().map(price).collect(),
         plan,
         terms: terms(shape),
+        further: Default::default(),
         caps: vec![Cap::new(Scope("campaign:files".to_owned()), None)],
         step_caps: Vec::new(),
         concurrency: 2,

@@ -24,6 +24,9 @@ pub struct CheckArgs {
     /// Check the version that this profile makes of them
     #[arg(long, value_name = "NAME")]
     profile: Option<String>,
+    /// Check them as if this provider made everything: a name or the path of a manifest
+    #[arg(long, value_name = "PROVIDER")]
+    provider: Option<String>,
     /// Treat warnings as mistakes
     #[arg(long)]
     strict: bool,
@@ -54,7 +57,7 @@ struct Checked {
 pub fn check(args: &CheckArgs) -> Outcome<Exit> {
     let mut all = Vec::with_capacity(args.campaigns.len());
     for campaign in &args.campaigns {
-        let asked = CampaignArgs { campaign: campaign.clone(), profile: args.profile.clone(), provider: None, prices: None };
+        let asked = CampaignArgs { campaign: campaign.clone(), profile: args.profile.clone(), provider: args.provider.clone(), prices: None };
         all.push(one(&asked)?);
     }
     match args.format {

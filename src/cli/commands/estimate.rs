@@ -5,14 +5,15 @@ use std::sync::Arc;
 
 use clap::{Args, ValueEnum};
 
-use crate::catalog::{PriceBook, Unpriced, builtin};
+use crate::catalog::{Catalog, PriceBook, Unpriced, builtin};
 use crate::cli::args;
 use crate::cli::console;
 use crate::cli::error::{CliError, Outcome};
 use crate::cli::exit::Exit;
 use crate::cli::forecast::with_cards;
-use crate::cli::market::{Said, book_called};
+use crate::cli::market::{Said, book_called, provider_called};
 use crate::pricing::{Sheet, SheetError, Wanted, factor_called, worksheet};
+use crate::provider::manifest::Manifest;
 use crate::report::worksheet::{SheetsView, sheets_csv, sheets_json, sheets_table};
 use crate::spec::{MoneySpec, Sources};
 use crate::types::diagnostic::{did_you_mean, listed};
@@ -41,6 +42,9 @@ pub struct EstimateArgs {
     /// The model, by its name in the book; may be left out where the book has one
     #[arg(long, value_name = "MODEL")]
     model: Option<String>,
+    /// Who makes the pictures, a name or the path of a manifest: its models, and its own book unless `--prices` names others
+    #[arg(long, value_name = "PROVIDER")]
+    provider: Option<String>,
     /// Whose prices: names or paths of price books, `A,B`
     #[arg(long, value_name = "BOOK,...")]
     prices: Option<String>,
@@ -117,10 +121,11 @@ fn action(text: &str) -> Result<Action, String> {
 /// Estimates and prints.
 pub fn estimate(args: &EstimateArgs) -> Outcome<Exit> {
     let wanted = wanted(args)?;
-    let books = books(args)?;
+    let seller = args.provider.as_ref().map(seller).transpose()?;
+    let books = books(args, seller.as_ref())?;
     let budget = args.budget.as_ref().map(|budget| in_currency(budget, &books)).transpose()?;
     let sheets: Vec<(String, Result<Sheet, SheetError>)> =
-        books.into_iter().map(|book| (book.name.to_string(), worksheet(&wanted, &with_cards(book)))).collect();
+        books.into_iter().map(|book| (book.name.to_string(), worksheet(&wanted, &sold(seller.as_ref(), book)))).collect();
     // One book that cannot is an error; of several the others still answer.
     if sheets.iter().all(|(_, sheet)| sheet.is_err()) {
         return Err(refusal(&sheets));
@@ -160,7 +165,26 @@ fn wanted(args: &EstimateArgs) -> Outcome<Wanted> {
     })
 }
 
-fn books(args: &EstimateArgs) -> Outcome<Vec<PriceBook>> {
+/// Returns the provider that is named, and how it was.
+fn seller(name: &String) -> Outcome<(Said, Manifest)> {
+    let said = Said::Here(name.clone());
+    let manifest = provider_called(&said, Path::new(""), &mut Sources::new())?;
+    Ok((said, manifest))
+}
+
+/// Brings a book together with the models of the provider, or of those who sell by it.
+fn sold(seller: Option<&(Said, Manifest)>, book: PriceBook) -> Catalog {
+    match seller {
+        Some((_, manifest)) => Catalog::new(Arc::clone(&manifest.id), manifest.models.clone(), book),
+        None => with_cards(book),
+    }
+}
+
+fn books(args: &EstimateArgs, seller: Option<&(Said, Manifest)>) -> Outcome<Vec<PriceBook>> {
+    if let (None, Some((said, manifest))) = (&args.prices, seller) {
+        let own = Said::Here(manifest.prices.to_string()).beside(said);
+        return Ok(vec![book_called(&own, Path::new(""), &mut Sources::new())?]);
+    }
     let Some(names) = &args.prices else {
         let help = format!("name a book with `--prices`: {}, or a file of your own", listed(builtin::book_names(), 12));
         return Err(CliError::usage("an estimate needs prices", help));

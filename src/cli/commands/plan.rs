@@ -15,6 +15,7 @@ use crate::cli::exit::Exit;
 use crate::cli::forecast::{self, Forecast, Form, Supposed};
 use crate::cli::memory::Memory;
 use crate::cli::saved::{self, Manner};
+use crate::cli::seller;
 use crate::cli::standing::{self, Standing};
 use crate::cli::workspace::{Stage, Workspace};
 use crate::cli::{console, diagnostics};
@@ -215,6 +216,9 @@ pub fn notes(opened: &Opened, stage: Stage) -> Vec<String> {
     let mut notes = Vec::new();
     if stage == Stage::Rehearsal {
         notes.push("this is the rehearsal's plan: its amounts are played, nothing is spent".to_owned());
+    }
+    if stage == Stage::Real {
+        notes.extend(seller::told_elsewhere(opened));
     }
     if opened.manifest.is_none() && stage == Stage::Real {
         notes.push("the campaign names no provider: it can be planned and rehearsed, not run".to_owned());

@@ -1,13 +1,19 @@
 //! `callsheet providers`: who makes pictures, with which models, within which limits.
 
+mod balance;
+mod check;
+mod refresh;
+
 use std::path::Path;
 
 use clap::{Args, Subcommand};
 
 use crate::catalog::OperationCard;
+use crate::cli::args::{self, BaseUrl};
 use crate::cli::console::{self, STRONG};
 use crate::cli::error::{CliError, Outcome};
 use crate::cli::exit::Exit;
+use crate::cli::keys;
 use crate::cli::market::{Said, provider_called};
 use crate::provider::manifest::{self, ChargedOn, Known, Manifest};
 use crate::report::text::{Table, words, wrapped};
@@ -15,9 +21,13 @@ use crate::spec::Sources;
 use crate::types::diagnostic::counted;
 use crate::types::visible;
 
-/// List providers, show their models, limits and what they charge for
+/// List providers, show their models and limits, check manifests, ask for balances
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:\n  callsheet providers list\n  callsheet providers show kie")]
+#[command(after_help = "Examples:
+  callsheet providers list
+  callsheet providers show kie
+  callsheet providers check my-studio.yaml
+  callsheet providers balance")]
 pub struct ProvidersArgs {
     #[command(subcommand)]
     what: What,
@@ -37,12 +47,58 @@ enum What {
         #[arg(long, value_name = "MODEL")]
         model: Option<String>,
     },
+    /// Check manifests: every mistake with its line, what each model costs, and a request of each kind as it would be sent
+    ///
+    /// Nothing is sent. Mistakes end with exit code 3.
+    #[command(
+        after_help = "Examples:\n  callsheet providers check my-studio.yaml\n  callsheet providers check kie --model gpt-image-2\n  callsheet providers check                  all that come with the program"
+    )]
+    Check {
+        /// Names of providers, or paths of manifests; without any, all built-in ones
+        #[arg(value_name = "PROVIDER|FILE")]
+        providers: Vec<String>,
+        /// Show all requests of this model
+        #[arg(long, value_name = "MODEL")]
+        model: Option<String>,
+    },
+    /// Ask what is left on your accounts
+    ///
+    /// Asks with the key in the environment, of the providers that are named, or of all built-in ones whose key is set.
+    #[command(
+        after_help = "Examples:\n  callsheet providers balance\n  callsheet providers balance kie --env-file keys.env\n\nExit codes: 0 told, or there is no way to ask · 5 no clear answer · 8 no key, or the account is refused"
+    )]
+    Balance {
+        /// Names of providers, or paths of manifests
+        #[arg(value_name = "PROVIDER|FILE")]
+        providers: Vec<String>,
+        /// Ask at another address, as for `run`
+        #[arg(long, value_name = "PROVIDER=URL", value_parser = args::base_url)]
+        base_url: Vec<BaseUrl>,
+    },
+    /// Compare what a provider says of itself today with what is built in; known of KIE
+    ///
+    /// Asks for the list of models with the prose of their prices, and with `--schemas` for the schema of each that is built in, one a second.
+    /// Prints what moved and changes nothing. No other built-in provider documents such questions.
+    #[command(after_help = "Example:\n  callsheet providers refresh kie --schemas")]
+    Refresh {
+        /// Name of the provider
+        provider: String,
+        /// Compare the schemas of the models too
+        #[arg(long)]
+        schemas: bool,
+        /// Ask at another address, as for `run`
+        #[arg(long, value_name = "PROVIDER=URL", value_parser = args::base_url)]
+        base_url: Vec<BaseUrl>,
+    },
 }
 
 /// Does what `providers` asks for.
 pub fn providers(args: &ProvidersArgs) -> Outcome<Exit> {
     let width = console::width().unwrap_or(120);
     match &args.what {
+        What::Check { providers, model } => return check::check(providers, model.as_deref()),
+        What::Balance { providers, base_url } => return balance::balance(providers, base_url),
+        What::Refresh { provider, schemas, base_url } => return refresh::refresh(provider, *schemas, base_url),
         What::List => console::data(&list(width))?,
         What::Show { provider, model } => {
             let manifest = provider_called(&Said::Here(provider.clone()), Path::new(""), &mut Sources::new())?;
@@ -65,7 +121,7 @@ fn list(width: usize) -> String {
         words("name", Some(10)),
     ]);
     for manifest in manifest::builtin_names().iter().filter_map(|name| manifest::builtin(name)) {
-        let key = if std::env::var_os(&manifest.key_env).is_some_and(|key| !key.is_empty()) { "set" } else { "not set" };
+        let key = if keys::key(&manifest.key_env).is_some() { "set" } else { "not set" };
         table.row(vec![
             manifest.id.to_string(),
             manifest.key_env.clone(),

@@ -131,7 +131,7 @@ pub fn reconcile(args: &ReconcileArgs) -> Outcome<Exit> {
 
 /// Looks for evidence and ends the doubts that it ends.
 fn find_out(args: &ReconcileArgs, opened: &Opened, workspace: &Workspace) -> Outcome<Exit> {
-    let provider = seller::connect(opened, &args.base_url)?;
+    let sellers = seller::connect(opened, &args.base_url, |_| true)?;
     let _lock = WorkspaceLock::acquire(workspace.home(), &format!("reconcile {}", opened.campaign.name), &SystemClock)?;
     let all = doubts(opened, &Memory::of(workspace)?)?;
     let chosen = chosen(args, all.clone())?;
@@ -144,9 +144,9 @@ fn find_out(args: &ReconcileArgs, opened: &Opened, workspace: &Workspace) -> Out
     let runtime = runtime.map_err(|error| CliError::Io("cannot start the workers".to_owned(), error))?;
     let settled = runtime.block_on(async {
         let findings = if args.lookup {
-            evidence::by_lookup(&ledger, &provider, &chosen).await?
+            evidence::by_lookup(&ledger, &sellers, &chosen).await?
         } else {
-            let (figures, findings) = evidence::by_balance(opened, &ledger, &provider, &chosen).await?;
+            let (figures, findings) = evidence::by_balance(opened, &ledger, &sellers, &chosen).await?;
             console::data(&figures)?;
             findings
         };
@@ -334,17 +334,20 @@ fn list_prices(args: &ReconcileArgs, rows: &[AttemptRow]) -> String {
 
 /// Returns the ways to evidence that the provider offers.
 fn ways(opened: &Opened, doubts: &[AttemptRow], rehearses: bool) -> Vec<(&'static str, &'static str)> {
-    let Some(manifest) = opened.manifest.as_ref().filter(|_| !rehearses) else { return Vec::new() };
-    let http = manifest.http.as_ref();
+    let makers = || doubts.iter().filter_map(|row| opened.sellers.get(&*row.card.provider)).map(|seller| &seller.manifest).filter(|_| !rehearses);
     let mut ways = Vec::new();
-    if manifest.idempotency {
+    if makers().any(|manifest| manifest.idempotency) {
         ways.push(("ask again", "the next run repeats each under its own key, which the provider charges once"));
     }
-    let in_list = |row: &AttemptRow| row.task.is_some() || (row.card.batch && http.is_some_and(|http| http.batch.is_some()));
-    if http.is_some_and(|http| http.lookup.is_some()) || doubts.iter().any(in_list) {
+    let takes_batches = |row: &AttemptRow| {
+        opened.sellers.get(&*row.card.provider).is_some_and(|seller| seller.manifest.http.as_ref().is_some_and(|http| http.batch.is_some()))
+    };
+    let in_list = |row: &AttemptRow| row.task.is_some() || (row.card.batch && takes_batches(row));
+    let can_tell = makers().next().is_some() && doubts.iter().any(in_list);
+    if can_tell || makers().any(|manifest| manifest.http.as_ref().is_some_and(|http| http.lookup.is_some())) {
         ways.push(("ask the provider", "COMMAND --lookup"));
     }
-    if http.is_some_and(|http| http.balance.is_some()) {
+    if makers().any(|manifest| manifest.http.as_ref().is_some_and(|http| http.balance.is_some())) {
         ways.push(("compare balances", "COMMAND --by-balance"));
     }
     ways

@@ -19,7 +19,7 @@ use crate::cli::context::{self, Opened};
 use crate::cli::error::{CliError, Outcome};
 use crate::cli::exit::Exit;
 use crate::cli::memory::Memory;
-use crate::cli::performance::{self, Loudness, Performance};
+use crate::cli::performance::{self, Loudness, Maker, Performance};
 use crate::cli::publish::{Material, Shelf};
 use crate::cli::saved::{Approved, Typed, Wanted};
 use crate::cli::standing::{self, Standing};
@@ -28,13 +28,12 @@ use crate::engine::{JobOutcome, OnDoubt, RunOutcome, StopReason};
 use crate::ledger::WorkspaceLock;
 use crate::plan::{JobIx, Work};
 use crate::pricing::{Quotes, Refusal, without_price};
-use crate::provider::Provider;
 use crate::provider::manifest::Span;
 use crate::provider::sim::SimOptions;
 use crate::report::{RunView, Stopped, plan_table, run_summary};
 use crate::spec::MoneySpec;
 use crate::types::diagnostic::counted;
-use crate::types::{RunId, SystemClock};
+use crate::types::{Operation, RunId, SystemClock};
 
 /// Make what is left to make; each shot is bought exactly once
 ///
@@ -170,21 +169,21 @@ fn perform(args: &RunArgs, approved: Option<&Approved>) -> Outcome<Exit> {
     let sim = args.sim.clone().unwrap_or_default();
     batches::fits(&opened, &standing.work)?;
     let together = Together { sends: args.batch, wait: args.wait.map_or(Duration::ZERO, |wait| wait.0) };
-    let provider = performance::provider(&opened, &standing, stage, &sim, &args.base_url, together);
+    let maker = performance::provider(&opened, &standing, stage, &sim, &args.base_url, together);
     let workers = performance::workers()?;
-    let weigh = |standing: &mut Standing, provider: &dyn Provider| -> Outcome<()> {
-        standing.weigh(performance::balance(&workers, provider, stage)?, opened.campaign.budget.warn_at);
+    let weigh = |standing: &mut Standing, maker: &Maker| -> Outcome<()> {
+        standing.weigh(performance::balances(&workers, maker)?, opened.campaign.budget.warn_at);
         Ok(())
     };
     // Who has no key sees the plan all the same.
-    if let Ok(provider) = &provider {
-        weigh(&mut standing, &**provider)?;
+    if let Ok(maker) = &maker {
+        weigh(&mut standing, maker)?;
     }
     if !args.quiet {
         tell_plan(&opened, &memory, &standing, stage)?;
     }
     gates(&standing, stage)?;
-    let provider = provider?;
+    let maker = maker?;
     if stage == Stage::Real && !args.yes && !agreed(&standing)? {
         console::talk("nothing was sent");
         return Ok(Exit::Done);
@@ -200,7 +199,7 @@ fn perform(args: &RunArgs, approved: Option<&Approved>) -> Outcome<Exit> {
         if let Some(approved) = approved {
             approved.holds(&opened, &standing, &memory)?;
         }
-        weigh(&mut standing, &*provider)?;
+        weigh(&mut standing, &maker)?;
         gates(&standing, stage)?;
     }
     let run = performance::run_id(&SystemClock);
@@ -212,7 +211,7 @@ fn perform(args: &RunArgs, approved: Option<&Approved>) -> Outcome<Exit> {
         standing: &standing,
         workspace: &workspace,
         workspace_name: &name,
-        provider,
+        maker,
         sim,
         concurrency: args.concurrency.map_or(opened.campaign.run.concurrency, |number| number as usize),
         on_doubt,
@@ -220,7 +219,7 @@ fn perform(args: &RunArgs, approved: Option<&Approved>) -> Outcome<Exit> {
         allow_unpriced: args.allow_unpriced,
         loudness: Loudness { json: args.json, quiet: args.quiet },
         run: run.clone(),
-        plan_cap: approved.map(|approved| approved.cap(&opened)),
+        plan_cap: approved.map(|approved| approved.cap(&opened, &standing)),
         together,
     };
     let (outcome, batches) = performance::perform(&performance, workers)?;
@@ -241,7 +240,11 @@ fn perform(args: &RunArgs, approved: Option<&Approved>) -> Outcome<Exit> {
 
 /// Returns whether doubts can be settled by sending them again under their own keys, which the provider charges once.
 fn asks_again(opened: &Opened, standing: &Standing) -> bool {
-    opened.manifest.as_ref().is_some_and(|manifest| manifest.idempotency) && standing.work.count(|work| work == Work::InDoubt) > 0
+    let honours = |ix: JobIx| match &opened.plan.job(ix).operation {
+        Operation::Paid(paid) => opened.sellers.get(&paid.provider).is_some_and(|seller| seller.manifest.idempotency),
+        Operation::Local(_) => false,
+    };
+    standing.work.iter().any(|(ix, work)| work == Work::InDoubt && honours(ix))
 }
 
 /// Says that nothing is left, and makes sure that the tree shows it.
@@ -274,7 +277,9 @@ fn nothing_to_do(args: &RunArgs, opened: &Opened, workspace: &Workspace, memory:
 fn tell_plan(opened: &Opened, memory: &Memory, standing: &Standing, stage: Stage) -> Outcome<()> {
     let changes = standing::changes(opened, memory, &standing.work)?;
     let mut notes = notes(opened, stage);
-    notes.extend(standing.balance_words().filter(|_| standing.verdict.refusals.iter().all(|refusal| !matches!(refusal, Refusal::Balance { .. }))));
+    notes.extend(
+        standing.balance_words().into_iter().filter(|_| standing.verdict.refusals.iter().all(|refusal| !matches!(refusal, Refusal::Balance { .. }))),
+    );
     let width = console::width().unwrap_or(120);
     console::talk(&plan_table(&view(opened, standing, &changes, &notes), width, true));
     Ok(())

@@ -225,11 +225,11 @@ impl Approved {
     }
 
     /// Returns the cap that holds the run, and every later run of this plan, to the ceiling that was approved.
-    pub fn cap(&self, opened: &Opened) -> Cap {
+    pub fn cap(&self, opened: &Opened, standing: &Standing) -> Cap {
         let Scope(campaign) = campaign_scope(&opened.campaign);
         // The book is the one that the plan was saved with, else the run was refused.
-        let limit = Amount::new(opened.catalog.book.currency.clone(), self.plan.totals.ceiling.amount);
-        Cap::new(Scope(format!("{campaign}/plan:{}", self.name)), Some(limit))
+        let limit = Amount::new(opened.catalog.counted_in().currency.clone(), self.plan.totals.ceiling.amount);
+        Cap { scope: Scope(format!("{campaign}/plan:{}", self.name)), limit: Some(limit), rates: standing.rates.clone() }
     }
 
     /// Notes in the ledger that `run` begins this plan; the caller holds the workspace's lock.

@@ -16,7 +16,6 @@ use crate::plan::saved::{
     describe_history, describe_jobs, describe_steps,
 };
 use crate::pricing::{CapOf, JobQuote, Quotes, Sum};
-use crate::provider::manifest;
 use crate::spec::{Document, MoneySpec};
 use crate::types::Digest;
 
@@ -117,6 +116,7 @@ fn cap_name(of: &CapOf) -> String {
         CapOf::Campaign => "campaign".to_owned(),
         CapOf::Profile => "profile".to_owned(),
         CapOf::Step(name) => format!("step:{name}"),
+        CapOf::Provider(name) => format!("provider:{name}"),
     }
 }
 
@@ -148,21 +148,15 @@ fn inputs(opened: &Opened) -> Vec<SavedInput> {
     for (path, digest) in &opened.assets {
         add(InputKind::Asset, path.to_string(), *digest);
     }
-    let book = &opened.catalog.book;
-    if let Some(manifest) = &opened.manifest {
-        let others = opened.sources.iter().skip(opened.own_sources).map(|document| Digest::of(document.text.as_bytes()));
-        // Of the files beside the campaign's own one may be the book, the other is the manifest; without one it is built in.
-        let own = others.into_iter().find(|digest| *digest != book.digest);
-        let built_in = || manifest::builtin_text(&manifest.id).map(|text| Digest::of(text.as_bytes()));
-        if let Some(digest) = own.or_else(built_in) {
-            add(InputKind::Provider, manifest.id.to_string(), digest);
+    for (name, seller) in &opened.sellers {
+        add(InputKind::Provider, name.to_string(), seller.digest);
+    }
+    for book in opened.catalog.all().map(|one| &one.book) {
+        let as_of = book.as_of.map(|day| day.to_string());
+        let input = SavedInput { kind: InputKind::Prices, name: book.name.to_string(), as_of, digest: book.digest };
+        if !inputs.contains(&input) {
+            inputs.push(input);
         }
     }
-    inputs.push(SavedInput {
-        kind: InputKind::Prices,
-        name: book.name.to_string(),
-        as_of: book.as_of.map(|day| day.to_string()),
-        digest: book.digest,
-    });
     inputs
 }

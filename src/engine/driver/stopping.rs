@@ -3,6 +3,8 @@
 //! In: outcomes as they come. Out: the gate is shut, and it is told why, once.
 //! Never: an end to what is paid for.
 
+use std::sync::Arc;
+
 use super::super::outcome::{JobOutcome, StopReason};
 use super::{Driver, Gate};
 use crate::event::EventKind;
@@ -20,11 +22,16 @@ impl Driver<'_> {
 
     /// Tells once why nothing more is sent, whichever exchange found out.
     pub(super) fn tell_stop(&mut self) {
+        let desk = Arc::clone(&self.desk);
+        for (provider, failure) in desk.lanes.refusals(&mut self.refusals_told) {
+            self.stop_told = true;
+            self.tell(EventKind::AccountRefused { provider: Some(provider), failure });
+        }
         if self.stop_told || self.desk.gate() == Gate::Open {
             return;
         }
         let kind = match self.stopped() {
-            Some(StopReason::Account(failure)) => EventKind::AccountRefused { failure },
+            Some(StopReason::Account(failure)) => EventKind::AccountRefused { provider: None, failure },
             Some(StopReason::Doubts(rounds)) => EventKind::TooManyDoubts { rounds },
             _ => return,
         };

@@ -378,6 +378,7 @@ impl Stage {
             work,
             prices: self.plan.jobs.iter().map(price).collect(),
             terms: terms(),
+            further: crate::engine::Further::default(),
             caps: vec![Cap::new(Scope(CAMPAIGN.to_owned()), None)],
             step_caps: Vec::new(),
             concurrency: 4,

@@ -138,10 +138,7 @@ impl Reader<'_> {
 
     /// Returns a failure whose words are cut to a size, with the key blotted out.
     pub(super) fn told(&self, class: FailureClass, code: &str, message: &str, billed: Billed, retry_after: Option<Duration>) -> Failure {
-        let blotted = |text: &str| match self.key.expose() {
-            "" => text.to_owned(),
-            key => text.replace(key, "[redacted]"),
-        };
+        let blotted = |text: &str| self.key.taken_out_of(text).into_owned();
         let code: String = blotted(code).chars().map(|char| if char.is_ascii_graphic() { char } else { '_' }).take(CODE_MOST).collect();
         let message: String = blotted(message).chars().take(MESSAGE_MOST).collect();
         Failure { class, code, message, retry_after, billed }

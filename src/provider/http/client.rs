@@ -6,7 +6,7 @@
 use std::error::Error as _;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::redirect::Policy;
@@ -14,6 +14,7 @@ use reqwest::{Client, ClientBuilder, RequestBuilder};
 
 use super::addresses::is_public;
 use super::answer::{Answer, retry_after};
+use super::trace;
 
 /// How long a connection may take to come about.
 const CONNECT: Duration = Duration::from_secs(15);
@@ -82,7 +83,17 @@ fn plain(secure: bool) -> ClientBuilder {
 
 /// Sends a request, once, and reads the answer up to `limit` bytes.
 pub(super) async fn exchange(request: RequestBuilder, timeout: Duration, limit: usize) -> Result<Answer, Broken> {
-    let mut response = request.timeout(timeout).send().await.map_err(broken)?;
+    let (client, built) = request.timeout(timeout).build_split();
+    let built = built.map_err(broken)?;
+    trace::request(&built);
+    let (to, started) = ((built.method().to_string(), built.url().clone()), Instant::now());
+    let lost = |error: reqwest::Error| {
+        let broken = broken(error);
+        let (Broken::Before(why) | Broken::After(_, why)) = &broken;
+        trace::broken(&to, started.elapsed(), why);
+        broken
+    };
+    let mut response = client.execute(built).await.map_err(lost)?;
     let status = response.status().as_u16();
     let retry_after = retry_after(response.headers(), SystemTime::now());
     let too_large = || Answer { status, retry_after, body: Err(format!("it is larger than {} MB", limit >> 20)) };
@@ -99,9 +110,10 @@ pub(super) async fn exchange(request: RequestBuilder, timeout: Duration, limit: 
             Ok(None) => break,
             // The status stands even if the reason does not arrive.
             Err(_) if status >= 400 => break,
-            Err(error) => return Err(broken(error)),
+            Err(error) => return Err(lost(error)),
         }
     }
+    trace::answer(&to, status, started.elapsed(), response.headers(), &body);
     let body = super::body::read(&body).map_err(|error| format!("it is no JSON that is read ({error})"));
     Ok(Answer { status, retry_after, body })
 }

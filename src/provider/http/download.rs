@@ -13,6 +13,7 @@ use super::addresses::is_public;
 use super::answer::retry_after;
 use super::client::{Broken, Clients, broken};
 use super::protocol::Origin;
+use super::trace;
 use crate::provider::ByteStream;
 use crate::types::{Failure, FailureClass};
 
@@ -43,7 +44,8 @@ pub(super) async fn open(clients: &Clients, own: Option<&Origin>, address: &str)
         return Err(refused(format!("the address of the picture has {} characters", address.len())));
     }
     let mut url = Url::parse(address).map_err(|error| refused(format!("the address of the picture is none: {error}")))?;
-    let ends = Instant::now() + WHOLE;
+    let begun = Instant::now();
+    let ends = begun + WHOLE;
     for _ in 0..=REDIRECTS {
         let is_own = own.is_some_and(|own| own.holds(&url));
         if !is_own {
@@ -56,6 +58,7 @@ pub(super) async fn open(clients: &Clients, own: Option<&Origin>, address: &str)
                     Missed::Failed(Failure::new(FailureClass::Transient, "connection", format!("{}: {why}", place(&url))))
                 }
             })?;
+        trace::picture(&url, response.status().as_u16(), begun.elapsed(), response.headers());
         match response.status().as_u16() {
             200 => return body(response).map_err(Missed::Failed),
             301 | 302 | 303 | 307 | 308 => {

@@ -5,11 +5,11 @@
 
 use serde_json::Value;
 
+use super::HttpProvider;
 use super::client::{self, Broken, SMALL};
 use super::protocol::Call;
 use super::request::Order;
 use super::template::Values;
-use super::{HttpProvider, LONGEST_TASK};
 use crate::provider::Polled;
 use crate::types::{Billed, Failure, FailureClass, IdempotencyKey, TaskId};
 
@@ -51,8 +51,7 @@ impl HttpProvider {
             return Ok(Found::Nothing);
         }
         let body = self.reader().good(Call::Lookup, answer)?;
-        let task =
-            call.task.iter().find_map(|place| place.text(&body)).filter(|task| task.len() <= LONGEST_TASK && !task.chars().any(char::is_control));
+        let task = call.task.iter().find_map(|place| place.text(&body)).filter(|task| self.is_task(task));
         let unclear = || {
             self.reader().told(FailureClass::Transient, "no-task", "the answer names no task and does not say that there is none", Billed::No, None)
         };

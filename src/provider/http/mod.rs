@@ -15,14 +15,18 @@ pub mod batch;
 mod body;
 pub mod check;
 mod client;
+mod discovery;
 mod download;
+mod dry;
 mod lookup;
 mod pictures;
 pub mod place;
 pub mod protocol;
 mod request;
 pub mod template;
+pub mod trace;
 
+pub use dry::{DryBody, DryRun};
 pub use lookup::Found;
 
 use std::collections::BTreeMap;
@@ -85,6 +89,7 @@ impl HttpProvider {
     pub fn new(manifest: &Manifest, book: PriceBook, key: Secret, own: Option<Origin>) -> Result<Self, ConnectError> {
         let protocol = manifest.http.clone().ok_or_else(|| ConnectError::NoProtocol(Arc::clone(&manifest.id)))?;
         let headers = headers(&protocol, &key)?;
+        trace::hide(&key);
         let secure = match &own {
             Some(own) => own.url().scheme() == "https",
             None => std::iter::once(&protocol.base_url).chain(protocol.origins.values()).any(|origin| origin.url().scheme() == "https"),
@@ -181,10 +186,15 @@ impl HttpProvider {
             };
         }
         let task = call.task.iter().find_map(|place| place.text(&body));
-        match task.filter(|task| task.len() <= LONGEST_TASK && !task.chars().any(char::is_control)) {
+        match task.filter(|task| self.is_task(task)) {
             Some(task) => Ok(Submitted::Task(TaskId::new(task))),
             None => Err(self.nothing("no-task", "the request was accepted, but the answer names no task", charged)),
         }
+    }
+
+    /// Returns whether a name of a task is believed: the ledger keeps it, so it holds neither too much nor the key.
+    fn is_task(&self, task: &str) -> bool {
+        task.len() <= LONGEST_TASK && !task.chars().any(char::is_control) && !self.key.stands_in(task)
     }
 
     /// Returns the failure of a request that was accepted and brought nothing: what it cost is known, or in doubt.
@@ -241,15 +251,17 @@ impl HttpProvider {
     }
 
     async fn fetched(&self, result: &ResultRef) -> Result<ByteStream, Failure> {
+        // An address is a stranger's text: what is said of it holds no key either.
+        let blotted = |failure: Failure| Failure { message: self.key.taken_out_of(&failure.message).into_owned(), ..failure };
         let expired = match download::open(&self.clients, self.own.as_ref(), &result.0).await {
             Ok(stream) => return Ok(stream),
-            Err(Missed::Failed(failure)) => return Err(failure),
+            Err(Missed::Failed(failure)) => return Err(blotted(failure)),
             Err(Missed::Expired(failure)) => failure,
         };
         // What the provider cannot refresh is told as it was found.
-        let Some(fresh) = self.refreshed(&result.0).await else { return Err(expired) };
+        let Some(fresh) = self.refreshed(&result.0).await else { return Err(blotted(expired)) };
         download::open(&self.clients, self.own.as_ref(), &fresh).await.map_err(|missed| match missed {
-            Missed::Failed(failure) | Missed::Expired(failure) => failure,
+            Missed::Failed(failure) | Missed::Expired(failure) => blotted(failure),
         })
     }
 

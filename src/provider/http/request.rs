@@ -15,7 +15,7 @@ use super::client::SMALL;
 use super::pictures::{Arranged, Kept, file_name, inlined, part};
 use super::protocol::{Call, Files, Method, PicturesAs, Request, SubmitCall};
 use super::template::{Template, Unfilled, Values};
-use super::{HttpProvider, client};
+use super::{HttpProvider, client, trace};
 use crate::provider::{InputPicture, Shot};
 use crate::types::{Failure, FailureClass};
 
@@ -48,7 +48,7 @@ impl HttpProvider {
     }
 
     /// Returns the provider's id of the model for the action.
-    fn wire(&self, shot: &Shot) -> Result<Arc<str>, Failure> {
+    pub(super) fn wire(&self, shot: &Shot) -> Result<Arc<str>, Failure> {
         let operation = self.cards.get(&shot.paid.model).and_then(|card| card.operation(shot.paid.action));
         operation.and_then(|operation| operation.wire.clone()).ok_or_else(|| {
             let message = format!("the manifest has no wire id for `{}` of `{}`", shot.paid.action, shot.paid.model);
@@ -179,20 +179,23 @@ impl HttpProvider {
         if request.form.is_empty() {
             return Ok(builder);
         }
-        let mut form = Form::new();
+        let (mut form, mut said) = (Form::new(), Vec::new());
         let mut files = files.into_iter().peekable();
         for field in &request.form {
             if let Some(template) = &field.text
                 && let Some(text) = template.fill_text(&values, words).map_err(unfilled)?
             {
+                said.push((field.name.clone(), text.clone()));
                 form = form.text(field.name.clone(), text);
             }
             while field.files.is_some() && files.peek().is_some_and(|(name, _)| *name == field.name) {
                 if let Some((name, part)) = files.next() {
+                    said.push((name.clone(), "[file]".to_owned()));
                     form = form.part(name, part);
                 }
             }
         }
+        trace::form(&said);
         Ok(builder.multipart(form))
     }
 }
@@ -215,7 +218,7 @@ async fn form_files(request: &Request, arranged: &Arranged<'_>, shot: &Shot) -> 
 }
 
 /// Returns what a request is about, by the names of slots; what is not said is not there.
-fn values(shot: &Shot, wire: &str) -> Values {
+pub(super) fn values(shot: &Shot, wire: &str) -> Values {
     let settings = &shot.paid.settings;
     let mut values = Values::from([
         ("wire", json!(wire)),
@@ -247,6 +250,6 @@ fn invalid(message: String) -> Failure {
     Failure::new(FailureClass::Invalid, "manifest", message)
 }
 
-fn unfilled(error: Unfilled) -> Failure {
+pub(super) fn unfilled(error: Unfilled) -> Failure {
     invalid(error.to_string())
 }
