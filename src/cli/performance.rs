@@ -189,6 +189,7 @@ fn request(performance: &Performance<'_>, run: &RunId) -> RunRequest {
         caps: caps(campaign, standing).into_iter().chain(performance.plan_cap.clone()).collect(),
         step_caps: step_caps(opened, standing),
         concurrency: performance.concurrency.max(1),
+        is_rehearsal: performance.workspace.stage() == Stage::Rehearsal,
         stop_after_failures: if performance.fail_fast { Some(1) } else { stop_after(opened, standing) },
         // The caller holds the workspace's lock: nobody else can be sending.
         rules: RunRules { attempts: campaign.run.attempts, on_doubt: performance.on_doubt, alone: true, seed: random(), ..RunRules::default() },

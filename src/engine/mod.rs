@@ -69,6 +69,8 @@ pub struct RunRequest {
     pub stop_after_failures: Option<usize>,
     /// Attempts, doubt, patience, seed.
     pub rules: RunRules,
+    /// Whether pictures are drawn, not made by a model: files say so of themselves.
+    pub is_rehearsal: bool,
 }
 
 /// What a run works with.

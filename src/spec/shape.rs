@@ -12,7 +12,7 @@ use crate::types::diagnostic::{did_you_mean, listed};
 use crate::types::{Code, Diagnostic, Diagnostics, DocId, FieldPath, Segment};
 
 /// Most keys or values that a message lists.
-const MAX_LISTED: usize = 16;
+const MAX_LISTED: usize = 20;
 
 /// The misfit that leaves no doubt about the rest of the file.
 pub(super) const UNKNOWN_KEY: Code = Code("unknown-key");

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::types::{ImageFormat, Ratio};
+use crate::types::{Fit, ImageFormat, Ratio};
 
 /// Model and settings. A step's own win over its baseline's, those over `defaults`, those over the model's own.
 #[derive(Debug, Clone, PartialEq, Default, Deserialize, JsonSchema)]
@@ -15,6 +15,9 @@ pub struct SettingsSpec {
     /// Shape of the picture.
     #[schemars(example = &"4:5")]
     pub aspect: Option<Ratio>,
+    /// When the model lacks the aspect: `pad` or `crop` ask for the nearest one and bring pictures to the right shape here, for nothing;
+    /// `refuse` (the default) is an error. `crop top` says which part stays, `pad #ffffff` with which colour.
+    pub fit: Option<Fit>,
     /// Size class in the model's own words.
     #[schemars(example = &"1K")]
     pub resolution: Option<String>,
@@ -40,6 +43,7 @@ impl SettingsSpec {
         Self {
             model: self.model.clone().or_else(|| fallback.model.clone()),
             aspect: self.aspect.or(fallback.aspect),
+            fit: self.fit.or(fallback.fit),
             resolution: self.resolution.clone().or_else(|| fallback.resolution.clone()),
             quality: self.quality.clone().or_else(|| fallback.quality.clone()),
             speed: self.speed.clone().or_else(|| fallback.speed.clone()),
@@ -63,6 +67,9 @@ macro_rules! step_spec {
             /// Shape of the picture.
             #[schemars(example = &"4:5")]
             aspect: Option<crate::types::Ratio>,
+            /// When the model lacks the aspect: `pad` or `crop` ask for the nearest one and bring pictures to the right shape here, for nothing;
+            /// `refuse` (the default) is an error. `crop top` says which part stays, `pad #ffffff` with which colour.
+            fit: Option<crate::types::Fit>,
             /// Size class in the model's own words.
             #[schemars(example = &"2K")]
             resolution: Option<String>,
@@ -90,6 +97,7 @@ macro_rules! step_spec {
                 crate::steps::SettingsSpec {
                     model: self.model.clone(),
                     aspect: self.aspect,
+                    fit: self.fit,
                     resolution: self.resolution.clone(),
                     quality: self.quality.clone(),
                     speed: self.speed.clone(),

@@ -2,6 +2,7 @@
 
 mod after;
 mod architecture;
+mod aspects;
 mod buying;
 mod campaigns;
 mod caps;
