@@ -12,8 +12,8 @@ use crate::types::{ImageFormat, ImageInfo, PixelSize, Profile, Ratio};
 /// Qualities of a JPEG, tried one after the other until it is light enough; below the last it is made smaller instead.
 const QUALITIES: [u8; 4] = [95, 92, 88, 84];
 
-/// By how much a picture's sides are shortened when no quality is light enough: an eighth.
-const SHORTER: (u32, u32) = (7, 8);
+/// Most thousandths of a picture's sides that are left when no quality is light enough.
+const SHORTER: u64 = 875;
 
 /// Share of a side that tells its edge's colour: a hundredth.
 const EDGE: u32 = 100;
@@ -98,13 +98,18 @@ pub(super) fn write_within(picture: &Picture, limits: &Within) -> Result<(Vec<u8
     };
     loop {
         let smaller = picture.resized(size);
+        let mut lightest = u64::MAX;
         for quality in &qualities {
             let bytes = encode(&smaller, limits.format, *quality, &[])?;
             if limits.bytes.is_none_or(|most| bytes.len() as u64 <= most) {
                 return Ok((bytes, smaller.info(limits.format)));
             }
+            lightest = lightest.min(bytes.len() as u64);
         }
-        let shorter = |side: u32| (u64::from(side) * u64::from(SHORTER.0) / u64::from(SHORTER.1)) as u32;
+        // Bytes follow the area, so the sides follow the root of what is too much; at least an eighth is taken off each time.
+        let share = (u128::from(limits.bytes.unwrap_or_default()) * 1_000_000 / u128::from(lightest)).isqrt();
+        let thousandths = u64::try_from(share).unwrap_or(u64::MAX).min(SHORTER);
+        let shorter = |side: u32| (u64::from(side) * thousandths / 1000) as u32;
         let next = PixelSize::new(shorter(size.width), shorter(size.height));
         if next.width == 0 || next.height == 0 {
             return Err(ImagingError::TooHeavy { limit: limits.bytes.unwrap_or_default() });

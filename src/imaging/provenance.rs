@@ -20,6 +20,9 @@ const APP1: u8 = 0xe1;
 /// Flag of an extended WebP: it has XMP.
 const WEBP_XMP: u8 = 0x04;
 
+/// Flag of an extended WebP: it has EXIF.
+const WEBP_EXIF: u8 = 0x08;
+
 /// Flag of an extended WebP: it has an alpha channel.
 const WEBP_ALPHA: u8 = 0x10;
 
@@ -99,27 +102,33 @@ fn in_jpeg(bytes: &[u8], packet: &[u8]) -> Result<Vec<u8>, ImagingError> {
     Ok([&bytes[..at], &[0xff, APP1], &length.to_be_bytes(), JPEG_XMP, packet, &bytes[at..]].concat())
 }
 
-/// Adds the packet as the last chunk of a WebP, which becomes one of the extended form if it is not yet.
+/// Adds XMP to a WebP.
 fn in_webp(bytes: &[u8], packet: &[u8]) -> Result<Vec<u8>, ImagingError> {
+    with_webp_chunk(bytes, *b"XMP ", packet)
+}
+
+/// Adds EXIF or XMP as the last chunk of a WebP, in place of one that it has; the file becomes one of the extended form if it is not yet.
+pub(super) fn with_webp_chunk(bytes: &[u8], added: [u8; 4], payload: &[u8]) -> Result<Vec<u8>, ImagingError> {
+    let flag = if added == *b"EXIF" { WEBP_EXIF } else { WEBP_XMP };
     let wrong = || bad::<&str>(ImageFormat::Webp)("its chunks cannot be read");
     let chunks: Vec<([u8; 4], std::ops::Range<usize>)> = webp_chunks(bytes).collect();
     let mut made = b"RIFF\0\0\0\0WEBP".to_vec();
     let (first, place) = chunks.first().ok_or_else(wrong)?;
     if first == b"VP8X" {
         let mut head = bytes.get(place.clone()).filter(|head| head.len() == 10).ok_or_else(wrong)?.to_vec();
-        head[0] |= WEBP_XMP;
+        head[0] |= flag;
         put(&mut made, b"VP8X", &head);
     } else {
         let info = super::probe(bytes, &super::Limits::default())?;
         let side = |side: u32| (side - 1).to_le_bytes();
         let (width, height) = (side(info.size.width), side(info.size.height));
-        let flags = if info.alpha { WEBP_XMP | WEBP_ALPHA } else { WEBP_XMP };
+        let flags = if info.alpha { flag | WEBP_ALPHA } else { flag };
         put(&mut made, b"VP8X", &[&[flags, 0, 0, 0], &width[..3], &height[..3]].concat());
     }
-    for (name, place) in chunks.iter().filter(|(name, _)| name != b"VP8X" && name != b"XMP ") {
+    for (name, place) in chunks.iter().filter(|(name, _)| name != b"VP8X" && *name != added) {
         put(&mut made, name, bytes.get(place.clone()).ok_or_else(wrong)?);
     }
-    put(&mut made, b"XMP ", packet);
+    put(&mut made, &added, payload);
     let length = (made.len() - 8) as u32;
     made[4..8].copy_from_slice(&length.to_le_bytes());
     Ok(made)

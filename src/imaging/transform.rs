@@ -99,10 +99,28 @@ fn crop(picture: Picture, ratio: Ratio, anchor: Anchor) -> Picture {
     let size = cropped(picture.size(), ratio);
     let (left, top) = Place { anchor, margin: 0 }.of(size, picture.size());
     let (left, top) = (left.max(0) as u32, top.max(0) as u32);
+    let old = picture.size();
+    let whole = "a part has as many bytes as its size says";
     match picture {
-        Picture::Rgb(pixels) => Picture::Rgb(image::imageops::crop_imm(&pixels, left, top, size.width, size.height).to_image()),
-        Picture::Rgba(pixels) => Picture::Rgba(image::imageops::crop_imm(&pixels, left, top, size.width, size.height).to_image()),
+        Picture::Rgb(pixels) => {
+            let part = part(pixels.as_raw(), old, (left, top), size, 3);
+            Picture::Rgb(RgbImage::from_raw(size.width, size.height, part).expect(whole))
+        }
+        Picture::Rgba(pixels) => {
+            let part = part(pixels.as_raw(), old, (left, top), size, 4);
+            Picture::Rgba(RgbaImage::from_raw(size.width, size.height, part).expect(whole))
+        }
     }
+}
+
+/// Copies a part that lies inside of a picture, row by row.
+fn part(pixels: &[u8], of: PixelSize, at: (u32, u32), size: PixelSize, channels: usize) -> Vec<u8> {
+    let (row, from, length) = (of.width as usize * channels, at.0 as usize * channels, size.width as usize * channels);
+    let mut part = Vec::with_capacity(length * size.height as usize);
+    for line in pixels.chunks_exact(row).skip(at.1 as usize).take(size.height as usize) {
+        part.extend_from_slice(&line[from..from + length]);
+    }
+    part
 }
 
 /// Lays the picture on a larger plain ground: transparent parts show it too, which is how a cut-out comes onto white.

@@ -203,7 +203,7 @@ pub enum TransformOp {
     Encode {
         /// Format written.
         format: ImageFormat,
-        /// 1 to 100; JPEG only.
+        /// 1 to 100, of a JPEG or WebP; a WebP without one loses nothing.
         quality: Option<u8>,
     },
 }

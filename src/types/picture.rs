@@ -25,7 +25,7 @@ pub enum ImageFormat {
     /// Lossy, without transparency.
     #[serde(alias = "jpg")]
     Jpeg,
-    /// Lossless here, with transparency.
+    /// Lossy or lossless, with transparency.
     Webp,
 }
 
