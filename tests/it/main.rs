@@ -30,6 +30,7 @@ mod price_books;
 mod price_vectors;
 mod process;
 mod proof;
+mod provenance;
 mod published_prices;
 mod rehearsals;
 mod saved_plans;
