@@ -5,6 +5,7 @@
 
 mod axes;
 mod baselines;
+mod inserted;
 mod limits;
 pub mod lookups;
 mod models;
@@ -19,6 +20,7 @@ use std::sync::Arc;
 
 use minijinja::value::Value;
 
+pub use inserted::{Inserted, ResultWork, SourceWork};
 pub use policy::{Figure, PolicyAction, PolicyLimit, PolicyLine};
 pub use resolve::{Resolved, resolve};
 pub use template::{Condition, Roots, Template, TemplateProblem, slug};
@@ -50,6 +52,8 @@ pub struct Campaign {
     pub profile: Option<Arc<str>>,
     /// Last step that is made.
     pub until: Option<Arc<str>>,
+    /// Whether each file gets a JSON of its own beside it.
+    pub sidecar: bool,
 }
 
 /// Where an axis comes from.
@@ -103,6 +107,8 @@ pub struct StepSource {
     pub step: usize,
     /// What it is here.
     pub role: InputRole,
+    /// The step that makes such pictures ones that a model takes, where that is needed; it stands before this one.
+    pub prepared: Option<usize>,
 }
 
 /// A step, settled.
@@ -134,6 +140,27 @@ pub struct Step {
     pub when: Option<Condition>,
     /// Drops cells that carry, on each of these axes, one of these values.
     pub exclude: Vec<Vec<(usize, Vec<u32>)>>,
+    /// What it is for, if the author did not write it.
+    pub inserted: Option<Inserted>,
+    /// Whether another step brings its pictures into the shape that was asked for; that one then has the author's path.
+    pub is_shaped: bool,
+}
+
+impl Step {
+    /// Returns the name that the author gave it, or that of the step that it serves.
+    pub fn written_name(&self) -> &Arc<str> {
+        self.inserted.as_ref().map_or(&self.name, Inserted::serves)
+    }
+
+    /// Returns what its files are called by: its name, or that of the step whose pictures it brings into the shape that was asked for.
+    pub fn file_stem(&self) -> Arc<str> {
+        match &self.inserted {
+            Some(Inserted::Result(work)) => Arc::clone(&work.serves),
+            Some(Inserted::Source(_)) => Arc::clone(&self.name),
+            None if self.is_shaped => Arc::from(format!("{}.bought", self.name)),
+            None => Arc::clone(&self.name),
+        }
+    }
 }
 
 /// How a step's prompt is made.

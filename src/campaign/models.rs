@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use jiff::civil::Date;
 
-use crate::catalog::{Catalog, ModelCard, OperationCard, Unfit};
+use crate::catalog::{Catalog, InputLimits, ModelCard, OperationCard, Unfit};
 use crate::steps::{SettingsSpec, StepSpec};
 use crate::types::diagnostic::{did_you_mean, listed};
-use crate::types::{Action, Diagnostic, Diagnostics, FieldPath, Paid, Settings};
+use crate::types::fit::percent;
+use crate::types::{Action, Diagnostic, Diagnostics, FieldPath, Fit, Paid, Settings, Shaping};
 
 /// Where a step's settings come from, nearest first, each with its address.
 pub struct Layers<'a> {
@@ -32,6 +33,7 @@ fn names(layer: &SettingsSpec, setting: &str) -> bool {
         "model" => layer.model.is_some(),
         "provider" => layer.provider.is_some(),
         "aspect" => layer.aspect.is_some(),
+        "fit" => layer.fit.is_some(),
         "resolution" => layer.resolution.is_some(),
         "quality" => layer.quality.is_some(),
         "speed" => layer.speed.is_some(),
@@ -70,8 +72,18 @@ pub struct Asked<'a> {
     pub references: usize,
 }
 
+/// What a paid step asks of its model, and what is to be done around it.
+pub struct Settled {
+    /// What is asked.
+    pub paid: Arc<Paid>,
+    /// The shape that was asked for, if the model is asked for another.
+    pub shaping: Option<Shaping>,
+    /// What the model takes as input pictures.
+    pub input: Option<InputLimits>,
+}
+
 /// Returns what a paid step asks of its model, or `None` after noting why it cannot be asked.
-pub fn paid(asked: &Asked<'_>, catalog: &Catalog, today: Date, found: &mut Diagnostics) -> Option<Arc<Paid>> {
+pub fn paid(asked: &Asked<'_>, catalog: &Catalog, today: Date, found: &mut Diagnostics) -> Option<Settled> {
     let Asked { action, at, layers, .. } = asked;
     let action = *action;
     let merged = layers.merged();
@@ -100,8 +112,9 @@ pub fn paid(asked: &Asked<'_>, catalog: &Catalog, today: Date, found: &mut Diagn
         format: merged.format,
         seed: merged.seed,
     };
-    let settings = fitting(asked, operation, settings, model, found)?;
-    Some(Arc::new(Paid { provider: Arc::clone(&catalog.provider), model: Arc::clone(&card.id), action, settings }))
+    let (settings, shaping) = fitting(asked, operation, settings, merged.fit.unwrap_or_default(), found)?;
+    let paid = Paid { provider: Arc::clone(&catalog.provider), model: Arc::clone(&card.id), action, settings };
+    Some(Settled { paid: Arc::new(paid), shaping, input: operation.input.clone() })
 }
 
 /// Returns what the provider of a step sells: the campaign's own, or the one that the step, its baseline or the defaults name.
@@ -146,9 +159,16 @@ fn check_life(card: &ModelCard, at: &FieldPath, today: Date, found: &mut Diagnos
     }
 }
 
-/// Settles the settings with the model's own, and drops inherited ones that this operation does not take.
-fn fitting(asked: &Asked<'_>, operation: &OperationCard, mut settings: Settings, model: &str, found: &mut Diagnostics) -> Option<Settings> {
-    let Asked { action, at, layers, references, .. } = asked;
+/// Settles the settings with the model's own, drops inherited ones that this operation does not take, and chooses the nearest shape
+/// where the author lets it.
+fn fitting(
+    asked: &Asked<'_>,
+    operation: &OperationCard,
+    mut settings: Settings,
+    fit: Fit,
+    found: &mut Diagnostics,
+) -> Option<(Settings, Option<Shaping>)> {
+    let Asked { layers, references, .. } = asked;
     let inherited: Vec<&'static str> = operation
         .fit(&settings, 0, *references)
         .iter()
@@ -159,24 +179,49 @@ fn fitting(asked: &Asked<'_>, operation: &OperationCard, mut settings: Settings,
     for setting in inherited {
         clear(&mut settings, setting);
     }
-    let settled = operation.settle(&settings);
+    let mut settled = operation.settle(&settings);
+    let shaping = shaping(operation, &settled, *references, fit);
+    if let Some(shaping) = &shaping {
+        settled.aspect = Some(shaping.sent);
+    }
     let mut sound = true;
     for unfit in operation.fit(&settled, 0, *references) {
         sound = false;
-        let setting = unfit.setting();
-        let place = match setting {
-            Some("scale") => at.key("scale"),
-            Some(setting) => layers.origin(setting).map_or_else(|| (*at).clone().at_key(), |(at, _)| at),
-            None => at.key("images"),
-        };
-        let mut finding = Diagnostic::error(unfit.code(), place, format!("`{model}` cannot `{action}` so: {unfit}"));
-        if let Some(help) = unfit.help() {
-            finding = finding.help(help);
-        }
-        if setting.is_some_and(|setting| layers.origin(setting).is_some_and(|(_, own)| !own)) {
-            finding = finding.related((*at).clone().at_key(), "for this step");
-        }
-        found.push(finding);
+        found.push(misfit(asked, operation, &settled, &unfit));
     }
-    sound.then_some(settled)
+    sound.then_some((settled, shaping))
+}
+
+/// Returns which shape is asked for instead of one that the model lacks, if the author lets it and there is one.
+fn shaping(operation: &OperationCard, settled: &Settings, references: usize, fit: Fit) -> Option<Shaping> {
+    let lacks = fit != Fit::Refuse && operation.fit(settled, 0, references).iter().any(Unfit::is_of_shape);
+    Some(Shaping { asked: settled.aspect?, sent: operation.nearest_aspect(settled)?, fit }).filter(|_| lacks)
+}
+
+/// Says what of a step's settings its model cannot do, where it is written and how to mend it.
+fn misfit(asked: &Asked<'_>, operation: &OperationCard, settled: &Settings, unfit: &Unfit) -> Diagnostic {
+    let Asked { action, at, layers, .. } = asked;
+    let setting = unfit.setting();
+    let place = match setting {
+        Some("scale") => at.key("scale"),
+        Some(setting) => layers.origin(setting).map_or_else(|| (*at).clone().at_key(), |(at, _)| at),
+        None => at.key("images"),
+    };
+    let model = layers.merged().model.unwrap_or_default();
+    let mut finding = Diagnostic::error(unfit.code(), place, format!("`{model}` cannot `{action}` so: {unfit}"));
+    let nearest = operation.nearest_aspect(settled).filter(|_| unfit.is_of_shape());
+    let way_out = nearest.zip(settled.aspect).map(|(sent, asked)| {
+        let lost = 10_000 - Shaping { asked, sent, fit: Fit::Refuse }.kept();
+        let lost = percent(u64::from(lost));
+        format!("`fit: crop` asks for `{sent}` and cuts {lost} off, `fit: pad` adds plain edges instead")
+    });
+    match (unfit.help(), way_out) {
+        (Some(help), Some(way_out)) => finding = finding.help(format!("{help}; {way_out}")),
+        (Some(help), None) | (None, Some(help)) => finding = finding.help(help),
+        (None, None) => {}
+    }
+    if setting.is_some_and(|setting| layers.origin(setting).is_some_and(|(_, own)| !own)) {
+        finding = finding.related((*at).clone().at_key(), "for this step");
+    }
+    finding
 }

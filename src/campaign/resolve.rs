@@ -14,7 +14,7 @@ use super::baselines::baselines;
 use super::limits;
 use super::names::{Used, unknown};
 use super::steps::{StepTable, Steps};
-use super::{Campaign, Step};
+use super::{Campaign, Inserted, Step};
 use crate::catalog::Catalog;
 use crate::spec::{CampaignSpec, ProfileSpec, Table};
 use crate::types::diagnostic::{did_you_mean, listed};
@@ -72,6 +72,7 @@ pub fn resolve(
         run: limits::run(spec),
         profile: chosen.map(|(name, _)| Arc::from(name.as_str())),
         until: profile_spec.until.as_deref().map(Arc::from),
+        sidecar: spec.output.sidecar,
     };
     check_size(&campaign, &mut found);
     if found.has_errors() { Err(found) } else { Ok(Resolved { campaign, warnings: found }) }
@@ -230,11 +231,13 @@ fn check_unused(spec: &CampaignSpec, used: &Used, found: &mut Diagnostics) {
 /// Counts the expansion without building it.
 fn check_size(campaign: &Campaign, found: &mut Diagnostics) {
     let count = |step: &Step| step.axes.iter().map(|axis| campaign.axes[*axis].values.len() as u128).product::<u128>();
-    let total: u128 = campaign.steps.iter().map(count).sum();
+    // Sources are prepared once for each picture, not for each shot that takes it, and most need nothing.
+    let counted = || campaign.steps.iter().filter(|step| !matches!(step.inserted, Some(Inserted::Source(_))));
+    let total: u128 = counted().map(count).sum();
     if total <= u128::from(campaign.run.max_jobs) {
         return;
     }
-    let Some(largest) = campaign.steps.iter().max_by_key(|step| count(step)) else { return };
+    let Some(largest) = counted().max_by_key(|step| count(step)) else { return };
     let factors: Vec<String> =
         largest.axes.iter().map(|axis| format!("{} {}", campaign.axes[*axis].values.len(), campaign.axes[*axis].name)).collect();
     let message = format!("the campaign would have {total} shots; `run.max-jobs` is {}", campaign.run.max_jobs);

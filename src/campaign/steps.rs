@@ -8,6 +8,7 @@ use jiff::civil::Date;
 
 use super::axes::{assignment_help, number_comparison, takes, template_diagnostic};
 use super::baselines::{Baseline, prompt, rung_prompt};
+use super::inserted;
 use super::lookups::Lookup;
 use super::models::{Asked, Layers, paid};
 use super::names::{Used, unknown};
@@ -50,7 +51,7 @@ impl<'a> Steps<'a> {
 
     /// Returns axes, steps and what was used.
     pub fn finish(mut self) -> (Vec<Axis>, Vec<Step>, Used) {
-        self.used.incomplete |= self.steps.len() < self.table.spec.steps.len();
+        self.used.incomplete |= self.steps.iter().filter(|step| step.inserted.is_none()).count() < self.table.spec.steps.len();
         (self.axes, self.steps, self.used)
     }
 
@@ -59,7 +60,7 @@ impl<'a> Steps<'a> {
         let Some(spec) = self.table.spec.steps.get(name) else { return };
         let kind = spec.kind();
         let at = FieldPath::campaign().key("steps").key(name).key(kind.name());
-        let Some(sources) = self.sources(kind) else {
+        let Some(mut sources) = self.sources(kind) else {
             self.used.incomplete = true;
             return;
         };
@@ -84,7 +85,7 @@ impl<'a> Steps<'a> {
         let when = self.condition(kind, &at, &axes, found);
         let exclude = self.exclude(kind, &at, &axes, found);
         let references = sources.iter().filter(|source| matches!(source.role, InputRole::Reference(_))).count();
-        let paid = kind.action().and_then(|action| {
+        let settled = kind.action().and_then(|action| {
             let own_settings = kind.settings();
             let baseline_at = FieldPath::campaign().key("baselines").key(baseline_name.as_deref().unwrap_or_default());
             let nothing = SettingsSpec::default();
@@ -99,12 +100,34 @@ impl<'a> Steps<'a> {
             paid(&asked, self.table.catalog, self.table.today, found)
         });
         let baseline = baseline_name;
-        self.steps.push(Step { name, spec: spec.clone(), at, axes, across, sources, paid, prompt, baseline, texts, path, when, exclude });
+        if let Some(settled) = &settled {
+            let is_load = |step: &Step| matches!(step.spec, StepSpec::Load(_));
+            for source in &mut sources {
+                // Only a file of the author's can be turned or have other colours; the rest depends on what the model says it takes.
+                if settled.input.is_none() && settled.shaping.is_none() && !is_load(&self.steps[source.step]) {
+                    continue;
+                }
+                let work = inserted::source(&name, &at, (source.step, &self.steps[source.step]), source.role, settled);
+                source.prepared = Some(self.steps.len());
+                self.steps.push(work);
+            }
+        }
+        let (paid, shaping) = settled.map_or((None, None), |settled| (Some(settled.paid), settled.shaping));
+        let (spec, inserted, is_shaped) = (spec.clone(), None, shaping.is_some());
+        self.steps.push(Step { name, spec, at, axes, across, sources, paid, prompt, baseline, texts, path, when, exclude, inserted, is_shaped });
+        if let (Some(step), Some(shaping)) = (self.steps.last(), shaping) {
+            let shaped = inserted::result(step, self.steps.len() - 1, shaping);
+            // The file at the author's place is the one in the author's shape; the one as bought stands at the default place.
+            if let Some(step) = self.steps.last_mut() {
+                step.path = None;
+            }
+            self.steps.push(shaped);
+        }
     }
 
     fn sources(&self, kind: &dyn StepKind) -> Option<Vec<StepSource>> {
-        let place = |name: &str| self.steps.iter().position(|step| &*step.name == name);
-        kind.inputs().into_iter().map(|input| Some(StepSource { step: place(input.from)?, role: input.role })).collect()
+        let place = |name: &str| inserted::meant(&self.steps, name);
+        kind.inputs().into_iter().map(|input| Some(StepSource { step: place(input.from)?, role: input.role, prepared: None })).collect()
     }
 
     /// Returns the axis of the step's ladder, its baseline and the slot it varies.
@@ -154,7 +177,7 @@ impl<'a> Steps<'a> {
             return Some(Arc::from(of_ladder));
         }
         kind.action()?;
-        sources.iter().find(|source| source.role == InputRole::Image).and_then(|source| self.steps[source.step].baseline.clone())
+        sources.iter().find(|source| source.role == InputRole::Image).and_then(|source| inserted::written(&self.steps, source.step).baseline.clone())
     }
 
     /// Joins the axes of the inputs with the step's own; takes away those that it gathers.

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use indexmap::IndexMap;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use super::input::InputLimits;
 use super::size::{Grid, SizeRule};
 use super::strict::{once_each, once_each_if_any};
 use crate::types::{Action, ImageFormat, PixelSize, Ratio, Settings};
@@ -120,6 +121,9 @@ pub struct OperationCard {
     /// Most further pictures besides the main one; absent: not stated.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_references: Option<u32>,
+    /// What it takes as input pictures; absent: not stated, anything goes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub input: Option<InputLimits>,
     /// Combinations of aspect and resolution that the model lacks.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub holes: Vec<Hole>,

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use super::card::{Aspect, OperationCard};
 use crate::types::diagnostic::listed;
+use crate::types::fit::nearest;
 use crate::types::{ImageFormat, Ratio, Settings};
 
 /// How many alternatives a help text names.
@@ -151,6 +152,11 @@ impl Unfit {
         }
     }
 
+    /// Returns whether another shape would mend it.
+    pub fn is_of_shape(&self) -> bool {
+        matches!(self, Self::Aspect { .. } | Self::AspectTooLong { .. } | Self::Hole { aspect: Aspect::Ratio(_), .. })
+    }
+
     /// Returns the stable name of the mistake.
     pub fn code(&self) -> &'static str {
         match self {
@@ -223,6 +229,25 @@ impl OperationCard {
             found.push(Unfit::TooManyReferences { count: references, limit });
         }
         found
+    }
+
+    /// Returns the shape nearest to the one that is asked for, at the resolution that is asked for; `None` when no shape is, or when there
+    /// is no list of shapes to choose from.
+    pub fn nearest_aspect(&self, settings: &Settings) -> Option<Ratio> {
+        let asked = settings.aspect?;
+        let longest = self.grid.as_ref().and_then(|grid| grid.max_ratio);
+        let Some(has) = &self.aspects else {
+            let limit = longest.filter(|limit| longer_than(asked, *limit))?;
+            let (long, short) = (limit.width.max(limit.height), limit.width.min(limit.height));
+            return Some(if asked.width > asked.height { Ratio::new(long, short) } else { Ratio::new(short, long) });
+        };
+        let is_made = |ratio: &Ratio| {
+            let mut found = Vec::new();
+            self.fit_holes(&Settings { aspect: Some(*ratio), ..settings.clone() }, &mut found);
+            found.is_empty() && longest.is_none_or(|limit| !longer_than(*ratio, limit))
+        };
+        let shapes = has.iter().filter_map(|aspect| if let Aspect::Ratio(ratio) = aspect { Some(*ratio) } else { None });
+        nearest(asked, shapes.filter(is_made))
     }
 
     fn fit_aspect(&self, settings: &Settings, found: &mut Vec<Unfit>) {
@@ -357,6 +382,22 @@ mod tests {
             let settings = Settings { aspect: Some(Ratio::new(width, height)), ..Settings::default() };
             assert_eq!(card.fit(&settings, 0, 0).len(), misfits, "{width}:{height}");
         }
+    }
+
+    #[test]
+    fn the_nearest_shape_is_one_that_is_made_at_the_resolution() {
+        let holed = card(concat!(
+            "aspects: [auto, \"1:1\", \"3:4\", \"9:16\"]\nresolutions: { 1K: { area: 1024 }, 4K: { area: 2880 } }\n",
+            "holes: [{ aspects: [\"3:4\"], resolutions: [4K] }]",
+        ));
+        let at = |resolution: &str| Settings { aspect: Some(Ratio::new(4, 5)), resolution: Some(resolution.into()), ..Settings::default() };
+        assert_eq!(holed.nearest_aspect(&at("1K")), Some(Ratio::new(3, 4)));
+        assert_eq!(holed.nearest_aspect(&at("4K")), Some(Ratio::new(1, 1)), "3:4 is not made at 4K");
+        assert_eq!(holed.nearest_aspect(&Settings::default()), None, "nothing is asked for");
+        let free = card("grid: { max-ratio: \"3:1\" }");
+        let asked = |width, height| Settings { aspect: Some(Ratio::new(width, height)), ..Settings::default() };
+        assert_eq!((free.nearest_aspect(&asked(1, 4)), free.nearest_aspect(&asked(4, 1))), (Some(Ratio::new(1, 3)), Some(Ratio::new(3, 1))));
+        assert_eq!(free.nearest_aspect(&asked(2, 1)), None, "it is made as it is");
     }
 
     #[test]

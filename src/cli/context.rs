@@ -22,7 +22,7 @@ use crate::plan::{self, Plan};
 use crate::provider::manifest::{self, Manifest};
 use crate::spec::{self, CampaignSpec, DiskFiles, Files, Loaded, MoneySpec, Sources};
 use crate::types::diagnostic::{did_you_mean, listed};
-use crate::types::{Diagnostic, Diagnostics, Digest, FieldPath, ImageInfo};
+use crate::types::{Diagnostic, Diagnostics, Digest, FieldPath, ImageInfo, Marks};
 
 /// Pictures by path, with the digests of their bytes.
 pub type AssetDigests = Vec<(Arc<str>, Digest)>;
@@ -161,8 +161,9 @@ fn planned(campaign: &Campaign, catalog: &Catalog, base: &Path, files: &dyn File
     Ok((plan, assets.into_iter().filter_map(|(path, asset)| Some((path, asset.ok()?.digest))).collect()))
 }
 
-fn probe(bytes: &[u8]) -> Result<ImageInfo, String> {
-    imaging::probe(bytes, &Limits::default()).map_err(|error| error.to_string())
+fn probe(bytes: &[u8]) -> Result<(ImageInfo, Marks), String> {
+    let info = imaging::probe(bytes, &Limits::default()).map_err(|error| error.to_string())?;
+    Ok((info, imaging::marks(bytes)))
 }
 
 /// Returns the name that holds: the command line's, else the campaign's.

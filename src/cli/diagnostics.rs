@@ -222,7 +222,7 @@ mod tests {
           --> spring.yaml:11:7
            |
         11 |       ovr: [sku]
-           |       ^^^ keys here are `aspect`, `background`, `baseline`, `exclude`, `format`, `ladder`, `model`, `over`, `path`, `prompt`, `provider`, `quality`, `resolution`, `seed`, `speed`, `takes` and `when`
+           |       ^^^ keys here are `aspect`, `background`, `baseline`, `exclude`, `fit`, `format`, `ladder`, `model`, `over`, `path`, `prompt`, `provider`, `quality`, `resolution`, `seed`, `speed`, `takes` and `when`
            |
         help: did you mean `over`?
         "#);
@@ -399,7 +399,7 @@ mod tests {
             },
             "file": "spring.yaml",
             "help": "did you mean `over`?",
-            "label": "keys here are `aspect`, `background`, `baseline`, `exclude`, `format`, `ladder`, `model`, `over`, `path`, `prompt`, `provider`, `quality`, `resolution`, `seed`, `speed`, `takes` and `when`",
+            "label": "keys here are `aspect`, `background`, `baseline`, `exclude`, `fit`, `format`, `ladder`, `model`, `over`, `path`, `prompt`, `provider`, `quality`, `resolution`, `seed`, `speed`, `takes` and `when`",
             "line": 11,
             "message": "`generate` has no key `ovr`",
             "path": "steps.hero.generate.ovr",

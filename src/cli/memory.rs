@@ -3,12 +3,15 @@
 //! In: a [`Workspace`]. Out: history, totals, recipes; empty ones where there is no ledger yet.
 //! Never: a file or a folder that was not there.
 
+use std::collections::BTreeSet;
+
 use super::error::Outcome;
 use super::workspace::Workspace;
+use crate::imaging::marks;
 use crate::ledger::{AttemptRow, History, JobState, KeptPicture, PlanRecord, Recipe, Scope, ScopeTotals, SqliteReader};
 use crate::plan::Plan;
 use crate::store::fs::{Census, FsStore};
-use crate::types::{Digest, JobKey};
+use crate::types::{Digest, JobKey, LocalAction, Operation};
 
 /// A workspace's ledger and pictures, for reading.
 pub struct Memory {
@@ -36,6 +39,22 @@ impl Memory {
             Some(ledger) => Ok(ledger.history(&plan.campaign, &keys(plan))?),
             None => Ok(History::default()),
         }
+    }
+
+    /// Returns the pictures of a plan that carry a C2PA manifest, as far as something was made from them here: the others are as they came.
+    pub fn signed(&self, plan: &Plan, history: &History) -> BTreeSet<Digest> {
+        let mut looked_at: BTreeSet<Digest> = BTreeSet::new();
+        let mut signed = BTreeSet::new();
+        for ix in plan.indices().filter(|ix| matches!(plan.job(*ix).operation, Operation::Local(LocalAction::Transform { .. }))) {
+            for picture in plan.inputs(ix).iter().filter_map(|input| history.artifact(&plan.job(input.from).key)) {
+                let digest = picture.blob.digest;
+                let is_signed = || std::fs::File::open(self.store.path(digest)).and_then(|mut file| marks::is_signed(&mut file));
+                if looked_at.insert(digest) && is_signed().unwrap_or(false) {
+                    signed.insert(digest);
+                }
+            }
+        }
+        signed
     }
 
     /// Returns every paid try of a plan's campaign, and those of others on its keys.

@@ -258,6 +258,7 @@ fn request(performance: &Performance<'_>, run: &RunId) -> RunRequest {
         step_caps: step_caps(opened, standing),
         // What goes together starts together.
         concurrency: if performance.sends_batches() { opened.plan.jobs.len().max(1) } else { performance.concurrency.max(1) },
+        is_rehearsal: performance.workspace.stage() == Stage::Rehearsal,
         stop_after_failures: if performance.fail_fast { Some(1) } else { stop_after(opened, standing) },
         // The caller holds the workspace's lock: nobody else can be sending.
         rules: RunRules {

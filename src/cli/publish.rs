@@ -2,6 +2,7 @@
 //!
 //! In: a plan, the ledger after a run. Out: files that changed, and only those. Never: a file that callsheet did not write is touched.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use super::context::Opened;
@@ -12,14 +13,15 @@ use super::{console, workspace};
 use crate::ledger::AttemptRow;
 use crate::pricing::Quotes;
 use crate::report::tree::{Stamp, TreeKind, is_current};
-use crate::report::{Materialised, RunReport, files, materialise, placements};
-use crate::types::RunId;
+use crate::report::{Materialised, RunReport, files, materialise, placements, sidecar_paths, sidecars};
 use crate::types::diagnostic::{counted, listed};
+use crate::types::{Digest, RunId};
 
 /// Everything that a report is made of.
 pub struct Material {
     history: crate::ledger::History,
     attempts: Vec<AttemptRow>,
+    signed: BTreeSet<Digest>,
     seq: u64,
     stage: Stage,
 }
@@ -31,7 +33,9 @@ impl Material {
     /// A ledger that cannot be read.
     pub fn read(opened: &Opened, memory: &Memory, stage: Stage) -> Outcome<Self> {
         let seq = memory.last_seq()?;
-        Ok(Self { history: memory.history(&opened.plan)?, attempts: memory.attempts(&opened.plan)?, seq, stage })
+        let history = memory.history(&opened.plan)?;
+        let signed = memory.signed(&opened.plan, &history);
+        Ok(Self { history, attempts: memory.attempts(&opened.plan)?, signed, seq, stage })
     }
 
     /// Returns the report; `last_run` is the run that it closes.
@@ -39,7 +43,8 @@ impl Material {
     /// # Errors
     /// Sums that do not fit.
     pub fn report<'a>(&'a self, opened: &'a Opened, quotes: &'a Quotes, last_run: Option<RunId>) -> Outcome<RunReport<'a>> {
-        let report = RunReport::new(&opened.plan, &self.history, &self.attempts, quotes, last_run)?;
+        let mut report = RunReport::new(&opened.plan, &self.history, &self.attempts, quotes, last_run)?;
+        report.signed = self.signed.clone();
         Ok(match self.stage {
             Stage::Real => report,
             Stage::Rehearsal => report.rehearsed(),
@@ -77,7 +82,7 @@ impl Shelf {
 
     /// Returns whether the folder already shows the ledger as it is.
     pub fn is_current(&self, opened: &Opened, seq: u64) -> bool {
-        is_current(&self.root, self.kind, &Stamp::new(&opened.plan, seq))
+        is_current(&self.root, self.kind, &Stamp::new(&opened.plan, seq, opened.campaign.sidecar))
     }
 
     /// Writes pictures and reports.
@@ -88,8 +93,10 @@ impl Shelf {
         let store = crate::store::fs::FsStore::at(&self.blobs);
         let open =
             |blob: &crate::types::BlobRef| -> std::io::Result<Box<dyn std::io::Read>> { Ok(Box::new(std::fs::File::open(store.path(blob.digest))?)) };
-        let stamp = Stamp::new(&opened.plan, material.seq);
-        let done = materialise(&self.root, self.kind, &stamp, &placements(&opened.plan, &material.history), &files(report), &open)?;
+        let stamp = Stamp::new(&opened.plan, material.seq, opened.campaign.sidecar);
+        let beside = if opened.campaign.sidecar { sidecar_paths(report) } else { Vec::new() };
+        let reports: Vec<_> = files(report).into_iter().chain(sidecars(report, &beside)).collect();
+        let done = materialise(&self.root, self.kind, &stamp, &placements(&opened.plan, &material.history), &reports, &open)?;
         tell(&done);
         Ok(done)
     }

@@ -466,7 +466,9 @@ impl<'a> Shift<'a> {
     async fn make(&self) -> Pause {
         let Operation::Local(local) = &self.desk.request.plan.job(self.ix).operation else { return Ok(JobEvent::LocalFailed(not_paid())) };
         self.desk.tell(self.ix, News::Started);
-        match pictures::make(&self.desk.ports, local, self.inputs).await {
+        let request = &self.desk.request;
+        let credit = plan::credit(&request.plan, self.ix, request.is_rehearsal);
+        match pictures::make(&self.desk.ports, local, self.inputs, credit).await {
             Ok(artifact) => Ok(JobEvent::LocalMade(artifact)),
             Err(NoPicture::Failure(failure)) => Ok(JobEvent::LocalFailed(failure)),
             Err(NoPicture::Store(error)) => Err(error.into()),

@@ -74,6 +74,8 @@ pub struct RunRequest {
     pub stop_after_failures: Option<usize>,
     /// Attempts, doubt, patience, seed.
     pub rules: RunRules,
+    /// Whether pictures are drawn, not made by a model: files say so of themselves.
+    pub is_rehearsal: bool,
 }
 
 impl RunRequest {

@@ -14,7 +14,7 @@ use crate::imaging::{self, ImagingError, Limits};
 use crate::ledger::Artifact;
 use crate::provider::{ByteStream, PictureSource};
 use crate::store::{BlobStore, StoreError};
-use crate::types::{BlobRef, Digest, Failure, FailureClass, ImageInfo, InputRole, LocalAction};
+use crate::types::{BlobRef, Credit, Digest, Failure, FailureClass, ImageInfo, InputRole, LocalAction};
 
 /// Why no picture stands in the store.
 #[derive(Debug)]
@@ -83,15 +83,25 @@ fn is_small(bytes: &[u8], limits: &Limits) -> bool {
     bytes.len() <= 32 << 10 && imaging::probe(bytes, limits).is_ok_and(|info| info.size.pixels() <= 128 * 128)
 }
 
-/// Does local work and stores what it made.
-pub(super) async fn make(ports: &Ports, local: &LocalAction, inputs: &[(InputRole, Artifact)]) -> Result<Artifact, NoPicture> {
+/// Does local work and stores what it made; a transformed picture carries `credit`.
+pub(super) async fn make(
+    ports: &Ports,
+    local: &LocalAction,
+    inputs: &[(InputRole, Artifact)],
+    credit: Option<Credit>,
+) -> Result<Artifact, NoPicture> {
     let (bytes, info) = match local {
         LocalAction::Load { path, digest, .. } => load(ports, path, *digest).await?,
         LocalAction::Transform { ops } => {
             let main = read(ports, inputs, |role| matches!(role, InputRole::Image)).await?;
             let overlays = read(ports, inputs, |role| matches!(role, InputRole::Overlay(_))).await?;
             let ops = Arc::clone(ops);
-            worked(off_thread(move || imaging::transform(main.first().map_or(&[], Vec::as_slice), &overlays, &ops)).await)?
+            let work = move || {
+                let (bytes, info) = imaging::transform(main.first().map_or(&[], Vec::as_slice), &overlays, &ops)?;
+                let bytes = credit.map_or(Ok(None), |credit| imaging::provenance::with_credit(&bytes, &credit).map(Some))?.unwrap_or(bytes);
+                Ok((bytes, info))
+            };
+            worked(off_thread(work).await)?
         }
         LocalAction::Sheet { columns, cell, labels } => {
             let cells = read(ports, inputs, |role| matches!(role, InputRole::Cell(_))).await?;

@@ -3,14 +3,19 @@
 //! In: bytes and plain values. Out: bytes, [`ImageInfo`]s, [`ImagingError`]s.
 //! Never: async, paths, a clock. It is CPU work: callers on a runtime put it on a blocking thread.
 
+mod color;
+pub mod marks;
 pub mod picture;
 mod png_reader;
+mod prepare;
 pub mod probe;
+pub mod provenance;
 pub mod rehearsal;
 pub mod sheet;
 pub mod text;
 pub mod transform;
 
+pub use marks::marks;
 pub use picture::{Picture, decode, encode};
 pub use probe::{Limits, probe, verify};
 pub use sheet::{sheet, thumbnail};
@@ -60,6 +65,12 @@ pub enum ImagingError {
         format: ImageFormat,
         /// What the decoder said.
         reason: String,
+    },
+    /// No size of it is light enough.
+    #[error("the picture cannot be brought under {limit} bytes")]
+    TooHeavy {
+        /// Most bytes allowed.
+        limit: u64,
     },
     /// A JPEG was asked of a picture that has transparent parts.
     #[error("a JPEG cannot hold the transparent parts of this picture; use `png` or `webp`, or `pad` it with a colour first")]

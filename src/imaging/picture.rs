@@ -8,7 +8,7 @@ use std::sync::{Mutex, PoisonError};
 
 use fast_image_resize::images::{Image, ImageRef};
 use fast_image_resize::{PixelType, Resizer};
-use image::codecs::{jpeg::JpegDecoder, jpeg::JpegEncoder, webp::WebPDecoder, webp::WebPEncoder};
+use image::codecs::{jpeg::JpegDecoder, webp::WebPDecoder, webp::WebPEncoder};
 use image::metadata::Orientation;
 use image::{DynamicImage, ExtendedColorType, ImageDecoder, ImageEncoder, RgbImage, RgbaImage};
 
@@ -18,6 +18,9 @@ use crate::types::{ImageFormat, ImageInfo, PixelSize};
 
 /// Quality of a JPEG when the author names none: hardly to be told from the original, a tenth of its PNG.
 pub const DEFAULT_JPEG_QUALITY: u8 = 90;
+
+/// Quality of a JPEG from which on its colours have as many pixels as its brightness.
+const FULL_CHROMA: u8 = 90;
 
 /// Pixels of 8 bits a channel; without an alpha channel where none is needed, because a quarter less is a quarter faster.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -170,7 +173,7 @@ fn webp_is_whole(bytes: &[u8]) -> Result<(), ImagingError> {
 
 /// Writes a picture; `text` goes into the file's metadata, name by name.
 ///
-/// PNG is written fast, WebP without loss, JPEG at `quality` (1 to 100, otherwise [`DEFAULT_JPEG_QUALITY`]).
+/// PNG is written fast, JPEG at `quality` (1 to 100, otherwise [`DEFAULT_JPEG_QUALITY`]), WebP at `quality` or, without one, without loss.
 ///
 /// # Errors
 /// [`ImagingError::JpegTransparency`] if a JPEG would lose transparent parts, [`ImagingError::Unwritable`] if the format cannot hold it.
@@ -178,7 +181,10 @@ pub fn encode(picture: &Picture, format: ImageFormat, quality: Option<u8>, text:
     match format {
         ImageFormat::Png => encode_png(picture, text).map_err(unwritable(format)),
         ImageFormat::Jpeg => encode_jpeg(picture, quality.unwrap_or(DEFAULT_JPEG_QUALITY), text),
-        ImageFormat::Webp => encode_webp(picture, text).map_err(unwritable(format)),
+        ImageFormat::Webp => match quality {
+            Some(quality) => encode_lossy_webp(picture, quality, text),
+            None => encode_webp(picture, text).map_err(unwritable(format)),
+        },
     }
 }
 
@@ -224,9 +230,16 @@ fn encode_jpeg(picture: &Picture, quality: u8, text: &[(&str, &str)]) -> Result<
         }
     };
     let PixelSize { width, height } = picture.size();
+    let unwritable = unwritable::<String>(ImageFormat::Jpeg);
+    let (Ok(across), Ok(down)) = (u16::try_from(width), u16::try_from(height)) else {
+        return Err(unwritable(format!("{width}x{height} has more pixels on a side than a JPEG can have")));
+    };
     let mut bytes = Vec::with_capacity(pixels.len() / 8 + 1024);
-    let encoder = JpegEncoder::new_with_quality(&mut bytes, quality.clamp(1, 100));
-    encoder.write_image(pixels, width, height, ExtendedColorType::Rgb8).map_err(unwritable(ImageFormat::Jpeg))?;
+    let mut encoder = jpeg_encoder::Encoder::new(&mut bytes, quality.clamp(1, 100));
+    // Fine colour edges, of text and of logos, are kept where the author asks for high quality.
+    let halves = quality < FULL_CHROMA;
+    encoder.set_sampling_factor(if halves { jpeg_encoder::SamplingFactor::F_2_2 } else { jpeg_encoder::SamplingFactor::F_1_1 });
+    encoder.encode(pixels, across, down, jpeg_encoder::ColorType::Rgb).map_err(|error| unwritable(error.to_string()))?;
     if !text.is_empty() {
         // JFIF wants its own segment first, so the comments follow it.
         let at = JpegSegments::new(&bytes).next().map_or(2, |first| first.end);
@@ -259,6 +272,22 @@ fn encode_webp(picture: &Picture, text: &[(&str, &str)]) -> image::ImageResult<V
         Picture::Rgba(pixels) => encoder.write_image(pixels, width, height, ExtendedColorType::Rgba8)?,
     }
     Ok(bytes)
+}
+
+/// Writes a WebP as libwebp does, at its usual effort; see-through parts are kept as they are.
+fn encode_lossy_webp(picture: &Picture, quality: u8, text: &[(&str, &str)]) -> Result<Vec<u8>, ImagingError> {
+    let PixelSize { width, height } = picture.size();
+    let encoder = match picture {
+        Picture::Rgb(pixels) => webp::Encoder::from_rgb(pixels, width, height),
+        Picture::Rgba(pixels) => webp::Encoder::from_rgba(pixels, width, height),
+    };
+    let quality = f32::from(quality.clamp(1, 100));
+    let written = encoder.encode_simple(false, quality).map_err(|error| unwritable(ImageFormat::Webp)(format!("{error:?}")))?;
+    if text.is_empty() {
+        return Ok(written.to_vec());
+    }
+    let lines: Vec<String> = text.iter().map(|(name, value)| format!("{name}: {value}")).collect();
+    super::provenance::with_webp_chunk(&written, *b"EXIF", &exif_description(&lines.join("\n")))
 }
 
 /// Builds an EXIF block of one entry: the image description.
@@ -319,6 +348,22 @@ mod tests {
         for format in [ImageFormat::Png, ImageFormat::Webp] {
             let bytes = encode(&cut_out(), format, None, &[]).expect("it can be written");
             assert_eq!(decode(&bytes, &Limits::default()), Ok(cut_out()));
+        }
+    }
+
+    #[test]
+    fn a_webp_with_a_quality_is_a_fraction_of_one_without_and_looks_the_same() {
+        let photo = |alpha: u8| image::RgbaImage::from_fn(160, 120, |x, y| image::Rgba([(x + y / 3) as u8, (y * 2) as u8, (x / 2) as u8, alpha]));
+        for picture in [Picture::Rgba(photo(255)), Picture::Rgba(photo(120)), Picture::Rgb(DynamicImage::ImageRgba8(photo(255)).into_rgb8())] {
+            let sizes = [Some(30), Some(85), None].map(|quality| {
+                let bytes = encode(&picture, ImageFormat::Webp, quality, &[("callsheet", "rehearsal")]).expect("it can be written");
+                assert!(bytes.windows(9).any(|window| window == b"rehearsal"));
+                let seen = decode(&bytes, &Limits::default()).expect("whole").into_rgba();
+                let far = seen.pixels().zip(picture.clone().into_rgba().pixels()).map(|(seen, drawn)| seen.0[1].abs_diff(drawn.0[1])).max();
+                assert!(far.unwrap_or(0) < 40, "{quality:?}: {far:?}");
+                bytes.len()
+            });
+            assert!(sizes[0] < sizes[1], "{sizes:?}");
         }
     }
 

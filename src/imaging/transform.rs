@@ -7,10 +7,10 @@ use image::{RgbImage, RgbaImage};
 use tiny_skia::Pixmap;
 
 use super::picture::mix;
-use super::{ImagingError, Limits, Picture, decode, encode, probe, text};
+use super::{ImagingError, Limits, Picture, color, decode, encode, marks, prepare, probe, text};
 use crate::types::operation::{Anchor, Color, TransformOp};
 use crate::types::shape::{cropped, default_format, padded, resized};
-use crate::types::{ImageInfo, PixelSize, Ratio};
+use crate::types::{ImageInfo, PixelSize, Profile, Ratio};
 
 /// Performs `ops` on `main`, first to last, and encodes once at the end.
 ///
@@ -19,13 +19,21 @@ use crate::types::{ImageInfo, PixelSize, Ratio};
 /// cannot hold the result.
 pub fn transform(main: &[u8], overlays: &[Vec<u8>], ops: &[TransformOp]) -> Result<(Vec<u8>, ImageInfo), ImagingError> {
     let limits = Limits::default();
-    let input = probe(main, &limits)?.format;
-    let mut picture = decode(main, &limits)?;
+    let info = probe(main, &limits)?;
+    if let [TransformOp::Within(within)] = ops
+        && prepare::is_within(main, info, within)
+    {
+        return Ok((main.to_vec(), info));
+    }
+    let input = info.format;
+    let mut picture = in_srgb(main, &limits)?;
     let mut quality = None;
     for op in ops {
         picture = match op {
             TransformOp::Crop { ratio, anchor } => crop(picture, *ratio, *anchor),
             TransformOp::Pad { ratio, color } => pad(picture, *ratio, *color, &limits)?,
+            TransformOp::Extend { ratio, fill } => prepare::extend(picture, *ratio, *fill, &limits)?,
+            TransformOp::Within(within) => return prepare::write_within(&picture, within),
             TransformOp::Resize { width, height } => {
                 let size = resized(picture.size(), *width, *height);
                 limits.admit(size)?;
@@ -34,7 +42,7 @@ pub fn transform(main: &[u8], overlays: &[Vec<u8>], ops: &[TransformOp]) -> Resu
             TransformOp::Overlay { input, anchor, width_permille, margin_permille, opacity } => {
                 let missing = || ImagingError::NoSuchOverlay { number: input.saturating_add(1), given: overlays.len() };
                 let bytes = overlays.get(*input as usize).ok_or_else(missing)?;
-                let logo = decode(bytes, &limits)?;
+                let logo = in_srgb(bytes, &limits)?;
                 let place = Place { anchor: *anchor, margin: permille(picture.size().width, *margin_permille) };
                 overlay(picture, &logo, *width_permille, place, *opacity, &limits)?
             }
@@ -52,6 +60,15 @@ pub fn transform(main: &[u8], overlays: &[Vec<u8>], ops: &[TransformOp]) -> Resu
     let format = default_format(ops, input);
     let bytes = encode(&picture, format, quality, &[])?;
     Ok((bytes, picture.info(format)))
+}
+
+/// Decodes a picture, turns it upright and brings its colours to sRGB: what is written here carries no profile.
+fn in_srgb(bytes: &[u8], limits: &Limits) -> Result<Picture, ImagingError> {
+    let picture = decode(bytes, limits)?;
+    Ok(match marks::profile(bytes) {
+        Some(profile) if color::judge(&profile) == Profile::Other => color::to_srgb(picture, &profile),
+        _ => picture,
+    })
 }
 
 fn permille(length: u32, parts: u32) -> u32 {
@@ -82,10 +99,28 @@ fn crop(picture: Picture, ratio: Ratio, anchor: Anchor) -> Picture {
     let size = cropped(picture.size(), ratio);
     let (left, top) = Place { anchor, margin: 0 }.of(size, picture.size());
     let (left, top) = (left.max(0) as u32, top.max(0) as u32);
+    let old = picture.size();
+    let whole = "a part has as many bytes as its size says";
     match picture {
-        Picture::Rgb(pixels) => Picture::Rgb(image::imageops::crop_imm(&pixels, left, top, size.width, size.height).to_image()),
-        Picture::Rgba(pixels) => Picture::Rgba(image::imageops::crop_imm(&pixels, left, top, size.width, size.height).to_image()),
+        Picture::Rgb(pixels) => {
+            let part = part(pixels.as_raw(), old, (left, top), size, 3);
+            Picture::Rgb(RgbImage::from_raw(size.width, size.height, part).expect(whole))
+        }
+        Picture::Rgba(pixels) => {
+            let part = part(pixels.as_raw(), old, (left, top), size, 4);
+            Picture::Rgba(RgbaImage::from_raw(size.width, size.height, part).expect(whole))
+        }
     }
+}
+
+/// Copies a part that lies inside of a picture, row by row.
+fn part(pixels: &[u8], of: PixelSize, at: (u32, u32), size: PixelSize, channels: usize) -> Vec<u8> {
+    let (row, from, length) = (of.width as usize * channels, at.0 as usize * channels, size.width as usize * channels);
+    let mut part = Vec::with_capacity(length * size.height as usize);
+    for line in pixels.chunks_exact(row).skip(at.1 as usize).take(size.height as usize) {
+        part.extend_from_slice(&line[from..from + length]);
+    }
+    part
 }
 
 /// Lays the picture on a larger plain ground: transparent parts show it too, which is how a cut-out comes onto white.

@@ -6,16 +6,16 @@ use std::sync::Arc;
 use petgraph::graph::{DiGraph, NodeIndex};
 
 use super::cells::{Cells, Projection};
-use super::jobs::{Assets, StepJobs, Taken};
+use super::jobs::{Assets, StepJobs, Taken, format_of};
 use super::mistakes::Mistakes;
 use super::paths::{Paths, sentence};
 use super::texts::{Scene, Source, Text};
-use super::{Input, Job, JobIx, Plan, PlannedAxis, PlannedStep};
-use crate::campaign::{AxisSource, Campaign, Step};
+use super::{Input, Job, JobIx, Plan, PlannedAxis, PlannedStep, Preparation};
+use crate::campaign::{AxisSource, Campaign, Inserted, Step};
 use crate::catalog::Catalog;
 use crate::steps::StepSpec;
 use crate::types::digest::FieldHasher;
-use crate::types::{Diagnostic, Diagnostics, Fields, InputRole, JobKey};
+use crate::types::{Diagnostic, Diagnostics, Fields, ImageFormat, InputRole, JobKey, LocalAction, Operation, PixelSize};
 
 /// Builds the plan of a campaign; `assets` holds a digest for each of [`asset_paths`].
 ///
@@ -61,6 +61,14 @@ fn dims(campaign: &Campaign, axes: &[usize]) -> Vec<u32> {
     axes.iter().map(|axis| u32::try_from(campaign.axes[*axis].values.len()).unwrap_or(u32::MAX)).collect()
 }
 
+/// Where a step takes a picture from.
+struct Makers {
+    /// The step that makes it.
+    step: usize,
+    /// The step that makes it one that a model takes.
+    prepared: Option<usize>,
+}
+
 struct Builder<'a> {
     campaign: &'a Campaign,
     catalog: &'a Catalog,
@@ -73,12 +81,15 @@ struct Builder<'a> {
     /// Whether each job's picture may be see-through.
     see_through: Vec<bool>,
     paths: Paths,
+    prepared: Vec<Preparation>,
+    signed: Vec<JobIx>,
     mistakes: Mistakes,
 }
 
 impl<'a> Builder<'a> {
     fn new(campaign: &'a Campaign, catalog: &'a Catalog, assets: &'a Assets) -> Self {
-        let count: usize = campaign.steps.iter().map(|step| dims(campaign, &step.axes).iter().map(|dim| *dim as usize).product::<usize>()).sum();
+        let written = campaign.steps.iter().filter(|step| !matches!(step.inserted, Some(Inserted::Source(_))));
+        let count: usize = written.map(|step| dims(campaign, &step.axes).iter().map(|dim| *dim as usize).product::<usize>()).sum();
         let edges = campaign.steps.iter().any(|step| !step.sources.is_empty());
         Self {
             campaign,
@@ -90,6 +101,8 @@ impl<'a> Builder<'a> {
             graph: DiGraph::with_capacity(count, if edges { count } else { 0 }),
             see_through: Vec::with_capacity(count),
             paths: Paths::with_room(count),
+            prepared: Vec::new(),
+            signed: Vec::new(),
             mistakes: Mistakes::default(),
         }
     }
@@ -98,19 +111,25 @@ impl<'a> Builder<'a> {
         let step = &self.campaign.steps[index];
         let scene = Scene { campaign: self.campaign, step, axes: &step.axes };
         let mut cells = Cells::new(dims(self.campaign, &step.axes));
-        let projections: Vec<(usize, InputRole, Projection)> = step
+        let projections: Vec<(Makers, InputRole, Projection)> = step
             .sources
             .iter()
             .map(|source| {
                 let maker = &self.campaign.steps[source.step];
-                (source.step, source.role, Projection::new(&maker.axes, &self.cells[source.step], &step.axes))
+                let makers = Makers { step: source.step, prepared: source.prepared };
+                (makers, source.role, Projection::new(&maker.axes, &self.cells[source.step], &step.axes))
             })
             .collect();
         let first = self.jobs.len() as u32;
         let mut making = StepJobs::new(self.campaign, self.catalog, self.assets, step);
         let mut coordinates = vec![0; step.axes.len()];
         let kept = self.kept(step, &scene, &cells);
+        let needed = self.needed(step, &making);
         for cell in 0..cells.len() {
+            if needed.as_ref().is_some_and(|needed| !needed[cell]) {
+                cells.advance(&mut coordinates);
+                continue;
+            }
             if kept.as_ref().is_none_or(|kept| kept[cell])
                 && let Some(inputs) = self.inputs(step, &projections, &coordinates)
             {
@@ -123,6 +142,31 @@ impl<'a> Builder<'a> {
         }
         self.planned(index, step, first);
         self.cells.push(cells);
+    }
+
+    /// Says of each cell of a step that prepares sources whether its picture needs that; `None` for every other step. Most pictures need
+    /// nothing, and what one needs is what the next of its size needs.
+    fn needed(&self, step: &Step, making: &StepJobs<'a>) -> Option<Vec<bool>> {
+        let Some(Inserted::Source(work)) = &step.inserted else { return None };
+        let makers = &self.cells[step.sources.first()?.step];
+        let mut known: Option<(PixelSize, ImageFormat, bool, bool)> = None;
+        let mut is_needed = |ix: u32| {
+            let job = &self.jobs[ix as usize];
+            let see_through = self.see_through[ix as usize];
+            if matches!(job.operation, Operation::Local(LocalAction::Load { .. })) {
+                return making.needs(work, job, see_through);
+            }
+            let format = format_of(&job.path);
+            match known {
+                Some((size, as_format, clear, needs)) if size == job.size && as_format == format && clear == see_through => needs,
+                _ => {
+                    let needs = making.needs(work, job, see_through);
+                    known = Some((job.size, format, see_through, needs));
+                    needs
+                }
+            }
+        };
+        Some((0..makers.len()).map(|cell| makers.job(cell).is_some_and(&mut is_needed)).collect())
     }
 
     /// Evaluates `when` and `exclude`, in one go for all cells; `None` keeps every cell.
@@ -161,11 +205,13 @@ impl<'a> Builder<'a> {
     }
 
     /// Returns the pictures for these coordinates; `None` when one that is needed was dropped.
-    fn inputs(&self, step: &Step, projections: &[(usize, InputRole, Projection)], coordinates: &[u32]) -> Option<Vec<Input>> {
+    fn inputs(&self, step: &Step, projections: &[(Makers, InputRole, Projection)], coordinates: &[u32]) -> Option<Vec<Input>> {
         let mut inputs = Vec::with_capacity(projections.len());
-        for (maker, role, projection) in projections {
+        for (Makers { step: maker, prepared }, role, projection) in projections {
             if step.across.is_empty() {
-                let job = self.cells[*maker].job(projection.cell(coordinates))?;
+                let cell = projection.cell(coordinates);
+                // A prepared picture stands in for the one it is made from, on the same axes.
+                let job = prepared.and_then(|prepared| self.cells[prepared].job(cell)).or_else(|| self.cells[*maker].job(cell))?;
                 inputs.push(Input { from: JobIx(job), role: *role });
                 continue;
             }
@@ -182,6 +228,7 @@ impl<'a> Builder<'a> {
         let Some(made) = making.make(scene, coordinates, &taken, &mut self.mistakes) else {
             return false;
         };
+        self.prepared.extend(making.preparation(&taken, &made, ix));
         let mut job = Job {
             step,
             cell: coordinates.into(),
@@ -192,6 +239,9 @@ impl<'a> Builder<'a> {
             size: made.size,
             path: made.path.into_boxed_str(),
         };
+        if making.asset(&job).is_some_and(|asset| asset.marks.c2pa) {
+            self.signed.push(ix);
+        }
         if let Some(other) = self.paths.take(&job.path, ix, |other| &self.jobs[other.index()].path) {
             self.collision(scene, coordinates, &job.path, other);
         }
@@ -226,11 +276,11 @@ impl<'a> Builder<'a> {
     }
 
     fn planned(&mut self, index: usize, step: &Step, first: u32) {
-        let inputs: Vec<usize> = step.sources.iter().map(|source| source.step).collect();
+        let inputs = self.makers(step);
         let below = inputs.iter().map(|input| self.steps[*input].depth).max().unwrap_or(0);
         self.steps.push(PlannedStep {
             name: Arc::clone(&step.name),
-            kind: step.spec.kind().name(),
+            kind: step.inserted.as_ref().map_or_else(|| step.spec.kind().name(), Inserted::kind),
             action: step.paid.as_ref().map(|paid| paid.action),
             model: step.paid.as_ref().map(|paid| Arc::clone(&paid.model)),
             baseline: step.baseline.clone(),
@@ -239,10 +289,46 @@ impl<'a> Builder<'a> {
             is_final: is_final(self.campaign, index),
             inputs,
             depth: below + u32::from(step.paid.is_some()),
+            inserted: step.inserted.clone(),
         });
+        if matches!(step.inserted, Some(Inserted::Source(_))) {
+            return;
+        }
         if first as usize == self.jobs.len() && self.mistakes.is_empty() {
             let finding = Diagnostic::error("empty-step", step.at.clone().at_key(), format!("no shot of step `{}` is left", step.name));
             self.mistakes.push(finding.help("check its `when` and `exclude`, and those of the steps before it"));
+        }
+    }
+
+    /// Returns the steps whose pictures a step takes: the prepared ones, and those that are taken as they are.
+    fn makers(&self, step: &Step) -> Vec<usize> {
+        let mut makers = Vec::with_capacity(step.sources.len());
+        for source in &step.sources {
+            let prepared = source.prepared.map_or(0, |prepared| self.steps[prepared].jobs.len());
+            makers.extend(source.prepared.filter(|_| prepared > 0));
+            if prepared < self.steps[source.step].jobs.len() || prepared == 0 {
+                makers.push(source.step);
+            }
+        }
+        makers
+    }
+
+    /// Takes away inserted steps that no shot needs.
+    fn drop_needless(&mut self) {
+        let is_needless = |step: &PlannedStep| step.jobs.is_empty() && step.inserted.is_some();
+        if !self.steps.iter().any(is_needless) {
+            return;
+        }
+        let mut places = Vec::with_capacity(self.steps.len());
+        let mut next = 0;
+        for step in &self.steps {
+            places.push(next);
+            next += usize::from(!is_needless(step));
+        }
+        self.steps.retain(|step| !is_needless(step));
+        self.steps.iter_mut().flat_map(|step| &mut step.inputs).for_each(|input| *input = places[*input]);
+        for job in &mut self.jobs {
+            job.step = places[job.step as usize] as u32;
         }
     }
 
@@ -257,10 +343,11 @@ impl<'a> Builder<'a> {
                 Diagnostic::error("path-collision", at, sentence(&path, &reason)).help("give files an extension: end the path with `.{{ ext }}`"),
             );
         }
-        let found = self.mistakes.finish();
+        let found = std::mem::take(&mut self.mistakes).finish();
         if found.has_errors() {
             return Err(found);
         }
+        self.drop_needless();
         let axes = self.campaign.axes.iter().map(|axis| PlannedAxis {
             name: Arc::clone(&axis.name),
             keys: axis.values.iter().map(|value| Arc::clone(&value.key)).collect(),
@@ -274,6 +361,8 @@ impl<'a> Builder<'a> {
             steps: self.steps,
             jobs: self.jobs,
             graph: self.graph,
+            prepared: self.prepared,
+            signed: self.signed,
         })
     }
 }
@@ -281,7 +370,7 @@ impl<'a> Builder<'a> {
 /// Returns whether a step makes finals: pictures that nothing is made from. Contact sheets are for looking, so they do not count, either way.
 fn is_final(campaign: &Campaign, index: usize) -> bool {
     let is_sheet = |step: &Step| matches!(step.spec, StepSpec::Sheet(_));
-    let takes_it = |step: &Step| step.sources.iter().any(|source| source.step == index);
+    let takes_it = |step: &Step| step.sources.iter().any(|source| source.step == index || source.prepared == Some(index));
     !is_sheet(&campaign.steps[index]) && !campaign.steps.iter().any(|other| !is_sheet(other) && takes_it(other))
 }
 

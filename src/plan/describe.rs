@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::{Input, Job, JobIx, Plan};
 use crate::ledger::Recipe;
 use crate::types::digest::FieldHasher;
-use crate::types::operation::{LocalAction, TransformOp};
+use crate::types::operation::{LocalAction, TransformOp, Within};
 use crate::types::{Fields, JobKey, Operation};
 
 /// Bump when the meaning of a field changes, so that old pictures are not taken for new ones.
@@ -133,6 +133,8 @@ fn op_name(op: &TransformOp) -> &'static str {
     match op {
         TransformOp::Crop { .. } => "crop",
         TransformOp::Pad { .. } => "pad",
+        TransformOp::Extend { .. } => "extend",
+        TransformOp::Within(_) => "within",
         TransformOp::Resize { .. } => "resize",
         TransformOp::Overlay { .. } => "overlay",
         TransformOp::Text { .. } => "text",
@@ -145,6 +147,11 @@ fn op_text(op: &TransformOp) -> String {
     match op {
         TransformOp::Crop { ratio, anchor } => format!("{ratio} {anchor:?}"),
         TransformOp::Pad { ratio, color } => format!("{ratio} {color}"),
+        TransformOp::Extend { ratio, fill } => format!("{ratio} {}", fill.map_or_else(|| "edges".to_owned(), |color| color.to_string())),
+        TransformOp::Within(Within { format, side: most, pixels, bytes }) => {
+            let most_of = |limit: Option<u64>| limit.map_or("any".to_owned(), |limit| limit.to_string());
+            format!("{format} side {} pixels {} bytes {}", most_of(most.map(u64::from)), most_of(*pixels), most_of(*bytes))
+        }
         TransformOp::Resize { width, height } => format!("{}x{}", side(width), side(height)),
         TransformOp::Overlay { input, anchor, width_permille, margin_permille, opacity } => {
             format!("overlay {} {anchor:?} width {width_permille} margin {margin_permille} opacity {opacity}", input + 1)

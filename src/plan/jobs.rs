@@ -4,17 +4,16 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use super::describe::Keys;
-use super::lower;
 use super::mistakes::Mistakes;
 use super::paths::{Layout, PathProblem, sentence};
 use super::texts::{Known, Scene, Source, Text};
-use super::{Input, Job};
-use crate::campaign::{AxisSource, Campaign, Step};
-use crate::catalog::{Catalog, OperationCard, Unfit};
+use super::{Input, Job, JobIx, Preparation, lower, prepare};
+use crate::campaign::{AxisSource, Campaign, Inserted, SourceWork, Step};
+use crate::catalog::{Catalog, InputUnfit, OperationCard, Unfit};
 use crate::spec::{Asset, AssetProblem};
 use crate::steps::StepSpec;
 use crate::types::shape::{SheetGrid, default_format, see_through, transformed};
-use crate::types::{Action, Diagnostic, FieldPath, ImageFormat, InputRole, JobKey, LocalAction, Operation, Paid, PixelSize, Segment};
+use crate::types::{Action, Diagnostic, FieldPath, ImageFormat, InputRole, JobKey, LocalAction, Marks, Operation, Paid, PixelSize, Segment};
 
 /// Files by path, as [`crate::spec::read_assets`] found them.
 pub type Assets = BTreeMap<Arc<str>, Result<Asset, AssetProblem>>;
@@ -238,6 +237,9 @@ impl<'a> StepJobs<'a> {
     ) -> Option<(Operation, PixelSize, bool, &'static str)> {
         let Taken { inputs, jobs, see_through: input_see_through } = *taken;
         let main = taken.main();
+        if let Some(inserted) = &self.step.inserted {
+            return self.inserted(inserted, main?, input_see_through, scene, coordinates, mistakes);
+        }
         match &self.step.spec {
             StepSpec::Load(_) => self.load(scene, coordinates, mistakes),
             StepSpec::Transform(transform) => {
@@ -273,6 +275,90 @@ impl<'a> StepJobs<'a> {
         }
     }
 
+    /// Makes a job of a step that the author did not write; `None` where the picture is taken as it is.
+    fn inserted(
+        &self,
+        inserted: &Inserted,
+        maker: &Job,
+        input_see_through: bool,
+        scene: &Scene<'a>,
+        coordinates: &[u32],
+        mistakes: &mut Mistakes,
+    ) -> Option<(Operation, PixelSize, bool, &'static str)> {
+        let format = format_of(&maker.path);
+        let ops = match inserted {
+            Inserted::Result(work) => prepare::result(work, maker.size, format),
+            Inserted::Source(work) => match prepare::source(work, maker, self.asset(maker), input_see_through) {
+                Ok(ops) if ops.is_empty() => return None,
+                Ok(ops) => ops,
+                Err(unfit) => {
+                    self.unfit_source(work, maker, &unfit, scene, coordinates, mistakes);
+                    return None;
+                }
+            },
+        };
+        let clear = see_through(input_see_through, &ops);
+        let size = transformed(maker.size, &ops);
+        let extension = default_format(&ops, format).extension();
+        Some((Operation::Local(LocalAction::Transform { ops: ops.into() }), size, clear, extension))
+    }
+
+    /// Returns whether a picture must be changed before it is sent, or cannot be sent at all.
+    pub(super) fn needs(&self, work: &SourceWork, maker: &Job, see_through: bool) -> bool {
+        prepare::source(work, maker, self.asset(maker), see_through).map_or(true, |ops| !ops.is_empty())
+    }
+
+    /// Returns the author's file that a job loads.
+    pub(super) fn asset(&self, job: &Job) -> Option<&'a Asset> {
+        let Operation::Local(LocalAction::Load { path, .. }) = &job.operation else { return None };
+        self.assets.get(path)?.as_ref().ok()
+    }
+
+    /// Returns what is to be said about a job that prepares a source.
+    pub(super) fn preparation(&self, taken: &Taken<'_>, made: &Made, ix: JobIx) -> Option<Preparation> {
+        let Some(Inserted::Source(work)) = &self.step.inserted else { return None };
+        let (Operation::Local(LocalAction::Transform { ops }), Some(maker)) = (&made.operation, taken.main()) else { return None };
+        let asset = self.asset(maker);
+        let file = match &maker.operation {
+            Operation::Local(LocalAction::Load { path, .. }) => Some(Arc::clone(path)),
+            _ => None,
+        };
+        Some(Preparation {
+            job: ix,
+            file,
+            before: maker.size,
+            len: asset.map(|asset| asset.len),
+            from: asset.map_or_else(|| format_of(&maker.path), |asset| asset.info.format),
+            marks: asset.map_or_else(Marks::default, |asset| asset.marks),
+            taker: Arc::clone(&work.taker),
+            role: work.role,
+            ops: Arc::clone(ops),
+        })
+    }
+
+    fn unfit_source(&self, work: &SourceWork, maker: &Job, unfit: &InputUnfit, scene: &Scene<'a>, coordinates: &[u32], mistakes: &mut Mistakes) {
+        let taken_at = match work.role {
+            InputRole::Mask => self.step.at.key("mask"),
+            InputRole::Reference(index) => self.step.at.key("images").index(index as usize),
+            _ => self.step.at.key("image"),
+        };
+        let loaded = self.step.sources.first().map(|source| &scene.campaign.steps[source.step]);
+        let cell = loaded.filter(|step| matches!(step.spec, StepSpec::Load(_))).map(|step| {
+            let in_table = column_of(step, scene, coordinates);
+            in_table.unwrap_or_else(|| step.at.key("file"))
+        });
+        let at = cell.unwrap_or_else(|| taken_at.clone());
+        let what = match &maker.operation {
+            Operation::Local(LocalAction::Load { path, .. }) => format!("`{}`", path.escape_debug()),
+            _ => format!("the {} of `{}`", work.role.label(), mistakes.address(scene, coordinates)),
+        };
+        let mut finding = Diagnostic::error("unfit-source", at.clone(), format!("{what} cannot be sent to `{}`: {unfit}", work.taker));
+        if at != taken_at {
+            finding = finding.related(taken_at, format!("sent by the step `{}`", work.serves));
+        }
+        mistakes.push(finding.help(unfit.help()));
+    }
+
     fn rendered_texts(&mut self, scene: &Scene<'a>, coordinates: &[u32], mistakes: &mut Mistakes) -> Option<Vec<Arc<str>>> {
         let mut rendered = Vec::with_capacity(self.texts.len());
         for (text, template) in self.texts.iter_mut().zip(&self.step.texts) {
@@ -295,7 +381,7 @@ impl<'a> StepJobs<'a> {
                 Some((Operation::Local(action), asset.info.size, asset.info.alpha, asset.info.format.extension()))
             }
             Some(Err(problem)) => {
-                let at = self.column_of(scene, coordinates).unwrap_or_else(|| self.step.at.key("file"));
+                let at = column_of(self.step, scene, coordinates).unwrap_or_else(|| self.step.at.key("file"));
                 let code = match problem {
                     AssetProblem::Missing => "missing-file",
                     AssetProblem::NotAnImage(_) => "not-an-image",
@@ -315,21 +401,6 @@ impl<'a> StepJobs<'a> {
                 None
             }
         }
-    }
-
-    /// Returns the cell of the table that names a file, when the template is just one column.
-    fn column_of(&self, scene: &Scene<'_>, coordinates: &[u32]) -> Option<FieldPath> {
-        let template = self.step.texts.first()?;
-        let [lookup] = template.lookups() else { return None };
-        let [axis_name, column] = lookup.names.as_slice() else { return None };
-        let position = scene.axes.iter().position(|axis| *scene.campaign.axes[*axis].name == **axis_name)?;
-        let value = &scene.campaign.axes[scene.axes[position]].values[coordinates[position] as usize];
-        let mut at = value.at.clone();
-        match at.segments.last_mut() {
-            Some(Segment::Column(name)) => *name = Arc::from(column.as_str()),
-            _ => return Some(at.key(column)),
-        }
-        Some(at)
     }
 
     fn labels(&mut self, scene: &Scene<'a>, inputs: &[Input], jobs: &[Job], mistakes: &mut Mistakes) -> Option<Arc<[Arc<str>]>> {
@@ -369,7 +440,22 @@ impl<'a> StepJobs<'a> {
     }
 }
 
-fn format_of(path: &str) -> ImageFormat {
+/// Returns the cell of the table that names a file, when the template is just one column.
+fn column_of(step: &Step, scene: &Scene<'_>, coordinates: &[u32]) -> Option<FieldPath> {
+    let template = step.texts.first()?;
+    let [lookup] = template.lookups() else { return None };
+    let [axis_name, column] = lookup.names.as_slice() else { return None };
+    let position = scene.axes.iter().position(|axis| *scene.campaign.axes[*axis].name == **axis_name)?;
+    let value = &scene.campaign.axes[scene.axes[position]].values[coordinates[position] as usize];
+    let mut at = value.at.clone();
+    match at.segments.last_mut() {
+        Some(Segment::Column(name)) => *name = Arc::from(column.as_str()),
+        _ => return Some(at.key(column)),
+    }
+    Some(at)
+}
+
+pub(super) fn format_of(path: &str) -> ImageFormat {
     match path.rsplit('.').next() {
         Some("jpg" | "jpeg") => ImageFormat::Jpeg,
         Some("webp") => ImageFormat::Webp,

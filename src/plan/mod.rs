@@ -5,12 +5,14 @@
 
 mod build;
 mod cells;
+mod credit;
 mod describe;
 mod diff;
 mod jobs;
 mod lower;
 mod mistakes;
 mod paths;
+mod prepare;
 pub mod saved;
 mod selection;
 mod side;
@@ -28,17 +30,20 @@ use petgraph::Direction;
 use petgraph::graph::{DiGraph, NodeIndex};
 
 pub use build::{asset_paths, build};
+pub use credit::{ancestry, credit, digital_source};
 pub use describe::{recipe, tell_recipe};
 #[cfg(test)]
 pub(crate) use diff::sample;
 pub use diff::{Change, Diff, FieldChange, Group, MOST_FIELDS, Pair, StepDiff, Value, Variant, diff};
 pub use jobs::Assets;
+pub use prepare::{Preparation, Reshaped, reshaped};
 pub use saved::SavedPlan;
 pub use selection::{Only, Selection, SelectionError};
 pub use side::{PartOfSide, Side, SidePrice};
 pub use why::{Difference, Reason, why};
 pub use worklist::{Work, Worklist, worklist};
 
+pub use crate::campaign::Inserted;
 use crate::types::{Action, Digest, InputRole, JobId, JobKey, Operation, PixelSize};
 
 /// A job's place in [`Plan::jobs`].
@@ -86,6 +91,8 @@ pub struct PlannedStep {
     pub is_final: bool,
     /// How many paid steps stand on the way to it, itself included.
     pub depth: u32,
+    /// What it is for, if the author did not write it.
+    pub inserted: Option<Inserted>,
 }
 
 /// One shot of one step, fully rendered.
@@ -126,6 +133,10 @@ pub struct Plan {
     pub graph: DiGraph<(), InputRole, u32>,
     /// Jobs with the key of an earlier one, and that earlier one: the same picture, paid once.
     pub twins: BTreeMap<JobIx, JobIx>,
+    /// What is done to sources before they are sent, in the order of their jobs.
+    pub prepared: Vec<Preparation>,
+    /// Jobs that load a file of the author's with a C2PA manifest in it.
+    pub signed: Vec<JobIx>,
 }
 
 /// One picture that a job takes.

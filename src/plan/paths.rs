@@ -85,7 +85,7 @@ fn default_parts(scene: &Scene<'_>) -> Vec<Part> {
             parts.push(Part::Text(Arc::from("/")));
         }
     }
-    parts.push(Part::Text(Arc::clone(&scene.step.name)));
+    parts.push(Part::Text(scene.step.file_stem()));
     if let Some(position) = take {
         parts.push(Part::Text(Arc::from("-")));
         parts.push(Part::Key(position));
@@ -111,7 +111,7 @@ fn direct_parts(template: &Template, scene: &Scene<'_>) -> Option<Vec<Part>> {
         let names: Vec<&str> = lookup.names.iter().map(String::as_str).collect();
         parts.push(match names.as_slice() {
             ["ext"] => Part::Extension,
-            ["step"] => Part::Text(Arc::clone(&scene.step.name)),
+            ["step"] => Part::Text(scene.step.file_stem()),
             ["campaign"] => Part::Text(Arc::clone(&scene.campaign.name)),
             [name] | [name, "key"] => {
                 let position = scene.axes.iter().position(|axis| *scene.campaign.axes[*axis].name == **name)?;

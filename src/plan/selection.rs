@@ -4,7 +4,8 @@
 
 use std::fmt;
 
-use super::{JobIx, Plan};
+use super::{JobIx, Plan, PlannedStep};
+use crate::campaign::Inserted;
 use crate::types::diagnostic::{did_you_mean, listed};
 
 /// One `--only STEP[axis=value,...]`: all jobs of the step on these values.
@@ -117,7 +118,7 @@ impl Selection {
         let mut included = vec![only.is_empty() && until.is_empty(); plan.jobs.len()];
         for name in until {
             let step = step_named(plan, name)?;
-            for ix in plan.steps[step].jobs.clone() {
+            for ix in plan.steps[step].jobs.clone().chain(shaped_by(plan, step).flat_map(|step| step.jobs.clone())) {
                 included[ix as usize] = true;
             }
         }
@@ -147,8 +148,15 @@ fn step_named(plan: &Plan, name: &str) -> Result<usize, SelectionError> {
     })
 }
 
+/// Returns the step that brings another's pictures into the author's shape: who asks for the one means its pictures.
+fn shaped_by(plan: &Plan, place: usize) -> impl Iterator<Item = &PlannedStep> {
+    let shapes = move |step: &&PlannedStep| matches!(&step.inserted, Some(Inserted::Result(work)) if work.serves == plan.steps[place].name);
+    plan.steps.iter().filter(shapes)
+}
+
 fn select(plan: &Plan, only: &Only, included: &mut [bool]) -> Result<(), SelectionError> {
-    let step = &plan.steps[step_named(plan, &only.step)?];
+    let place = step_named(plan, &only.step)?;
+    let step = &plan.steps[place];
     for (axis, _) in &only.values {
         if !step.axes.iter().any(|ix| *plan.axes[*ix].name == **axis) {
             let axes = listed(step.axes.iter().map(|ix| &plan.axes[*ix].name), 12);
@@ -164,7 +172,8 @@ fn select(plan: &Plan, only: &Only, included: &mut [bool]) -> Result<(), Selecti
         on_values && only.take.is_none_or(|take| plan.take_of(ix) == Some(take))
     };
     let mut found = false;
-    for ix in step.jobs.clone().map(JobIx).filter(|ix| matches(*ix)) {
+    let shaped = shaped_by(plan, place).flat_map(|step| step.jobs.clone());
+    for ix in step.jobs.clone().chain(shaped).map(JobIx).filter(|ix| matches(*ix)) {
         included[ix.index()] = true;
         found = true;
     }

@@ -180,7 +180,7 @@ impl Scene<'_> {
     fn common(&self, scope: &mut Scope) {
         scope.push("vars", self.campaign.vars.clone());
         scope.push("campaign", Value::from(&self.campaign.name));
-        scope.push("step", Value::from(&self.step.name));
+        scope.push("step", Value::from(self.step.written_name()));
     }
 
     fn rung(&self, axis: usize, coordinates: &[u32]) -> Result<Arc<str>, TemplateProblem> {

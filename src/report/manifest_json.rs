@@ -8,7 +8,7 @@ use std::io;
 use serde::{Serialize, Serializer};
 
 use super::run_report::RunReport;
-use super::{ReportError, ReportWriter};
+use super::{ReportError, ReportWriter, preparations};
 use crate::ledger::Artifact;
 use crate::plan::{JobIx, Plan};
 use crate::types::{Currency, Digest, ImageFormat, JobId, JobKey, Micros, MoneyError, Operation};
@@ -65,6 +65,12 @@ struct FileEntry<'a> {
     operation: &'a str,
     model: Option<&'a str>,
     prompt: Option<&'a str>,
+    /// What was done to it, and why, if the author did not write the step.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    note: Option<String>,
+    /// What became of the C2PA manifest that came with it or with what it is made from: `there` or `dropped`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    c2pa: Option<&'static str>,
     cost: Option<Cost>,
     parents: Vec<Parent>,
 }
@@ -158,6 +164,8 @@ fn entry<'a>(report: &RunReport<'a>, ix: JobIx, artifact: &Artifact, costs: &Has
         operation,
         model,
         prompt: (!job.prompt.is_empty()).then_some(&*job.prompt),
+        note: preparations::note(plan, ix),
+        c2pa: preparations::manifest_word(report, ix),
         cost: costs.get(&job.key).cloned(),
         parents: parents.collect(),
     }

@@ -18,6 +18,7 @@ pub mod plan_diff;
 pub mod plan_diff_export;
 pub mod plan_export;
 pub mod plan_table;
+pub mod preparations;
 pub mod prices_diff;
 pub mod prompts_jsonl;
 pub mod report_json;
@@ -26,6 +27,7 @@ pub mod run_report;
 #[cfg(test)]
 pub(crate) mod sample;
 pub mod side_by_side;
+pub mod sidecar;
 pub mod spending;
 pub mod spreadsheet;
 pub mod status;
@@ -53,6 +55,7 @@ pub use prices_diff::{CampaignSides, PricesDiffView, StepSides, prices_diff_csv,
 pub use report_json::report_json;
 pub use reuse::{Reuse, Reused};
 pub use run_report::{ReportRow, RunReport, Shot, StepStatus};
+pub use sidecar::{Sidecar, sidecar_paths, sidecars};
 pub use spending::{Deviation, Group, RunLine, Spending};
 pub use status::{costs_table, status};
 pub use summary::{CapStop, RunView, Stopped, run_summary};

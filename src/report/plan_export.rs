@@ -11,7 +11,7 @@ use super::markdown::{code, plain};
 use super::plan_table::{PlanView, factor_words, learned_words, what};
 use super::spreadsheet::neutral;
 use super::text::{count, sum, sum_words, unit};
-use super::{ReportError, text};
+use super::{ReportError, preparations, text};
 use crate::catalog::Certainty;
 use crate::pricing::{CapOf, CeilingBy, Counts, GroupLine, Learned, Sum, Unit};
 use crate::types::Micros;
@@ -71,6 +71,7 @@ pub fn plan_json(view: &PlanView<'_>) -> Value {
         "changed": view.changed.iter().map(|change| json!({ "job": change.first, "jobs": change.jobs, "reason": change.reason })).collect::<Vec<_>>(),
         "refusals": view.verdict.refusals.iter().map(ToString::to_string).collect::<Vec<_>>(),
         "warnings": view.verdict.warnings.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        "prepared": preparations::json(view.plan),
         "notes": view.notes,
     })
 }
@@ -232,6 +233,9 @@ pub fn plan_markdown(view: &PlanView<'_>) -> String {
     for change in view.changed.iter().take(20) {
         let alike = if change.jobs > 1 { format!(" and {} alike", change.jobs - 1) } else { String::new() };
         let _ = writeln!(page, "- changed: {}{alike}: {}", plain(change.first.as_str()), plain(&change.reason));
+    }
+    for (heading, line) in preparations::lines(view.plan) {
+        let _ = writeln!(page, "- {heading}: {}", plain(&line));
     }
     for note in view.notes {
         let _ = writeln!(page, "- {}", plain(note));

@@ -7,8 +7,10 @@ use std::fmt::Write as _;
 use anstyle::Style;
 
 use super::by_provider::provider_table;
+use super::preparations;
 use super::text::{Notes, Table, count, money, number, numbers, styled, sum, sum_words, unit, words};
 use crate::catalog::Certainty;
+use crate::plan::Plan;
 use crate::pricing::{CapOf, CeilingBy, Estimate, Factors, Learned, Refusal, StepLine, Sum, Unit, Verdict, Warning};
 use crate::types::diagnostic::counted;
 use crate::types::{JobId, Micros, visible};
@@ -22,6 +24,8 @@ pub struct PlanView<'a> {
     pub provider: Option<&'a str>,
     /// The profile.
     pub profile: Option<&'a str>,
+    /// The plan itself.
+    pub plan: &'a Plan,
     /// What it costs.
     pub estimate: &'a Estimate,
     /// What the gate would say to a run.
@@ -283,6 +287,9 @@ fn remarks(view: &PlanView<'_>, notes: &mut Notes) {
     if more > 0 && told > 0 {
         notes.say("", &format!("and {more} more; `callsheet why CAMPAIGN SHOT` tells each"));
     }
+    for (heading, line) in preparations::lines(view.plan) {
+        notes.say(heading, &line);
+    }
     for refusal in &view.verdict.refusals {
         // Caps and unpriced shots are told above, each with its figures.
         match refusal {
@@ -306,7 +313,7 @@ mod tests {
     use super::*;
     use crate::campaign::Budget;
     use crate::ledger::{History, JobState};
-    use crate::plan::{JobIx, Plan};
+    use crate::plan::JobIx;
     use crate::pricing::{Committed, Gate, estimate, gate, quotes, sample};
     use crate::report::{plan_csv, plan_json, plan_markdown};
     use crate::types::{Amount, AttemptNo, Currency, Failure, FailureClass};
@@ -337,6 +344,7 @@ mod tests {
                 campaign: "spring-drop",
                 provider: Some("kie"),
                 profile: None,
+                plan: &self.plan,
                 estimate: &estimate,
                 verdict: &verdict,
                 changed,

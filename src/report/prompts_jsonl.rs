@@ -57,7 +57,7 @@ impl ReportWriter for PromptsJsonl {
 }
 
 /// Returns the settings that are present, as text.
-fn settings(settings: &Settings) -> Map<String, Value> {
+pub(super) fn settings(settings: &Settings) -> Map<String, Value> {
     struct Listed(Map<String, Value>);
 
     impl Fields for Listed {

@@ -59,6 +59,7 @@ pub fn report_json(report: &RunReport<'_>) -> Result<Value, MoneyError> {
         "steps": steps.collect::<Vec<_>>(),
         "groups": report.groups.iter().map(group).collect::<Result<Vec<_>, _>>()?,
         "runs": report.runs.iter().map(run).collect::<Result<Vec<_>, _>>()?,
+        "prepared": super::preparations::json(report.plan),
         "failures": failures.collect::<Vec<_>>(),
         "in-doubt": doubtful.collect::<Vec<_>>(),
     }))

@@ -4,7 +4,7 @@
 //! Two views, never mixed: the last run alone (`last_*`), and the campaign so far (all others). A sum over runs is a sum of what was paid.
 //! Never: the disk; a shot that was left out counted as undone.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use petgraph::Direction;
@@ -15,7 +15,7 @@ use super::spending::{Group, RunLine, Spending, groups, runs, share, sums, tries
 use crate::ledger::{AttemptRow, AttemptStatus, History, JobState};
 use crate::plan::{JobIx, Plan};
 use crate::pricing::{BookFacts, Quotes, without_price};
-use crate::types::{Amount, Billed, Failure, FailureClass, JobKey, Micros, MoneyError, RunId};
+use crate::types::{Amount, Billed, Digest, Failure, FailureClass, JobKey, Micros, MoneyError, RunId};
 
 /// One paid try with what the plan knows of it: a row of `costs.csv`.
 #[derive(Debug, Clone)]
@@ -85,6 +85,8 @@ pub struct RunReport<'a> {
     pub last_run: Option<RunId>,
     /// Whether every picture was drawn by the simulator and nothing was paid.
     pub is_rehearsal: bool,
+    /// Pictures with a C2PA manifest in them, as far as somebody has looked.
+    pub signed: BTreeSet<Digest>,
     /// Names of the axes that any row has, in the plan's order.
     pub axes: Vec<String>,
     /// One row a paid try, in ledger order.
@@ -156,6 +158,7 @@ impl<'a> RunReport<'a> {
             quotes,
             last_run,
             is_rehearsal: false,
+            signed: BTreeSet::new(),
             axes,
             rows,
             spending,

@@ -4,6 +4,7 @@
 
 use anstyle::Style;
 
+use super::preparations;
 use super::run_report::RunReport;
 use super::spending::{Group, Spending};
 use super::summary::{doubtful, failures};
@@ -36,6 +37,9 @@ pub fn status(report: &RunReport<'_>, width: usize, color: bool) -> String {
     let mut lines = Notes { text: heading(report, color), width, color };
     lines.text.push_str(&table.render(width, color));
     lines.text.push('\n');
+    for (heading, line) in preparations::lines_so_far(report) {
+        lines.say(heading, &line);
+    }
     money_notes(report, &mut lines);
     failures(report, &[], &mut lines);
     doubtful(report, &mut lines);

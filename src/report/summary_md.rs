@@ -10,7 +10,7 @@ use super::spending::{Group, RunLine, Spending};
 use super::status::factor_words;
 use super::text::{count, money, number, sum_words};
 use super::told::{causes, counted_tries, deviating_models, doubts, mend, quoted_words, with_usd};
-use super::{ReportError, ReportWriter, markdown};
+use super::{ReportError, ReportWriter, markdown, preparations};
 use crate::types::diagnostic::counted;
 use crate::types::{Billed, Micros};
 
@@ -57,6 +57,7 @@ impl ReportWriter for SummaryMd {
         }
         facts(report, &mut page)?;
         steps(report, &mut page)?;
+        prepared(report, &mut page)?;
         models(report, &mut page)?;
         runs(report, &mut page)?;
         anomalies(report, &mut page)?;
@@ -173,6 +174,20 @@ fn steps(report: &RunReport<'_>, page: &mut Page<'_>) -> Result<(), ReportError>
     }
     let columns: Vec<&str> = ["step", "shots", "done", "failed"].into_iter().chain(MONEY).collect();
     page.table("Steps", &columns, 1, rows)
+}
+
+/// Tells what was done to pictures for a model's sake.
+fn prepared(report: &RunReport<'_>, page: &mut Page<'_>) -> Result<(), ReportError> {
+    let lines = preparations::lines_so_far(report);
+    if lines.is_empty() {
+        return Ok(());
+    }
+    page.line("## Made to fit")?;
+    page.line("")?;
+    for (heading, line) in lines {
+        page.line(&format!("- {heading}: {}", plain(&line)))?;
+    }
+    page.line("")
 }
 
 fn models(report: &RunReport<'_>, page: &mut Page<'_>) -> Result<(), ReportError> {

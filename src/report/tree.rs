@@ -63,13 +63,16 @@ pub struct Stamp(Digest);
 impl Stamp {
     /// Returns the stamp of a plan and the ledger's last record: as long as neither moves, the tree does not.
     ///
-    /// The version of the program counts, because a newer one writes other reports.
-    pub fn new(plan: &Plan, last_seq: u64) -> Self {
+    /// `sidecars` says whether each picture has a JSON beside it. The version of the program counts, because a newer one writes other reports.
+    pub fn new(plan: &Plan, last_seq: u64, sidecars: bool) -> Self {
         let mut hasher = FieldHasher::new("callsheet tree 2");
         hasher.field("version", env!("CARGO_PKG_VERSION").as_bytes());
         hasher.field("campaign", plan.campaign.as_bytes());
         hasher.field("plan", plan.digest.as_bytes());
         hasher.field("seq", &last_seq.to_le_bytes());
+        if sidecars {
+            hasher.field("sidecars", b"1");
+        }
         Self(hasher.finish())
     }
 }
@@ -380,7 +383,7 @@ mod tests {
         }
 
         fn stamp(&self, seq: u64) -> Stamp {
-            Stamp::new(&self.ran.plan, seq)
+            Stamp::new(&self.ran.plan, seq, false)
         }
 
         fn is_current(&self, seq: u64) -> bool {

@@ -119,6 +119,8 @@ pub struct BaselineSpec {
     /// Shape of the picture.
     #[schemars(example = &"4:5")]
     pub aspect: Option<crate::types::Ratio>,
+    /// When the model lacks the aspect: `pad`, `crop` or `refuse` (the default), as in `defaults`.
+    pub fit: Option<crate::types::Fit>,
     /// Size class in the model's own words.
     #[schemars(example = &"1K")]
     pub resolution: Option<String>,
@@ -141,6 +143,7 @@ impl BaselineSpec {
             model: self.model.clone(),
             provider: self.provider.clone(),
             aspect: self.aspect,
+            fit: self.fit,
             resolution: self.resolution.clone(),
             quality: self.quality.clone(),
             speed: self.speed.clone(),
@@ -255,6 +258,9 @@ pub struct OutputSpec {
     /// Template of every step's file paths below the output folder, unless the step has its own; by default the axes' keys as folders.
     #[schemars(example = &"{{ sku }}/{{ step }}-{{ angle }}.{{ ext }}")]
     pub path: Option<String>,
+    /// Whether a `<file>.json` with all that made it stands beside each picture.
+    #[serde(default)]
+    pub sidecar: bool,
 }
 
 /// A smaller version of the campaign.

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::types::{ImageFormat, Ratio};
+use crate::types::{Fit, ImageFormat, Ratio};
 
 /// Model and settings. A step's own win over its baseline's, those over `defaults`, those over the model's own.
 #[derive(Debug, Clone, PartialEq, Default, Deserialize, JsonSchema)]
@@ -18,6 +18,9 @@ pub struct SettingsSpec {
     /// Shape of the picture.
     #[schemars(example = &"4:5")]
     pub aspect: Option<Ratio>,
+    /// When the model lacks the aspect: `pad` or `crop` ask for the nearest one and bring pictures to the right shape here, for nothing;
+    /// `refuse` (the default) is an error. `crop top` says which part stays, `pad #ffffff` with which colour.
+    pub fit: Option<Fit>,
     /// Size class in the model's own words.
     #[schemars(example = &"1K")]
     pub resolution: Option<String>,
@@ -44,6 +47,7 @@ impl SettingsSpec {
             model: self.model.clone().or_else(|| fallback.model.clone()),
             provider: self.provider.clone().or_else(|| fallback.provider.clone()),
             aspect: self.aspect.or(fallback.aspect),
+            fit: self.fit.or(fallback.fit),
             resolution: self.resolution.clone().or_else(|| fallback.resolution.clone()),
             quality: self.quality.clone().or_else(|| fallback.quality.clone()),
             speed: self.speed.clone().or_else(|| fallback.speed.clone()),
@@ -70,6 +74,9 @@ macro_rules! step_spec {
             /// Shape of the picture.
             #[schemars(example = &"4:5")]
             aspect: Option<crate::types::Ratio>,
+            /// When the model lacks the aspect: `pad` or `crop` ask for the nearest one and bring pictures to the right shape here, for nothing;
+            /// `refuse` (the default) is an error. `crop top` says which part stays, `pad #ffffff` with which colour.
+            fit: Option<crate::types::Fit>,
             /// Size class in the model's own words.
             #[schemars(example = &"2K")]
             resolution: Option<String>,
@@ -98,6 +105,7 @@ macro_rules! step_spec {
                     model: self.model.clone(),
                     provider: self.provider.clone(),
                     aspect: self.aspect,
+                    fit: self.fit,
                     resolution: self.resolution.clone(),
                     quality: self.quality.clone(),
                     speed: self.speed.clone(),

@@ -83,7 +83,7 @@ pub struct ResizeSpec {
 pub struct EncodeSpec {
     /// Format written.
     pub format: ImageFormat,
-    /// 1 to 100, JPEG only; by default 90.
+    /// 1 to 100. JPEG: by default 90, from which on colours are kept in full. WebP: by default nothing is lost.
     #[schemars(range(min = 1, max = 100), example = 88)]
     pub quality: Option<u8>,
 }

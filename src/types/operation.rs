@@ -156,6 +156,13 @@ pub enum TransformOp {
         /// Colour of the new area.
         color: Color,
     },
+    /// Grows to the ratio around the picture as it is, see-through parts and all; loses nothing.
+    Extend {
+        /// Shape wanted.
+        ratio: Ratio,
+        /// Colour of the new area; absent: on each side the mean colour of the edge that it continues.
+        fill: Option<Color>,
+    },
     /// Scales; with one side given the other follows.
     Resize {
         /// Width in pixels.
@@ -163,6 +170,9 @@ pub enum TransformOp {
         /// Height in pixels.
         height: Option<u32>,
     },
+    /// Makes the picture one that a model takes: upright, in sRGB, in the format and within the limits. One that is all of this already, and
+    /// that nothing before has changed, stays as it is to the byte. Last, and instead of an `Encode`.
+    Within(Within),
     /// Lays another picture on top.
     Overlay {
         /// Which of the job's inputs: an [`InputRole::Overlay`] of the same number.
@@ -193,9 +203,22 @@ pub enum TransformOp {
     Encode {
         /// Format written.
         format: ImageFormat,
-        /// 1 to 100; JPEG only.
+        /// 1 to 100, of a JPEG or WebP; a WebP without one loses nothing.
         quality: Option<u8>,
     },
+}
+
+/// What a picture is to be before it is sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Within {
+    /// Format of the file.
+    pub format: ImageFormat,
+    /// Most pixels on a side.
+    pub side: Option<u32>,
+    /// Most pixels in all.
+    pub pixels: Option<u64>,
+    /// Most bytes.
+    pub bytes: Option<u64>,
 }
 
 /// One of nine places in a picture.
@@ -224,6 +247,25 @@ pub enum Anchor {
 }
 
 impl Anchor {
+    /// All nine, the middle first.
+    pub const ALL: [Self; 9] =
+        [Self::Center, Self::Top, Self::Bottom, Self::Left, Self::Right, Self::TopLeft, Self::TopRight, Self::BottomLeft, Self::BottomRight];
+
+    /// Returns the name used in YAML.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Center => "center",
+            Self::Top => "top",
+            Self::Bottom => "bottom",
+            Self::Left => "left",
+            Self::Right => "right",
+            Self::TopLeft => "top-left",
+            Self::TopRight => "top-right",
+            Self::BottomLeft => "bottom-left",
+            Self::BottomRight => "bottom-right",
+        }
+    }
+
     /// Returns where the free space goes: thousandths of it to the left and above.
     pub fn permille(self) -> (u32, u32) {
         let x = match self {

@@ -25,7 +25,7 @@ pub enum ImageFormat {
     /// Lossy, without transparency.
     #[serde(alias = "jpg")]
     Jpeg,
-    /// Lossless here, with transparency.
+    /// Lossy or lossless, with transparency.
     Webp,
 }
 
@@ -178,4 +178,28 @@ pub struct ImageInfo {
     pub size: PixelSize,
     /// Whether any pixel format with transparency is used.
     pub alpha: bool,
+}
+
+/// What a picture file carries besides its pixels, as far as it matters to those who take it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Marks {
+    /// Whether the file says that it is to be turned before it is shown (EXIF orientation).
+    pub turned: bool,
+    /// What its colours mean.
+    pub profile: Profile,
+    /// Whether it carries a C2PA manifest: signed word of where it comes from, which any change of the file breaks.
+    pub c2pa: bool,
+}
+
+/// What the colours of a picture file mean.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Profile {
+    /// sRGB, said or by default.
+    #[default]
+    Srgb,
+    /// Another profile, from which sRGB can be reckoned.
+    Other,
+    /// A profile that cannot be used here: of another kind of colours (CMYK), or damaged.
+    Unusable,
 }

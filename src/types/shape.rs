@@ -1,15 +1,18 @@
 //! Sizes and formats that image work leads to, without a pixel: the plan and the image work must agree on them.
 
-use super::operation::{Color, TransformOp};
+use super::operation::{Color, TransformOp, Within};
 use super::{ImageFormat, PixelSize, Ratio};
 
 /// Returns the format that a transform writes: what `encode` says, otherwise that of the input.
 ///
 /// A JPEG that is padded with a see-through colour becomes a PNG.
 pub fn default_format(ops: &[TransformOp], input: ImageFormat) -> ImageFormat {
-    let clear = |op: &TransformOp| matches!(op, TransformOp::Pad { color: Color([_, _, _, alpha]), .. } if *alpha != 255);
+    let clear = |op: &TransformOp| match op {
+        TransformOp::Pad { color: Color([_, _, _, alpha]), .. } | TransformOp::Extend { fill: Some(Color([_, _, _, alpha])), .. } => *alpha != 255,
+        _ => false,
+    };
     let asked = |op: &TransformOp| match op {
-        TransformOp::Encode { format, .. } => Some(*format),
+        TransformOp::Encode { format, .. } | TransformOp::Within(Within { format, .. }) => Some(*format),
         _ => None,
     };
     let own = if !input.has_alpha() && ops.iter().any(clear) { ImageFormat::Png } else { input };
@@ -44,6 +47,28 @@ pub fn resized(size: PixelSize, width: Option<u32>, height: Option<u32>) -> Pixe
     }
 }
 
+/// Returns the largest size of the same shape with no side over `side` and no more than `pixels` in all; `size` itself if it is that already.
+pub fn within(size: PixelSize, side: Option<u32>, pixels: Option<u64>) -> PixelSize {
+    let mut fitting = size;
+    let longest = size.width.max(size.height);
+    if let Some(most) = side.filter(|most| longest > *most) {
+        fitting = PixelSize { width: shortened(size.width, most, longest), height: shortened(size.height, most, longest) };
+    }
+    if let Some(most) = pixels.filter(|most| fitting.pixels() > *most) {
+        // The widest that fits: the height follows from the width, rounded down, so the area never passes the limit.
+        let area = u128::from(most) * u128::from(size.width) / u128::from(size.height.max(1));
+        let width = u32::try_from(area.isqrt()).unwrap_or(u32::MAX).max(1);
+        fitting = PixelSize { width, height: shortened(size.height, width, size.width) };
+    }
+    fitting
+}
+
+/// Returns `length * times / over`, rounded down, at least 1.
+fn shortened(length: u32, times: u32, over: u32) -> u32 {
+    let exact = u64::from(length) * u64::from(times) / u64::from(over.max(1));
+    u32::try_from(exact).unwrap_or(u32::MAX).max(1)
+}
+
 fn is_wider(size: PixelSize, ratio: Ratio) -> bool {
     u64::from(size.width) * u64::from(ratio.height) > u64::from(size.height) * u64::from(ratio.width)
 }
@@ -59,7 +84,8 @@ pub fn side(length: u32, times: u32, over: u32) -> u32 {
 pub fn transformed(size: PixelSize, ops: &[TransformOp]) -> PixelSize {
     ops.iter().fold(size, |size, op| match op {
         TransformOp::Crop { ratio, .. } => cropped(size, *ratio),
-        TransformOp::Pad { ratio, .. } => padded(size, *ratio),
+        TransformOp::Pad { ratio, .. } | TransformOp::Extend { ratio, .. } => padded(size, *ratio),
+        TransformOp::Within(limits) => within(size, limits.side, limits.pixels),
         TransformOp::Resize { width, height } => resized(size, *width, *height),
         TransformOp::Overlay { .. } | TransformOp::Text { .. } | TransformOp::Encode { .. } => size,
     })
@@ -69,6 +95,8 @@ pub fn transformed(size: PixelSize, ops: &[TransformOp]) -> PixelSize {
 pub fn see_through(before: bool, ops: &[TransformOp]) -> bool {
     ops.iter().fold(before, |clear, op| match op {
         TransformOp::Pad { color, .. } => color.0[3] != 255,
+        TransformOp::Extend { fill: Some(color), .. } => clear || color.0[3] != 255,
+        TransformOp::Within(limits) => clear && limits.format.has_alpha(),
         _ => clear,
     })
 }
@@ -105,5 +133,34 @@ impl SheetGrid {
     pub fn corner(&self, index: usize) -> (u32, u32) {
         let (column, row) = (index as u32 % self.columns, index as u32 / self.columns);
         (self.gap + column * (self.cell.width + self.gap), self.gap + row * (self.cell.height + self.caption + self.gap))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn a_picture_is_made_smaller_only_as_far_as_the_limits_want() {
+        let photo = PixelSize::new(6000, 4000);
+        assert_eq!(within(photo, None, None), photo);
+        assert_eq!(within(photo, Some(6000), Some(24_000_000)), photo);
+        assert_eq!(within(photo, Some(4096), None), PixelSize::new(4096, 2730));
+        assert_eq!(within(photo, None, Some(6_000_000)), PixelSize::new(3000, 2000));
+        assert_eq!(within(PixelSize::new(30_000, 1), Some(100), None), PixelSize::new(100, 1));
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_within_limits_is_within_them_and_no_larger_than_before(
+            width in 1_u32..20_000, height in 1_u32..20_000, side in 64_u32..20_000, pixels in 20_000_u64..50_000_000
+        ) {
+            let size = PixelSize::new(width, height);
+            let fitting = within(size, Some(side), Some(pixels));
+            prop_assert!(fitting.width <= side && fitting.height <= side && fitting.pixels() <= pixels);
+            prop_assert!(fitting.width <= width && fitting.height <= height);
+            prop_assert_eq!(within(fitting, Some(side), Some(pixels)), fitting);
+        }
     }
 }

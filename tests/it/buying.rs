@@ -410,7 +410,7 @@ defaults: { model: gpt-image-2, aspect: "1:1", resolution: 1K, quality: medium }
 steps: { draft: { generate: { prompt: "a red cup" } } }
 "#;
 
-fn openai(campaign: &str, script: LoopbackScript) -> Shop {
+pub fn openai(campaign: &str, script: LoopbackScript) -> Shop {
     let shop = Shop { desk: Desk::new(), server: Loopback::start(script), provider: "openai" };
     shop.desk.write("campaigns/c.yaml", campaign);
     let mask = image::RgbaImage::from_fn(48, 48, |x, _| image::Rgba(if x < 24 { [0; 4] } else { [255; 4] }));

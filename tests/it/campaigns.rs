@@ -59,6 +59,7 @@ fn what_a_planner_reads_about_each_campaign() {
             campaign: &planned.campaign.name,
             provider: planned.campaign.provider.as_deref(),
             profile: None,
+            plan: &planned.plan,
             estimate: &estimate,
             verdict: &verdict,
             changed: &[],

@@ -2,6 +2,7 @@
 
 mod after;
 mod architecture;
+mod aspects;
 mod batch_faults;
 mod batches;
 mod buying;
@@ -33,6 +34,7 @@ mod price_books;
 mod price_vectors;
 mod process;
 mod proof;
+mod provenance;
 mod provider_choice;
 mod provider_files;
 mod published_prices;

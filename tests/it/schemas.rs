@@ -5,6 +5,7 @@ use std::fs;
 use callsheet::catalog::PriceBook;
 use callsheet::plan::SavedPlan;
 use callsheet::provider::manifest::{Manifest, builtin_names, builtin_text};
+use callsheet::report::Sidecar;
 use callsheet::spec::schema;
 
 use crate::campaigns::shipped;
@@ -21,6 +22,7 @@ fn the_schemas_on_disk_are_those_of_the_types() {
     fresh("price-book", &schema::text(&PriceBook::schema().to_value()));
     fresh("saved-plan", &schema::text(&SavedPlan::schema().to_value()));
     fresh("provider", &schema::text(&Manifest::schema().to_value()));
+    fresh("sidecar", &schema::text(&Sidecar::schema().to_value()));
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::path::Path;
 use callsheet::campaign::{Campaign, resolve};
 use callsheet::catalog::{Catalog, builtin};
 use callsheet::cli::diagnostics::render;
-use callsheet::imaging::{Limits, probe};
+use callsheet::imaging::{Limits, marks, probe};
 use callsheet::plan::{Plan, asset_paths, build};
 use callsheet::provider::manifest;
 use callsheet::spec::{DiskFiles, load, read_assets};
@@ -50,7 +50,7 @@ pub fn planned(path: &Path, book: Option<&str>) -> Result<Planned, String> {
         }
     };
     let paths = asset_paths(&resolved.campaign).map_err(|found| shown(&found))?;
-    let read = |bytes: &[u8]| probe(bytes, &Limits::default()).map_err(|error| error.to_string());
+    let read = |bytes: &[u8]| probe(bytes, &Limits::default()).map(|info| (info, marks(bytes))).map_err(|error| error.to_string());
     let assets = read_assets(&loaded.base, &paths, &DiskFiles, &read);
     let plan = build(&resolved.campaign, &catalog, &assets).map_err(|found| shown(&found))?;
     Ok(Planned { campaign: resolved.campaign, catalog, plan })

@@ -77,11 +77,22 @@ pub fn plan() -> Plan {
             inputs: place.checked_sub(1).into_iter().collect(),
             is_final: true,
             depth: place.min(1) as u32 + 1,
+            inserted: None,
         });
     }
     let keys: Vec<Arc<str>> = (0..ROWS).map(|row| Arc::from(row.to_string())).collect();
     let axes = vec![PlannedAxis { name: "row".into(), keys: keys.into(), is_take: false }];
-    Plan { campaign: "files".into(), digest: Digest::of(b"files"), axes, steps, jobs, graph, twins: BTreeMap::new() }
+    Plan {
+        campaign: "files".into(),
+        digest: Digest::of(b"files"),
+        axes,
+        steps,
+        jobs,
+        graph,
+        twins: BTreeMap::new(),
+        prepared: Vec::new(),
+        signed: Vec::new(),
+    }
 }
 
 /// The provider's own books: how often each shot was taken as paid work.
@@ -196,6 +207,7 @@ pub async fn run_on(ledger: Arc<dyn Ledger>, store: &FsStore, shape: Shape, book
         step_caps: Vec::new(),
         concurrency: 2,
         stop_after_failures: None,
+        is_rehearsal: false,
         rules: RunRules { alone: true, ..RunRules::default() },
     };
     let ports = Ports {

@@ -204,6 +204,7 @@ pub fn view<'a>(opened: &'a Opened, standing: &'a Standing, changed: &'a [Change
         campaign: &opened.campaign.name,
         provider: opened.manifest.as_ref().map(|manifest| &*manifest.id),
         profile: opened.campaign.profile.as_deref(),
+        plan: &opened.plan,
         estimate: &standing.estimate,
         verdict: &standing.verdict,
         changed,

@@ -78,6 +78,7 @@ pub(in crate::engine) fn chains(rows: usize, steps: &[Step]) -> Plan {
             inputs: from.into_iter().collect(),
             is_final: true,
             depth,
+            inserted: None,
         });
     }
     let keys: Vec<Arc<str>> = (0..rows).map(|row| Arc::from(row.to_string())).collect();
@@ -89,6 +90,8 @@ pub(in crate::engine) fn chains(rows: usize, steps: &[Step]) -> Plan {
         jobs,
         graph,
         twins: BTreeMap::new(),
+        prepared: Vec::new(),
+        signed: Vec::new(),
     }
 }
 
@@ -383,6 +386,7 @@ impl Stage {
             step_caps: Vec::new(),
             concurrency: 4,
             stop_after_failures: None,
+            is_rehearsal: false,
             rules: RunRules::default(),
         }
     }
