@@ -5,6 +5,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::ops::Range;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
@@ -19,7 +20,7 @@ const SHORTEST: usize = 6;
 #[derive(Clone)]
 pub struct Secret {
     text: String,
-    /// The ways in which it may come back: itself, in base64 of three offsets and two alphabets, percent-encoded, in hex; longest first.
+    /// The ways in which it may come back: itself, in base64 of three offsets and two alphabets, in hex; longest first.
     forms: Vec<String>,
 }
 
@@ -39,7 +40,7 @@ impl Secret {
 
     /// Returns whether the secret stands in a text, as it is or encoded.
     pub fn stands_in(&self, text: &str) -> bool {
-        self.forms.iter().any(|form| text.contains(form.as_str()))
+        self.forms.iter().any(|form| text.contains(form.as_str())) || escaped(text, &self.text, 0).is_some()
     }
 
     /// Returns a text without the secret.
@@ -49,6 +50,12 @@ impl Secret {
             if text.contains(form.as_str()) {
                 text = Cow::Owned(text.replace(form.as_str(), REDACTED));
             }
+        }
+        let mut from = 0;
+        while let Some(range) = escaped(&text, &self.text, from) {
+            from = range.start + REDACTED.len();
+            let (before, after) = (text.get(..range.start).unwrap_or_default(), text.get(range.end..).unwrap_or_default());
+            text = Cow::Owned(format!("{before}{REDACTED}{after}"));
         }
         text
     }
@@ -69,20 +76,40 @@ fn forms(text: &str) -> Vec<String> {
             forms.push(encoded.chars().skip([0, 2, 3][before]).collect());
         }
     }
-    let percent = |lower: bool| {
-        let encode = |byte: u8| match byte {
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_' | b'.' | b'~' => char::from(byte).to_string(),
-            _ if lower => format!("%{byte:02x}"),
-            _ => format!("%{byte:02X}"),
-        };
-        text.bytes().map(encode).collect::<String>()
-    };
     let hex: String = text.bytes().map(|byte| format!("{byte:02x}")).collect();
     // In JSON and in `Debug` a quote or a backslash stands with a backslash before it.
     let escaped = text.replace('\\', "\\\\").replace('"', "\\\"");
-    forms.extend([percent(false), percent(true), hex.to_uppercase(), hex, escaped]);
+    forms.extend([hex.to_uppercase(), hex, escaped]);
     forms.retain(|form| form.len() >= SHORTEST || form == text);
     forms
+}
+
+/// Finds a secret from a place on in which any characters stand as `%2D` or `\\u002d`; encoders differ in which they leave as they are.
+fn escaped(text: &str, secret: &str, from: usize) -> Option<Range<usize>> {
+    if secret.len() < SHORTEST || !text.contains(['%', '\\']) {
+        return None;
+    }
+    let bytes = text.as_bytes();
+    (from..bytes.len()).find_map(|start| ends(bytes, start, secret.as_bytes()).map(|end| start..end))
+}
+
+/// Returns where a secret ends that begins at `at`.
+fn ends(text: &[u8], mut at: usize, secret: &[u8]) -> Option<usize> {
+    for wanted in secret {
+        let rest = text.get(at..)?;
+        at += match rest {
+            [first, ..] if first == wanted => 1,
+            [b'%', digits @ ..] if hex(digits, 2) == Some(u32::from(*wanted)) => 3,
+            [b'\\', b'u', digits @ ..] if hex(digits, 4) == Some(u32::from(*wanted)) => 6,
+            _ => return None,
+        };
+    }
+    Some(at)
+}
+
+/// Reads so many hexadecimal digits.
+fn hex(digits: &[u8], count: usize) -> Option<u32> {
+    u32::from_str_radix(std::str::from_utf8(digits.get(..count)?).ok()?, 16).ok()
 }
 
 impl fmt::Debug for Secret {
@@ -108,6 +135,10 @@ mod tests {
         let secret = Secret::new("sk-canary-5f1d77".to_owned());
         assert_eq!(format!("{secret} {secret:?} {:?}", Some(&secret)), "[redacted] [redacted] Some([redacted])");
         assert_eq!(secret.taken_out_of("key sk-canary-5f1d77!"), "key [redacted]!");
+        assert_eq!(
+            secret.taken_out_of("a%20sk%2Dcanary-5f1d77, sk-canary%2d5%661d77 or sk\\u002Dcanary-5f1d77%"),
+            "a%20[redacted], [redacted] or [redacted]%"
+        );
         assert_eq!(Secret::new(String::new()).taken_out_of("nothing is hidden"), "nothing is hidden");
     }
 

@@ -50,6 +50,8 @@ const CALLS: &[(&str, &[&[&str]])] = &[
     ("providers balance", &[&["BASE"], &["openai", "BASE"]]),
     ("providers refresh", &[&["kie", "BASE"]]),
     ("schema", &[&["campaign"]]),
+    ("completions", &[&["bash"]]),
+    ("man", &[&[]]),
 ];
 
 /// What goes wrong at the provider; some of it tells the key back.
