@@ -89,7 +89,7 @@ fn a_chain_goes_level_by_level_each_in_its_own_batch_for_half_the_price() {
     let drafts: Vec<_> = rows.iter().filter(|row| row["step"] == "draft").map(|row| (row["task_id"].as_str(), row["charged"].clone())).collect();
     let expected = |prompt: &str| callsheet::types::Micros::new(half(prompt)).to_string();
     assert_eq!(drafts, [("batch_1", expected("red cup on a table")), ("batch_1", expected("a \"blue\" cup on a table"))]);
-    assert!(rows.iter().all(|row| row["status"] == "done" && row["quoted"] != ""), "{rows:?}");
+    assert!(rows.iter().all(|row| row["status"] == "done" && !row["quoted"].is_empty()), "{rows:?}");
 
     let again = shop.run(&["--batch"], 0);
     assert!(again.err.contains("nothing to do: 4 shots done"), "{}", again.err);
