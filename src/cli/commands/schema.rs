@@ -8,11 +8,12 @@ use crate::catalog::PriceBook;
 use crate::cli::console;
 use crate::cli::error::{CliError, Outcome};
 use crate::cli::exit::Exit;
+use crate::picks::PicksFile;
 use crate::plan::SavedPlan;
 use crate::provider::manifest::Manifest;
 use crate::spec::schema::{campaign_schema, text};
 
-/// Print the JSON Schema of a campaign, a price book, a saved plan or a provider, for editors that complete and check YAML
+/// Print the JSON Schema of a campaign, a price book, a saved plan, a provider or a picks file, for editors that complete and check YAML
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   callsheet schema > campaign.schema.json
@@ -36,6 +37,8 @@ enum Of {
     SavedPlan,
     /// A provider's manifest.
     Provider,
+    /// Choices and refusals of a campaign.
+    Picks,
 }
 
 impl Of {
@@ -45,6 +48,7 @@ impl Of {
             Self::PriceBook => text(&PriceBook::schema().to_value()),
             Self::SavedPlan => text(&SavedPlan::schema().to_value()),
             Self::Provider => text(&Manifest::schema().to_value()),
+            Self::Picks => text(&PicksFile::schema().to_value()),
         }
     }
 
@@ -54,6 +58,7 @@ impl Of {
             Self::PriceBook => "price-book.schema.json",
             Self::SavedPlan => "saved-plan.schema.json",
             Self::Provider => "provider.schema.json",
+            Self::Picks => "picks.schema.json",
         }
     }
 }
@@ -65,7 +70,7 @@ pub fn schema(args: &SchemaArgs) -> Outcome<Exit> {
         return Ok(Exit::Done);
     };
     std::fs::create_dir_all(folder).map_err(|error| CliError::io("cannot make the folder", folder, error))?;
-    for of in [Of::Campaign, Of::PriceBook, Of::SavedPlan, Of::Provider] {
+    for of in [Of::Campaign, Of::PriceBook, Of::SavedPlan, Of::Provider, Of::Picks] {
         let path = folder.join(of.file());
         std::fs::write(&path, of.text()).map_err(|error| CliError::io("cannot write", &path, error))?;
         console::data(&format!("{}\n", path.display()))?;
