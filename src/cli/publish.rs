@@ -10,9 +10,10 @@ use super::memory::Memory;
 use super::workspace::{Stage, Workspace};
 use super::{console, workspace};
 use crate::ledger::AttemptRow;
+use crate::plan::ruled;
 use crate::pricing::Quotes;
 use crate::report::tree::{Stamp, TreeKind, is_current};
-use crate::report::{Materialised, RunReport, files, materialise, placements};
+use crate::report::{Materialised, RunReport, files, materialise, placements, rejected_placements};
 use crate::types::RunId;
 use crate::types::diagnostic::{counted, listed};
 
@@ -31,7 +32,10 @@ impl Material {
     /// A ledger that cannot be read.
     pub fn read(opened: &Opened, memory: &Memory, stage: Stage) -> Outcome<Self> {
         let seq = memory.last_seq()?;
-        Ok(Self { history: memory.history(&opened.plan)?, attempts: memory.attempts(&opened.plan)?, seq, stage })
+        let history = memory.history(&opened.plan)?;
+        let census = memory.census(history.jobs.len());
+        let history = ruled(&opened.plan, history, &|blob| census.has(blob.digest));
+        Ok(Self { history, attempts: memory.attempts(&opened.plan)?, seq, stage })
     }
 
     /// Returns the report; `last_run` is the run that it closes.
@@ -89,7 +93,9 @@ impl Shelf {
         let open =
             |blob: &crate::types::BlobRef| -> std::io::Result<Box<dyn std::io::Read>> { Ok(Box::new(std::fs::File::open(store.path(blob.digest))?)) };
         let stamp = Stamp::new(&opened.plan, material.seq);
-        let done = materialise(&self.root, self.kind, &stamp, &placements(&opened.plan, &material.history), &files(report), &open)?;
+        let mut pictures = placements(&opened.plan, &material.history);
+        pictures.extend(rejected_placements(report));
+        let done = materialise(&self.root, self.kind, &stamp, &pictures, &files(report), &open)?;
         tell(&done);
         Ok(done)
     }
