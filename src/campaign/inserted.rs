@@ -9,7 +9,7 @@ use super::models::Settled;
 use super::{Prompt, Step, StepSource};
 use crate::catalog::InputLimits;
 use crate::steps::{StepSpec, Transform};
-use crate::types::{FieldPath, InputRole, Shaping};
+use crate::types::{Check, FieldPath, InputRole, Shaping};
 
 /// What a step that the author did not write is for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -80,16 +80,27 @@ pub(super) fn source(serves: &Arc<str>, at: &FieldPath, maker: (usize, &Step), r
 }
 
 /// Returns the step that brings the pictures of `paid`, which stands at `place`, to the shape that was asked for.
-pub(super) fn result(paid: &Step, place: usize, shaping: Shaping) -> Step {
+pub(super) fn result(paid: &mut Step, place: usize, shaping: Shaping) -> Step {
     let unpads = paid.sources.iter().any(|source| source.role == InputRole::Image) && matches!(shaping.fit, crate::types::Fit::Pad(_));
     let work = ResultWork { serves: Arc::clone(&paid.name), shaping, unpads };
     let mut step = step(Arc::from(format!("{}.fit", paid.name)), &paid.at, paid.axes.clone(), place, &paid.name, Inserted::Result(work));
-    step.path = paid.path.clone();
+    // The file at the author's place is the one in the author's shape; the one as bought stands at the default place. So it is that file
+    // whose shape is checked, too.
+    step.path = paid.path.take();
+    step.checks = paid.checks.extract_if(.., |check| matches!(check, Check::Aspect(_))).collect();
     step
 }
 
 fn step(name: Arc<str>, at: &FieldPath, axes: Vec<usize>, place: usize, image: &str, inserted: Inserted) -> Step {
-    let spec = Transform { image: image.to_owned(), ops: Vec::new(), over: Vec::new(), when: None, exclude: Vec::new(), path: None };
+    let spec = Transform {
+        image: image.to_owned(),
+        ops: Vec::new(),
+        over: Vec::new(),
+        check: Default::default(),
+        when: None,
+        exclude: Vec::new(),
+        path: None,
+    };
     Step {
         name,
         spec: StepSpec::Transform(spec),
@@ -102,6 +113,8 @@ fn step(name: Arc<str>, at: &FieldPath, axes: Vec<usize>, place: usize, image: &
         baseline: None,
         texts: Vec::new(),
         path: None,
+        checks: Vec::new(),
+        rerolls: 0,
         when: None,
         exclude: Vec::new(),
         inserted: Some(inserted),

@@ -8,6 +8,7 @@ use jiff::civil::Date;
 
 use super::axes::{assignment_help, number_comparison, takes, template_diagnostic};
 use super::baselines::{Baseline, prompt, rung_prompt};
+use super::checks::{Checked, checks};
 use super::inserted;
 use super::lookups::Lookup;
 use super::models::{Asked, Layers, paid};
@@ -112,15 +113,32 @@ impl<'a> Steps<'a> {
                 self.steps.push(work);
             }
         }
+        let about = Checked { spec: self.table.spec, steps: &self.steps, all_axes: &self.axes, axes: &axes, sources: &sources, at: &at };
+        let (checks, rerolls) = checks(kind, &about, found);
         let (paid, shaping) = settled.map_or((None, None), |settled| (Some(settled.paid), settled.shaping));
         let (spec, inserted, is_shaped) = (spec.clone(), None, shaping.is_some());
-        self.steps.push(Step { name, spec, at, axes, across, sources, paid, prompt, baseline, texts, path, when, exclude, inserted, is_shaped });
-        if let (Some(step), Some(shaping)) = (self.steps.last(), shaping) {
-            let shaped = inserted::result(step, self.steps.len() - 1, shaping);
-            // The file at the author's place is the one in the author's shape; the one as bought stands at the default place.
-            if let Some(step) = self.steps.last_mut() {
-                step.path = None;
-            }
+        self.steps.push(Step {
+            name,
+            spec,
+            at,
+            axes,
+            across,
+            sources,
+            paid,
+            prompt,
+            baseline,
+            texts,
+            path,
+            checks,
+            rerolls,
+            when,
+            exclude,
+            inserted,
+            is_shaped,
+        });
+        let place = self.steps.len() - 1;
+        if let (Some(step), Some(shaping)) = (self.steps.last_mut(), shaping) {
+            let shaped = inserted::result(step, place, shaping);
             self.steps.push(shaped);
         }
     }
@@ -176,8 +194,14 @@ impl<'a> Steps<'a> {
         if let Some(of_ladder) = of_ladder {
             return Some(Arc::from(of_ladder));
         }
-        kind.action()?;
-        sources.iter().find(|source| source.role == InputRole::Image).and_then(|source| inserted::written(&self.steps, source.step).baseline.clone())
+        // What was chosen follows the baseline of what it was chosen from, so that an edit of it keeps what that keeps.
+        if kind.action().is_none() && !matches!(spec, StepSpec::Pick(_)) {
+            return None;
+        }
+        sources
+            .iter()
+            .find(|source| matches!(source.role, InputRole::Image | InputRole::Candidate(_)))
+            .and_then(|source| inserted::written(&self.steps, source.step).baseline.clone())
     }
 
     /// Joins the axes of the inputs with the step's own; takes away those that it gathers.

@@ -217,15 +217,15 @@ mod tests {
 
     #[test]
     fn a_misspelt_key_is_shown_with_its_neighbours() {
-        insta::assert_snapshot!(refused(&CAMPAIGN.replace("over:", "ovr:"), ROWS), @r#"
+        insta::assert_snapshot!(refused(&CAMPAIGN.replace("over:", "ovr:"), ROWS), @"
         error[unknown-key]: `generate` has no key `ovr`
           --> spring.yaml:11:7
            |
         11 |       ovr: [sku]
-           |       ^^^ keys here are `aspect`, `background`, `baseline`, `exclude`, `fit`, `format`, `ladder`, `model`, `over`, `path`, `prompt`, `provider`, `quality`, `resolution`, `seed`, `speed`, `takes` and `when`
+           |       ^^^ keys here are `aspect`, `background`, `baseline`, `check`, `exclude`, `fit`, `format`, `ladder`, `model`, `over`, `path`, `prompt`, `provider`, `quality`, `rerolls`, `resolution`, `seed`, `speed`, `takes` and `when`
            |
         help: did you mean `over`?
-        "#);
+        ");
     }
 
     #[test]
@@ -399,7 +399,7 @@ mod tests {
             },
             "file": "spring.yaml",
             "help": "did you mean `over`?",
-            "label": "keys here are `aspect`, `background`, `baseline`, `exclude`, `fit`, `format`, `ladder`, `model`, `over`, `path`, `prompt`, `provider`, `quality`, `resolution`, `seed`, `speed`, `takes` and `when`",
+            "label": "keys here are `aspect`, `background`, `baseline`, `check`, `exclude`, `fit`, `format`, `ladder`, `model`, `over`, `path`, `prompt`, `provider`, `quality`, `rerolls`, `resolution`, `seed`, `speed`, `takes` and `when`",
             "line": 11,
             "message": "`generate` has no key `ovr`",
             "path": "steps.hero.generate.ovr",

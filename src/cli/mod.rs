@@ -24,6 +24,7 @@ mod keys;
 mod market;
 mod memory;
 mod performance;
+mod picking;
 mod publish;
 mod saved;
 mod seller;

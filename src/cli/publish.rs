@@ -11,9 +11,10 @@ use super::memory::Memory;
 use super::workspace::{Stage, Workspace};
 use super::{console, workspace};
 use crate::ledger::AttemptRow;
+use crate::plan::ruled;
 use crate::pricing::Quotes;
 use crate::report::tree::{Stamp, TreeKind, is_current};
-use crate::report::{Materialised, RunReport, files, materialise, placements, sidecar_paths, sidecars};
+use crate::report::{Materialised, RunReport, files, materialise, placements, rejected_placements, sidecar_paths, sidecars};
 use crate::types::diagnostic::{counted, listed};
 use crate::types::{Digest, RunId};
 
@@ -34,6 +35,8 @@ impl Material {
     pub fn read(opened: &Opened, memory: &Memory, stage: Stage) -> Outcome<Self> {
         let seq = memory.last_seq()?;
         let history = memory.history(&opened.plan)?;
+        let census = memory.census(history.jobs.len());
+        let history = ruled(&opened.plan, history, &|blob| census.has(blob.digest));
         let signed = memory.signed(&opened.plan, &history);
         Ok(Self { history, attempts: memory.attempts(&opened.plan)?, signed, seq, stage })
     }
@@ -96,7 +99,9 @@ impl Shelf {
         let stamp = Stamp::new(&opened.plan, material.seq, opened.campaign.sidecar);
         let beside = if opened.campaign.sidecar { sidecar_paths(report) } else { Vec::new() };
         let reports: Vec<_> = files(report).into_iter().chain(sidecars(report, &beside)).collect();
-        let done = materialise(&self.root, self.kind, &stamp, &placements(&opened.plan, &material.history), &reports, &open)?;
+        let mut pictures = placements(&opened.plan, &material.history);
+        pictures.extend(rejected_placements(report));
+        let done = materialise(&self.root, self.kind, &stamp, &pictures, &reports, &open)?;
         tell(&done);
         Ok(done)
     }

@@ -92,6 +92,13 @@ impl Workspace {
         }
     }
 
+    /// Returns the file with what people chose and turned down: `picks/<campaign>.yaml`, and one of its own for rehearsals, whose pictures are others.
+    pub fn picks(&self, campaign: &str) -> PathBuf {
+        let folder = self.root.join("picks");
+        let folder = if self.stage == Stage::Rehearsal { folder.join("rehearsal") } else { folder };
+        folder.join(format!("{campaign}.yaml"))
+    }
+
     /// Makes the folder, keeps it out of version control, and returns the name that idempotency keys carry.
     ///
     /// # Errors

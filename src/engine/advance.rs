@@ -11,6 +11,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
 use super::backoff::RetryBudget;
+use super::judging::{self, Accepted};
 use super::lanes::{Lane, Lanes};
 use super::machine::{self, Effect, Effort, Ending, JobBrief, JobEvent, Notice, Queue, Trade};
 use super::money::Money;
@@ -20,7 +21,7 @@ use super::steady::SteadyClock;
 use super::{EngineError, Ports, RunRequest};
 use crate::imaging::Limits;
 use crate::ledger::{AccountLimits, Artifact, AttemptCard, Cap, Grant, JobState, LedgerError, Record, Scope, SubmitIntent};
-use crate::plan::{self, JobIx, Work};
+use crate::plan::{self, JobIx, Kept, Ruling, Work};
 use crate::provider::{InputPicture, Polled, ResultRef, Shot, Slate, Submitted};
 use crate::types::digest::FieldHasher;
 use crate::types::{
@@ -61,6 +62,8 @@ pub(super) struct Desk {
     pub(super) is_short: AtomicBool,
     pub(super) budget: Mutex<RetryBudget>,
     pub(super) money: Money,
+    /// Pictures that were taken for good, for those that must not be their like.
+    pub(super) accepted: Accepted,
     pub(super) news: mpsc::UnboundedSender<(JobIx, News)>,
 }
 
@@ -86,9 +89,10 @@ pub(super) async fn advance(desk: &Desk, ix: JobIx, inputs: &[(InputRole, Artifa
     let shift = Shift::new(desk, ix, inputs);
     let mut state = desk.ports.ledger.load(shift.key())?;
     let mut event = JobEvent::Begin;
+    let ruling = shift.ruling(&state)?;
     loop {
         let turn = {
-            let brief = shift.brief(&state, *effort)?;
+            let brief = shift.brief(&state, *effort, ruling.as_ref())?;
             machine::step(&state, event, &brief, desk.clock.now())
         };
         *effort = turn.effort;
@@ -110,6 +114,7 @@ pub(super) async fn advance(desk: &Desk, ix: JobIx, inputs: &[(InputRole, Artifa
                 Effect::Submit { attempt } => moved = Some(shift.submit(attempt).await),
                 Effect::Poll { attempt, task } => moved = Some(shift.poll(attempt, &task).await),
                 Effect::Fetch { attempt, task, result, charged } => moved = Some(shift.fetch(attempt, &task, &result, charged).await),
+                Effect::Judge { kept, charged } => moved = Some(shift.judge(kept, charged).await),
                 Effect::MakeLocal => moved = Some(shift.make().await),
             }
         }
@@ -250,7 +255,18 @@ impl<'a> Shift<'a> {
         self.desk.request.plan.job(self.ix).key
     }
 
-    fn brief<'b>(&'b self, state: &JobState, effort: Effort) -> Result<JobBrief<'b>, EngineError> {
+    /// Decides what is to become of the job's pictures, by what the ledger knows of them.
+    fn ruling(&self, state: &JobState) -> Result<Option<Ruling>, EngineError> {
+        let bar = self.desk.request.plan.bar(self.ix);
+        let is_judged = matches!(state, JobState::Rejected { .. }) || !bar.checks.is_empty();
+        if !is_judged || !matches!(state, JobState::Done { .. } | JobState::Rejected { .. } | JobState::Failed { .. }) {
+            return Ok(None);
+        }
+        let judged = self.desk.ports.ledger.judgements(self.key())?;
+        Ok(plan::ruling(&bar, state, &judged, &|blob| self.desk.ports.store.contains(blob.digest)))
+    }
+
+    fn brief<'b>(&'b self, state: &JobState, effort: Effort, ruling: Option<&'b Ruling>) -> Result<JobBrief<'b>, EngineError> {
         let request = &self.desk.request;
         let job = request.plan.job(self.ix);
         let trade = match (&job.operation, request.prices.get(self.ix.index()).and_then(Option::as_ref)) {
@@ -268,6 +284,8 @@ impl<'a> Shift<'a> {
             trade,
             terms: request.terms_of(self.ix),
             rules: &request.rules,
+            ruling,
+            checked: !request.plan.bar(self.ix).checks.is_empty(),
             lost,
             closed: self.is_closed() || self.lacks_inputs(),
             not_before: self.desk.lane(self.ix).not_before(),
@@ -460,6 +478,14 @@ impl<'a> Shift<'a> {
             // The task stays known: once the store works again a later run fetches for nothing.
             Ok(Err(NoPicture::Store(error))) => Err(error.into()),
             Err(_) => Ok(JobEvent::FetchFailed { failure: timed_out(FailureClass::Transient, "the picture did not arrive"), charged }),
+        }
+    }
+
+    async fn judge(&self, kept: Kept, charged: Option<Amount>) -> Pause {
+        match judging::judge(self.desk, self.ix, &kept.artifact).await {
+            Ok(findings) => Ok(JobEvent::Judged { kept, findings, charged }),
+            Err(NoPicture::Failure(failure)) => Ok(JobEvent::NotJudged(failure)),
+            Err(NoPicture::Store(error)) => Err(error.into()),
         }
     }
 

@@ -16,6 +16,7 @@ pub mod backoff;
 pub mod batch;
 mod driver;
 mod funding;
+mod judging;
 mod lanes;
 pub mod machine;
 mod money;

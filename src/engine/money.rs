@@ -26,7 +26,7 @@ impl Money {
         let (reserved, mut doubted) = match state {
             JobState::Submitting { reserved, .. } | JobState::Running { reserved, .. } => (Some(reserved), false),
             JobState::InDoubt { reserved, .. } => (Some(reserved), true),
-            JobState::Untried | JobState::Done { .. } | JobState::Failed { .. } => (None, false),
+            JobState::Untried | JobState::Done { .. } | JobState::Rejected { .. } | JobState::Failed { .. } => (None, false),
         };
         let held = reserved.map_or(0, |reserved| weighed(reserved).get());
         let figure = |charged: Micros| reserved.map_or(charged, |reserved| weighed(&Amount::new(reserved.currency.clone(), charged)));
@@ -41,7 +41,7 @@ impl Money {
                 }
                 Record::Done { charged, .. } => self.settle(place(doubted), held, weighed(charged)),
                 Record::Failed { charged, .. } | Record::Settled { charged, .. } => self.settle(place(doubted), held, figure(*charged)),
-                Record::Intent { .. } | Record::Made { .. } => {}
+                Record::Intent { .. } | Record::Made { .. } | Record::Judged { .. } => {}
             }
         }
     }

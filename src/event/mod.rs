@@ -23,7 +23,7 @@ pub struct Event {
     pub kind: EventKind,
 }
 
-/// Where a run stands. `total = done + reused + failed + skipped + in_doubt + undone + running + waiting`.
+/// Where a run stands. `total = done + reused + failed + rejected + skipped + in_doubt + undone + running + waiting`.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct RunStats {
     /// Shots that the run is asked for, those that are there already included.
@@ -34,6 +34,8 @@ pub struct RunStats {
     pub reused: usize,
     /// Ended without a picture.
     pub failed: usize,
+    /// With pictures that their checks turned down.
+    pub rejected: usize,
     /// Not tried, because something they need has no picture.
     pub skipped: usize,
     /// Nobody knows whether they were accepted.
@@ -130,6 +132,22 @@ pub enum EventKind {
         attempt: AttemptNo,
         /// Why.
         failure: Failure,
+    },
+    /// A picture was looked at and turned down; it is kept.
+    PictureRejected {
+        /// Which job.
+        job: JobId,
+        /// Its try; absent for local work.
+        attempt: Option<AttemptNo>,
+        /// What was not good enough.
+        reason: String,
+    },
+    /// All pictures of a job were turned down, and no other may be bought.
+    JobRejected {
+        /// Which.
+        job: JobId,
+        /// The last try; absent for local work.
+        attempt: Option<AttemptNo>,
     },
     /// A job is not tried.
     JobSkipped {

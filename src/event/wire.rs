@@ -35,6 +35,8 @@ pub struct WireEvent {
     #[serde(skip_serializing_if = "Option::is_none")]
     because: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     failure: Option<WireFailure>,
     #[serde(skip_serializing_if = "Option::is_none")]
     delay_ms: Option<u64>,
@@ -83,6 +85,8 @@ struct WireStats {
     done: usize,
     reused: usize,
     failed: usize,
+    #[serde(skip_serializing_if = "is_none")]
+    rejected: usize,
     skipped: usize,
     in_doubt: usize,
     undone: usize,
@@ -133,6 +137,7 @@ impl From<&Event> for WireEvent {
             picture: None,
             charged: None,
             because: None,
+            reason: None,
             failure: None,
             delay_ms: None,
             cap: None,
@@ -143,6 +148,7 @@ impl From<&Event> for WireEvent {
                 done: stats.done,
                 reused: stats.reused,
                 failed: stats.failed,
+                rejected: stats.rejected,
                 skipped: stats.skipped,
                 in_doubt: stats.in_doubt,
                 undone: stats.undone,
@@ -205,6 +211,17 @@ impl WireEvent {
                 self.attempt = Some(attempt.0);
                 self.failure = Some(failure.into());
                 "picture-kept"
+            }
+            EventKind::PictureRejected { job, attempt, reason } => {
+                self.job = Some(job.to_string());
+                self.attempt = attempt.map(|attempt| attempt.0);
+                self.reason = Some(reason.clone());
+                "picture-rejected"
+            }
+            EventKind::JobRejected { job, attempt } => {
+                self.job = Some(job.to_string());
+                self.attempt = attempt.map(|attempt| attempt.0);
+                "job-rejected"
             }
             EventKind::JobSkipped { job, because } => {
                 self.job = Some(job.to_string());

@@ -39,6 +39,8 @@ pub(crate) fn plan(heroes: u32) -> Plan {
         is_final: name == "deliver",
         depth,
         inserted: None,
+        checks: Arc::from([]),
+        rerolls: 0,
     };
     let steps = vec![
         step("hero", "generate", Some(Action::Generate), vec![0], 0..heroes, vec![], 1),
@@ -55,6 +57,9 @@ pub(crate) fn plan(heroes: u32) -> Plan {
         twins: BTreeMap::new(),
         prepared: Vec::new(),
         signed: Vec::new(),
+        picks: BTreeMap::new(),
+        checked_as: BTreeMap::new(),
+        refused: BTreeMap::new(),
     };
     for place in 0..3_u32 {
         for sku in 0..heroes {

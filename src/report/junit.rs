@@ -101,6 +101,10 @@ fn status(report: &RunReport<'_>, ix: JobIx) -> TestCaseStatus {
             }
             _ => wrong(NonSuccessKind::Failure, "given-up", "the service was not there for as long as the run waits".to_owned()),
         },
+        Shot::Rejected => {
+            wrong(NonSuccessKind::Failure, "rejected", "paid for and turned down by its checks; `callsheet why` tells what was measured".to_owned())
+        }
+        Shot::ToPick => skipped("waits for somebody's choice".to_owned()),
         Shot::InDoubt => wrong(
             NonSuccessKind::Error,
             "in-doubt",

@@ -5,6 +5,7 @@
 
 use std::fmt::Write as _;
 
+use super::rejects::{rejects, unmet};
 use super::run_report::{RunReport, Shot};
 use super::spending::Spending;
 use super::status::{factor_words, per_final_words, so_far_words};
@@ -59,6 +60,8 @@ pub struct RunView<'a> {
     pub settle: &'a str,
     /// How batches stand that the run has sent or asked after, one sentence each.
     pub batches: &'a [String],
+    /// The command that shows what there is to choose from.
+    pub review: &'a str,
 }
 
 /// Most failures, and shots in doubt, that are told one by one.
@@ -74,6 +77,8 @@ pub fn run_summary(view: &RunView<'_>, width: usize, color: bool) -> String {
     so_far(report, &mut lines);
     failures(report, view.local_failures, &mut lines);
     doubtful(report, &mut lines);
+    rejected(report, &mut lines);
+    to_pick(report, &mut lines);
     if let Some(stopped) = &view.stopped {
         for (label, sentence) in stopped_lines(stopped) {
             lines.warn(&label, &sentence);
@@ -193,6 +198,54 @@ pub(super) fn doubtful(report: &RunReport<'_>, lines: &mut Notes) {
     }
 }
 
+/// Tells every shot whose pictures were all turned down, and what its last one failed at.
+pub(super) fn rejected(report: &RunReport<'_>, lines: &mut Notes) {
+    let waiting = waiting(report);
+    let unmet = unmet(report);
+    for one in unmet.iter().take(MOST_TOLD) {
+        let waits = waits_words(&waiting, one.job);
+        let left = match one.left {
+            0 => "no reroll left".to_owned(),
+            1 => "the next run pays for another".to_owned(),
+            left => format!("the next run pays for up to {left} more"),
+        };
+        lines.warn("rejected", &format!("{}: {} ({} looked at, {left}){waits}", one.address, one.why, counted(one.pictures, "picture")));
+    }
+    if unmet.len() > MOST_TOLD {
+        lines.warn("", &format!("and {} more; `callsheet why SHOT` tells each", unmet.len() - MOST_TOLD));
+    }
+    let kept = rejects(report);
+    if let Some(first) = kept.first() {
+        let by_you = kept.iter().filter(|reject| reject.by_person).count();
+        let whose = if by_you > 0 { format!(", {by_you} of them by you") } else { String::new() };
+        lines.say("kept", &format!("{} turned down{whose}, paid for and kept: {} ...", counted(kept.len(), "picture"), first.path));
+    }
+}
+
+/// Tells how many choices are to be made, and what waits for them.
+pub(super) fn to_pick(report: &RunReport<'_>, lines: &mut Notes) {
+    let (cells, behind) = picks_open(report);
+    if cells > 0 {
+        let waits = match behind {
+            0 => String::new(),
+            1 => "; 1 shot waits for it".to_owned(),
+            behind => format!("; {behind} shots wait for that"),
+        };
+        lines.warn("to pick", &format!("{} to make{waits}", counted(cells, "choice")));
+    }
+    let automatic = report.plan.picks.values().filter(|cell| cell.chosen.as_ref().is_some_and(|picked| picked.automatic.is_some())).count();
+    if automatic > 0 {
+        lines.say("picked", &format!("{} made by `--auto-pick`: nobody has looked", counted(automatic, "choice")));
+    }
+}
+
+/// Returns how many choices can be made now, and how many shots wait for them, later choices included.
+pub(super) fn picks_open(report: &RunReport<'_>) -> (usize, usize) {
+    let open = report.plan.indices().filter(|ix| report.shot(*ix) == Shot::ToPick);
+    let waits = |ix: JobIx| report.plan.inputs(ix).iter().any(|input| report.shot(input.from) == Shot::ToPick);
+    open.fold((0, 0), |(cells, behind), ix| if waits(ix) { (cells, behind + 1) } else { (cells + 1, behind) })
+}
+
 fn stopped_lines(stopped: &Stopped) -> Vec<(String, String)> {
     let why = match stopped {
         Stopped::Cap(stop) => return stop.lines.clone(),
@@ -221,6 +274,14 @@ fn next(view: &RunView<'_>) -> String {
     let failed = !view.local_failures.is_empty() || has(|shot| *shot == Shot::Failed);
     if failed && only_refused(view) {
         return format!("{run} (once the prompts are changed: what was refused is refused again; what is paid is not paid again)");
+    }
+    let unmet = unmet(report);
+    if !failed && unmet.iter().any(|one| one.left == 0) {
+        return format!("{run} (after a threshold is lowered, `rerolls` raised or the prompt changed; a threshold alone costs nothing to try)");
+    }
+    if !failed && unmet.is_empty() && has(|shot| *shot == Shot::ToPick) && !has(|shot| matches!(shot, Shot::ToDo | Shot::UnderWay | Shot::Blocked(_)))
+    {
+        return format!("{} (shows what there is to choose from and writes the picks; then run again)", view.review);
     }
     let left = has(|shot| !matches!(shot, Shot::Done | Shot::LeftOut));
     if left && !failed && view.stopped.is_none() && !view.batches.is_empty() {
@@ -264,6 +325,7 @@ mod tests {
             campaign_file: "campaigns/spring-drop.yaml",
             settle: "callsheet reconcile campaigns/spring-drop.yaml",
             batches: &[],
+            review: "callsheet review campaigns/spring-drop.yaml",
         };
         run_summary(&view, width, false)
     }

@@ -133,6 +133,12 @@ pub(super) fn sentence(event: &Event, detail: Detail) -> Option<String> {
         EventKind::PictureKept { job, failure, .. } => {
             Some(format!("paid and kept `{}`: its picture did not come ({}); the next run fetches it for nothing", Line(job.as_str()), said(failure)))
         }
+        EventKind::PictureRejected { job, reason, .. } => {
+            (detail > Detail::Quiet).then(|| format!("turned down `{}`: {}; the picture is kept", Line(job.as_str()), Line(reason)))
+        }
+        EventKind::JobRejected { job, .. } => {
+            Some(format!("rejected `{}`: none of its pictures passes its checks, and its rerolls are used up", Line(job.as_str())))
+        }
         EventKind::JobSkipped { job, because } => {
             verbose.then(|| format!("skipped `{}`: it needs `{}`, which has no picture", Line(job.as_str()), Line(because.as_str())))
         }
@@ -179,6 +185,7 @@ fn progress_line(stats: &RunStats, elapsed: Duration) -> String {
     };
     tell(stats.running, "under way");
     tell(stats.failed, "failed");
+    tell(stats.rejected, "rejected");
     tell(stats.in_doubt, "in doubt");
     tell(stats.skipped, "skipped");
     tell(stats.undone, "left undone");

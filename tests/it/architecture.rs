@@ -12,7 +12,8 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("spec", &["types", "steps"]),
     ("campaign", &["types", "catalog", "spec", "steps"]),
     ("ledger", &["types"]),
-    ("plan", &["types", "catalog", "spec", "steps", "campaign", "ledger"]),
+    ("picks", &["types", "spec"]),
+    ("plan", &["types", "catalog", "spec", "steps", "campaign", "ledger", "picks"]),
     ("pricing", &["types", "catalog", "campaign", "plan", "ledger"]),
     ("store", &["types"]),
     ("imaging", &["types"]),
@@ -20,7 +21,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("event", &["types"]),
     ("engine", &["types", "catalog", "plan", "ledger", "store", "imaging", "provider", "event"]),
     ("reporter", &["types", "event"]),
-    ("report", &["types", "catalog", "plan", "ledger", "store", "imaging", "pricing"]),
+    ("report", &["types", "catalog", "picks", "plan", "ledger", "store", "imaging", "pricing"]),
 ];
 
 /// Words that must not stand in a folder, and why.

@@ -30,6 +30,7 @@ mod market;
 mod openapi;
 mod paces;
 mod peak;
+mod picking;
 mod price_books;
 mod price_vectors;
 mod process;

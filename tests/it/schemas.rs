@@ -3,6 +3,7 @@
 use std::fs;
 
 use callsheet::catalog::PriceBook;
+use callsheet::picks::PicksFile;
 use callsheet::plan::SavedPlan;
 use callsheet::provider::manifest::{Manifest, builtin_names, builtin_text};
 use callsheet::report::Sidecar;
@@ -23,6 +24,7 @@ fn the_schemas_on_disk_are_those_of_the_types() {
     fresh("saved-plan", &schema::text(&SavedPlan::schema().to_value()));
     fresh("provider", &schema::text(&Manifest::schema().to_value()));
     fresh("sidecar", &schema::text(&Sidecar::schema().to_value()));
+    fresh("picks", &schema::text(&PicksFile::schema().to_value()));
 }
 
 #[test]

@@ -78,6 +78,8 @@ pub fn plan() -> Plan {
             is_final: true,
             depth: place.min(1) as u32 + 1,
             inserted: None,
+            checks: Arc::from([]),
+            rerolls: 0,
         });
     }
     let keys: Vec<Arc<str>> = (0..ROWS).map(|row| Arc::from(row.to_string())).collect();
@@ -92,6 +94,9 @@ pub fn plan() -> Plan {
         twins: BTreeMap::new(),
         prepared: Vec::new(),
         signed: Vec::new(),
+        picks: BTreeMap::new(),
+        checked_as: BTreeMap::new(),
+        refused: BTreeMap::new(),
     }
 }
 

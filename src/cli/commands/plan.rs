@@ -14,6 +14,7 @@ use crate::cli::error::{CliError, Outcome};
 use crate::cli::exit::Exit;
 use crate::cli::forecast::{self, Forecast, Form, Supposed};
 use crate::cli::memory::Memory;
+use crate::cli::picking;
 use crate::cli::saved::{self, Manner};
 use crate::cli::seller;
 use crate::cli::standing::{self, Standing};
@@ -102,10 +103,11 @@ impl Format {
 pub fn plan(args: &PlanArgs) -> Outcome<Exit> {
     let books = forecast::several(args.asked.prices.as_deref());
     let opened = open(args, books.as_deref())?;
-    let opened = if args.batch { batches::in_batches(opened)? } else { opened };
+    let mut opened = if args.batch { batches::in_batches(opened)? } else { opened };
     let on_doubt = Doubt::rule(args.on_doubt);
     let workspace = Workspace::find(Stage::of(args.stage.rehearse))?;
     let memory = Memory::of(&workspace)?;
+    picking::settle(&mut opened, &workspace, &memory, picking::Manner::Strict)?;
     let standing = standing::standing(&opened, &memory, &args.selected, on_doubt)?.allowing_unpriced(&opened, args.allow_unpriced);
     batches::fits(&opened, &standing.work)?;
     if books.is_some() || !args.what_if.is_empty() {

@@ -20,6 +20,7 @@ use crate::cli::error::{CliError, Outcome};
 use crate::cli::evidence::{self, Finding};
 use crate::cli::exit::Exit;
 use crate::cli::memory::Memory;
+use crate::cli::picking::{self, Manner};
 use crate::cli::seller;
 use crate::cli::workspace::{Stage, Workspace};
 use crate::ledger::{AttemptRow, AttemptStatus, Durability, JobState, Ledger as _, Record, SqliteLedger, WorkspaceLock};
@@ -85,9 +86,10 @@ enum Verdict {
 
 /// Lists doubts, or ends them.
 pub fn reconcile(args: &ReconcileArgs) -> Outcome<Exit> {
-    let opened = context::open(&args.asked, None)?;
+    let mut opened = context::open(&args.asked, None)?;
     let workspace = Workspace::find(Stage::of(args.stage.rehearse))?;
     let memory = Memory::of(&workspace)?;
+    picking::settle(&mut opened, &workspace, &memory, Manner::Lenient)?;
     known(&memory, &workspace, &args.asked)?;
     if args.lookup || args.by_balance {
         return find_out(args, &opened, &workspace);

@@ -8,12 +8,13 @@ use crate::catalog::PriceBook;
 use crate::cli::console;
 use crate::cli::error::{CliError, Outcome};
 use crate::cli::exit::Exit;
+use crate::picks::PicksFile;
 use crate::plan::SavedPlan;
 use crate::provider::manifest::Manifest;
 use crate::report::Sidecar;
 use crate::spec::schema::{campaign_schema, text};
 
-/// Print the JSON Schema of a campaign, a price book, a saved plan, a provider or a sidecar, for editors that complete and check YAML
+/// Print the JSON Schema of a campaign, a price book, a saved plan, a provider, a sidecar or a picks file, for editors that complete and check YAML
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   callsheet schema > campaign.schema.json
@@ -39,6 +40,8 @@ enum Of {
     Provider,
     /// What stands beside a picture.
     Sidecar,
+    /// Choices and refusals of a campaign.
+    Picks,
 }
 
 impl Of {
@@ -49,6 +52,7 @@ impl Of {
             Self::SavedPlan => text(&SavedPlan::schema().to_value()),
             Self::Provider => text(&Manifest::schema().to_value()),
             Self::Sidecar => text(&Sidecar::schema().to_value()),
+            Self::Picks => text(&PicksFile::schema().to_value()),
         }
     }
 
@@ -59,6 +63,7 @@ impl Of {
             Self::SavedPlan => "saved-plan.schema.json",
             Self::Provider => "provider.schema.json",
             Self::Sidecar => "sidecar.schema.json",
+            Self::Picks => "picks.schema.json",
         }
     }
 }
@@ -70,7 +75,7 @@ pub fn schema(args: &SchemaArgs) -> Outcome<Exit> {
         return Ok(Exit::Done);
     };
     std::fs::create_dir_all(folder).map_err(|error| CliError::io("cannot make the folder", folder, error))?;
-    for of in [Of::Campaign, Of::PriceBook, Of::SavedPlan, Of::Provider, Of::Sidecar] {
+    for of in [Of::Campaign, Of::PriceBook, Of::SavedPlan, Of::Provider, Of::Sidecar, Of::Picks] {
         let path = folder.join(of.file());
         std::fs::write(&path, of.text()).map_err(|error| CliError::io("cannot write", &path, error))?;
         console::data(&format!("{}\n", path.display()))?;

@@ -7,6 +7,7 @@ mod batches;
 mod caps;
 mod crash;
 mod currencies;
+mod judgements;
 mod plans;
 mod random;
 pub(super) mod stage;
@@ -18,6 +19,7 @@ use stage::{Stage, accepted, cap, credits, done, doubt, failed, failure, intent,
 
 use balances::balances_are_kept_in_order_by_account_and_are_no_records;
 use batches::a_batch_is_noted_before_it_is_asked_for_and_its_id_holds_for_all_its_shots;
+use judgements::*;
 use plans::{a_plan_is_begun_by_the_first_run_and_taken_up_by_others, a_plan_is_spent_once};
 
 use super::*;
@@ -75,6 +77,10 @@ contract! {
     a_plan_is_spent_once,
     balances_are_kept_in_order_by_account_and_are_no_records,
     a_batch_is_noted_before_it_is_asked_for_and_its_id_holds_for_all_its_shots,
+    a_picture_that_is_turned_down_stays_paid_and_known,
+    a_reroll_is_a_new_try_and_every_cap_counts_it,
+    an_earlier_picture_is_taken_for_good_for_nothing_and_the_tries_go_on_counting,
+    local_work_is_turned_down_and_taken_again_for_nothing,
 }
 
 async fn a_picture_costs_what_was_charged_and_frees_the_rest(stage: Stage) {

@@ -12,6 +12,7 @@
 
 mod balances;
 mod batches;
+mod judgements;
 mod pictures;
 mod plans;
 mod read;
@@ -26,7 +27,7 @@ use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use rusqlite::Connection;
 
-use super::history::{AttemptRow, History, KeptPicture};
+use super::history::{AttemptRow, History, Judgement, KeptPicture};
 use super::record::{Entry, Scope, ScopeTotals};
 use super::state::JobState;
 use super::{BalanceNote, Balances, BatchNote, Batches, Grant, Ledger, LedgerError, NewBatch, PlanRecord, Recipe, Record, SubmitIntent};
@@ -168,6 +169,10 @@ impl Ledger for SqliteLedger {
 
     fn history(&self, campaign: &str, keys: &[JobKey]) -> Result<History, LedgerError> {
         read::history(&self.reader(), campaign, keys)
+    }
+
+    fn judgements(&self, key: JobKey) -> Result<Vec<Judgement>, LedgerError> {
+        judgements::of_job(&self.reader(), &key)
     }
 
     fn remember(&self, campaign: &str, addresses: Vec<(JobId, JobKey)>) -> BoxFuture<'_, Result<(), LedgerError>> {
