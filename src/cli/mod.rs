@@ -23,6 +23,7 @@ mod market;
 mod memory;
 mod performance;
 mod publish;
+mod review;
 mod saved;
 mod seller;
 mod standing;
@@ -64,6 +65,7 @@ fn execute(command: &Command) -> Outcome<Exit> {
         Command::Why(args) => commands::why::why(args),
         Command::Reconcile(args) => commands::reconcile::reconcile(args),
         Command::Report(args) => commands::report::report(args),
+        Command::Review(args) => commands::review::review(args),
         Command::Graph(args) => commands::graph::graph(args),
         Command::Cache(args) => commands::cache::cache(args),
         Command::Prices(args) => commands::prices::prices(args),

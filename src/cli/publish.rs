@@ -12,7 +12,7 @@ use super::{console, workspace};
 use crate::ledger::AttemptRow;
 use crate::pricing::Quotes;
 use crate::report::tree::{Stamp, TreeKind, is_current};
-use crate::report::{Materialised, RunReport, files, materialise, placements};
+use crate::report::{Materialised, RunReport, files, materialise, placements, thumbnails};
 use crate::types::RunId;
 use crate::types::diagnostic::{counted, listed};
 
@@ -44,6 +44,18 @@ impl Material {
             Stage::Real => report,
             Stage::Rehearsal => report.rehearsed(),
         })
+    }
+
+    /// Returns the pictures that belong into the folder, and the small copies for the gallery.
+    fn pictures(&self, opened: &Opened) -> Vec<crate::report::Placement> {
+        let mut pictures = placements(&opened.plan, &self.history);
+        pictures.extend(thumbnails(&opened.plan, &self.history, &self.attempts));
+        pictures
+    }
+
+    /// Returns what the ledger knows of the plan's jobs.
+    pub fn history(&self) -> &crate::ledger::History {
+        &self.history
     }
 
     /// Returns the run that wrote the last paid try.
@@ -80,6 +92,13 @@ impl Shelf {
         is_current(&self.root, self.kind, &Stamp::new(&opened.plan, seq))
     }
 
+    /// Returns all that the folder holds for this plan: paths below it, with `/` between folders, and the files.
+    pub fn files(&self, opened: &Opened, material: &Material) -> std::collections::HashMap<String, PathBuf> {
+        let pictures = material.pictures(opened).into_iter().map(|picture| picture.path.to_string());
+        let reports = crate::report::WRITERS.iter().map(|writer| writer.path().to_owned());
+        pictures.chain(reports).map(|path| (path.clone(), self.root.join(path))).collect()
+    }
+
     /// Writes pictures and reports.
     ///
     /// # Errors
@@ -89,7 +108,7 @@ impl Shelf {
         let open =
             |blob: &crate::types::BlobRef| -> std::io::Result<Box<dyn std::io::Read>> { Ok(Box::new(std::fs::File::open(store.path(blob.digest))?)) };
         let stamp = Stamp::new(&opened.plan, material.seq);
-        let done = materialise(&self.root, self.kind, &stamp, &placements(&opened.plan, &material.history), &files(report), &open)?;
+        let done = materialise(&self.root, self.kind, &stamp, &material.pictures(opened), &files(report), &open)?;
         tell(&done);
         Ok(done)
     }

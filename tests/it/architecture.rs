@@ -21,7 +21,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("event", &["types"]),
     ("engine", &["types", "catalog", "plan", "ledger", "store", "imaging", "provider", "event"]),
     ("reporter", &["types", "event"]),
-    ("report", &["types", "catalog", "plan", "ledger", "store", "imaging", "pricing"]),
+    ("report", &["types", "catalog", "plan", "ledger", "store", "imaging", "pricing", "picks"]),
 ];
 
 /// Words that must not stand in a folder, and why.
