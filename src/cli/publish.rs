@@ -1,4 +1,4 @@
-//! The output folder: pictures under the names the author chose, reports, the contact page.
+//! The output folder: pictures under the names the author chose, reports, the gallery.
 //!
 //! In: a plan, the ledger after a run. Out: files that changed, and only those. Never: a file that callsheet did not write is touched.
 

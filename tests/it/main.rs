@@ -2,6 +2,7 @@
 
 mod after;
 mod architecture;
+mod browser;
 mod buying;
 mod campaigns;
 mod caps;

@@ -61,6 +61,8 @@ pub fn review(args: &ReviewArgs) -> Outcome<Exit> {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
     let runtime = runtime.map_err(|error| CliError::Io("cannot start the server".to_owned(), error))?;
     runtime.block_on(async {
+        // Listened for before anybody knows that there is something to end.
+        let interrupted = interrupted().map_err(|error| CliError::Io("cannot listen for Ctrl-C".to_owned(), error))?;
         let (listener, address) =
             review.listen(args.port).await.map_err(|error| CliError::Io(format!("cannot listen on port {}", args.port), error))?;
         console::data(&format!("{address}\n"))?;
@@ -70,9 +72,30 @@ pub fn review(args: &ReviewArgs) -> Outcome<Exit> {
         }
         tokio::select! {
             served = review.serve(listener) => served.map_err(|error| CliError::Io("cannot serve any longer".to_owned(), error))?,
-            _ = tokio::signal::ctrl_c() => {}
+            () = interrupted => {}
         }
         Ok(Exit::Done)
+    })
+}
+
+/// Takes Ctrl-C (and the signal by which others ask a program to end) from now on; the future ends with it.
+#[cfg(unix)]
+fn interrupted() -> std::io::Result<impl Future<Output = ()>> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (mut typed, mut asked) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+    Ok(async move {
+        tokio::select! {
+            _ = typed.recv() => {}
+            _ = asked.recv() => {}
+        }
+    })
+}
+
+/// Takes Ctrl-C from now on; the future ends with it.
+#[cfg(not(unix))]
+fn interrupted() -> std::io::Result<impl Future<Output = ()>> {
+    Ok(async {
+        let _ = tokio::signal::ctrl_c().await;
     })
 }
 

@@ -94,6 +94,12 @@ class Choose {
     this.focus();
   }
 
+  /** Keeps the focus in the cell, on the candidate that a number names. */
+  stay(row, number, cell) {
+    if (number >= 1 && cell.of[number - 1]?.f) this.at = [row, number - 1];
+    this.hadFocus = true;
+  }
+
   key(event) {
     if (event.target.closest("input, select, textarea, button") || event.ctrlKey || event.metaKey || event.altKey) return;
     const [row, column] = this.at;
@@ -102,7 +108,7 @@ class Choose {
     if (!shot) return;
     const moves = { ArrowLeft: [row, column - 1], ArrowRight: [row, column + 1], ArrowUp: [row - 1, column], ArrowDown: [row + 1, column] };
     if (moves[event.key]) this.goTo(...moves[event.key]);
-    else if (!pickKey(this.picks, event.key, shot, cell, () => (this.hadFocus = true))) {
+    else if (!pickKey(this.picks, event.key, shot, cell, () => this.stay(row, Number(event.key), cell))) {
       if (event.key !== "Enter") return;
       page.look.open(shot, cell.of);
     }

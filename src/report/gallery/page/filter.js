@@ -1,7 +1,7 @@
 // Which shots are shown, and in what groups.
 
 /** What the reader asked for. Sets that are empty let everything through. */
-const asked = { query: "", group: "step", view: "shots", size: 196, sets: new Map(), chosen: new Set(), large: undefined, beside: false };
+const asked = { query: "", group: "step", view: "shots", size: innerWidth < 560 ? 150 : 180, sets: new Map(), chosen: new Set(), large: undefined, beside: false };
 
 /** Called after every change of what is shown. */
 const onChange = [];
