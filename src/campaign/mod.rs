@@ -5,6 +5,7 @@
 
 mod axes;
 mod baselines;
+mod checks;
 mod limits;
 pub mod lookups;
 mod models;
@@ -25,7 +26,7 @@ pub use template::{Condition, Roots, Template, TemplateProblem, slug};
 pub use variables::{AxisObject, Scope};
 
 use crate::steps::StepSpec;
-use crate::types::{FieldPath, InputRole, Micros, Paid};
+use crate::types::{Check, FieldPath, InputRole, Micros, Paid};
 
 /// A campaign without anything left to look up.
 #[derive(Debug, Clone)]
@@ -130,6 +131,10 @@ pub struct Step {
     pub texts: Vec<Template>,
     /// Where its files stand; `None` is the default layout.
     pub path: Option<Template>,
+    /// What its pictures must be like.
+    pub checks: Vec<Check>,
+    /// How often a shot may be paid again because a check failed.
+    pub rerolls: u32,
     /// Keeps cells.
     pub when: Option<Condition>,
     /// Drops cells that carry, on each of these axes, one of these values.

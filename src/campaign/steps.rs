@@ -8,6 +8,7 @@ use jiff::civil::Date;
 
 use super::axes::{assignment_help, number_comparison, takes, template_diagnostic};
 use super::baselines::{Baseline, prompt, rung_prompt};
+use super::checks::{Checked, checks};
 use super::lookups::Lookup;
 use super::models::{Asked, Layers, paid};
 use super::names::{Used, unknown};
@@ -99,7 +100,10 @@ impl<'a> Steps<'a> {
             paid(&asked, self.table.catalog, self.table.today, found)
         });
         let baseline = baseline_name;
-        self.steps.push(Step { name, spec: spec.clone(), at, axes, across, sources, paid, prompt, baseline, texts, path, when, exclude });
+        let about = Checked { spec: self.table.spec, steps: &self.steps, all_axes: &self.axes, axes: &axes, sources: &sources, at: &at };
+        let (checks, rerolls) = checks(kind, &about, found);
+        let spec = spec.clone();
+        self.steps.push(Step { name, spec, at, axes, across, sources, paid, prompt, baseline, texts, path, checks, rerolls, when, exclude });
     }
 
     fn sources(&self, kind: &dyn StepKind) -> Option<Vec<StepSource>> {
@@ -153,8 +157,14 @@ impl<'a> Steps<'a> {
         if let Some(of_ladder) = of_ladder {
             return Some(Arc::from(of_ladder));
         }
-        kind.action()?;
-        sources.iter().find(|source| source.role == InputRole::Image).and_then(|source| self.steps[source.step].baseline.clone())
+        // What was chosen follows the baseline of what it was chosen from, so that an edit of it keeps what that keeps.
+        if kind.action().is_none() && !matches!(spec, StepSpec::Pick(_)) {
+            return None;
+        }
+        sources
+            .iter()
+            .find(|source| matches!(source.role, InputRole::Image | InputRole::Candidate(_)))
+            .and_then(|source| self.steps[source.step].baseline.clone())
     }
 
     /// Joins the axes of the inputs with the step's own; takes away those that it gathers.

@@ -15,6 +15,7 @@ use super::context::{self, Opened};
 use super::error::{CliError, Outcome};
 use super::exit::Exit;
 use super::git::GitFiles;
+use super::picking;
 use super::standing::{self, Standing};
 use crate::plan::saved::{MAX_SAVED_PLAN_BYTES, SavedWork};
 use crate::plan::{PartOfSide, SavedPlan, Selection, Side, diff};
@@ -69,7 +70,11 @@ pub fn compared(
     notes: &[String],
     shown: Shown,
 ) -> Outcome<(String, Exit)> {
-    let base = open(asked, selected, base)?;
+    let mut base = open(asked, selected, base)?;
+    // The same choices on both sides: what differs is what the campaigns say.
+    if let Content::Planned(planned) = &mut base.content {
+        picking::like(&mut planned.0, &opened.picks)?;
+    }
     let selection = standing::selection(&opened.campaign, &opened.plan, selected)?;
     let current = LiveSide::new(&opened.plan, &standing.quotes, &selection);
     let counted_in = counted_in(&standing.quotes);

@@ -17,6 +17,7 @@ use super::saved::is_saved_plan;
 use crate::campaign::{Campaign, resolve};
 use crate::catalog::Catalog;
 use crate::imaging::{self, Limits};
+use crate::picks::PicksFile;
 use crate::plan::{self, Plan};
 use crate::provider::manifest::Manifest;
 use crate::spec::{self, CampaignSpec, DiskFiles, Files, Loaded, MoneySpec, Sources};
@@ -49,6 +50,10 @@ pub struct Opened {
     pub own_sources: usize,
     /// The author's pictures, by path, with their digests.
     pub assets: AssetDigests,
+    /// The same with all that is known of them, to make the plan once more.
+    pub files: plan::Assets,
+    /// What people chose and turned down, as far as it holds; empty until it is asked for.
+    pub picks: PicksFile,
 }
 
 /// Reads and plans a campaign; `cap` stands in for the campaign's own.
@@ -107,14 +112,16 @@ pub fn open_in(asked: &CampaignArgs, cap: Option<&MoneySpec>, files: &dyn Files)
     warnings.extend(resolved.warnings);
     let campaign = resolved.campaign;
 
-    let (plan, assets) = match planned(&campaign, &catalog, &base, files) {
-        Ok((plan, assets)) => (Arc::new(plan), assets),
+    let (plan, files) = match planned(&campaign, &catalog, &base, files) {
+        Ok((plan, files)) => (Arc::new(plan), files),
         Err(found) => return Err(mistakes(found, sources)),
     };
     // One reference stays for good: the process ends with its command, and giving a large plan back piece by piece takes a tenth of
     // the time that making it took.
     std::mem::forget(Arc::clone(&plan));
-    Ok(Opened { path: asked.campaign.clone(), sources, warnings, base, manifest, catalog, campaign, plan, own_sources, assets })
+    let assets = files.iter().filter_map(|(path, asset)| Some((Arc::clone(path), asset.as_ref().ok()?.digest))).collect();
+    let picks = PicksFile::new(&*campaign.name);
+    Ok(Opened { path: asked.campaign.clone(), sources, warnings, base, manifest, catalog, campaign, plan, own_sources, assets, files, picks })
 }
 
 /// Returns whether a campaign can be read and names no such profile.
@@ -123,11 +130,11 @@ pub fn lacks_profile(path: &Path, profile: &str, files: &dyn Files) -> bool {
     result.ok().or(partial).is_some_and(|loaded| !loaded.spec.profiles.contains_key(profile))
 }
 
-fn planned(campaign: &Campaign, catalog: &Catalog, base: &Path, files: &dyn Files) -> Result<(Plan, AssetDigests), Diagnostics> {
+fn planned(campaign: &Campaign, catalog: &Catalog, base: &Path, files: &dyn Files) -> Result<(Plan, plan::Assets), Diagnostics> {
     let paths = plan::asset_paths(campaign)?;
     let assets = spec::read_assets(base, &paths, files, &probe);
     let plan = plan::build(campaign, catalog, &assets)?;
-    Ok((plan, assets.into_iter().filter_map(|(path, asset)| Some((path, asset.ok()?.digest))).collect()))
+    Ok((plan, assets))
 }
 
 fn probe(bytes: &[u8]) -> Result<ImageInfo, String> {

@@ -200,15 +200,15 @@ mod tests {
 
     #[test]
     fn a_misspelt_key_is_shown_with_its_neighbours() {
-        insta::assert_snapshot!(refused(&CAMPAIGN.replace("over:", "ovr:"), ROWS), @r#"
+        insta::assert_snapshot!(refused(&CAMPAIGN.replace("over:", "ovr:"), ROWS), @"
         error[unknown-key]: `generate` has no key `ovr`
           --> spring.yaml:11:7
            |
         11 |       ovr: [sku]
-           |       ^^^ keys here are `aspect`, `background`, `baseline`, `exclude`, `format`, `ladder`, `model`, `over`, `path`, `prompt`, `quality`, `resolution`, `seed`, `speed`, `takes` and `when`
+           |       ^^^ keys here are `aspect`, `background`, `baseline`, `check`, `exclude`, `format`, `ladder`, `model`, `over`, `path`, `prompt`, `quality`, `rerolls`, `resolution`, `seed`, `speed` and 2 more
            |
         help: did you mean `over`?
-        "#);
+        ");
     }
 
     #[test]
@@ -382,7 +382,7 @@ mod tests {
             },
             "file": "spring.yaml",
             "help": "did you mean `over`?",
-            "label": "keys here are `aspect`, `background`, `baseline`, `exclude`, `format`, `ladder`, `model`, `over`, `path`, `prompt`, `quality`, `resolution`, `seed`, `speed`, `takes` and `when`",
+            "label": "keys here are `aspect`, `background`, `baseline`, `check`, `exclude`, `format`, `ladder`, `model`, `over`, `path`, `prompt`, `quality`, `rerolls`, `resolution`, `seed`, `speed` and 2 more",
             "line": 11,
             "message": "`generate` has no key `ovr`",
             "path": "steps.hero.generate.ovr",

@@ -14,7 +14,7 @@ pub const USAGE: u8 = 2;
 pub const CAMPAIGN: u8 = 3;
 /// Over budget, unpriced, denied by the campaign's policy, or a saved plan that is stale or spent; what does not fit was not sent.
 pub const BUDGET: u8 = 4;
-/// Some shots have failed, or were not tried because of that.
+/// Some shots have failed or were rejected by their checks, or were not tried because of that.
 pub const FAILED: u8 = 5;
 /// Waiting for a pick.
 pub const PICK: u8 = 6;
@@ -42,6 +42,8 @@ pub enum Exit {
     Denied,
     /// Some shots have failed.
     SomeFailed,
+    /// What is left waits for somebody's choice.
+    Pick,
     /// The outcome of a paid try is in doubt.
     InDoubt,
     /// The account was refused while the run was under way.
@@ -60,6 +62,7 @@ impl Exit {
             Self::Mistakes => CAMPAIGN,
             Self::OverCap | Self::Denied => BUDGET,
             Self::SomeFailed => FAILED,
+            Self::Pick => PICK,
             Self::InDoubt => IN_DOUBT,
             Self::Account => ACCOUNT,
             Self::HasWork => HAS_WORK,

@@ -22,6 +22,7 @@ mod git;
 mod market;
 mod memory;
 mod performance;
+mod picking;
 mod publish;
 mod review;
 mod saved;

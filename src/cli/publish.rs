@@ -10,9 +10,10 @@ use super::memory::Memory;
 use super::workspace::{Stage, Workspace};
 use super::{console, workspace};
 use crate::ledger::AttemptRow;
+use crate::plan::ruled;
 use crate::pricing::Quotes;
 use crate::report::tree::{Stamp, TreeKind, is_current};
-use crate::report::{Materialised, RunReport, files, materialise, placements, thumbnails};
+use crate::report::{Materialised, RunReport, files, materialise, placements, rejected_placements, thumbnails};
 use crate::types::RunId;
 use crate::types::diagnostic::{counted, listed};
 
@@ -31,7 +32,10 @@ impl Material {
     /// A ledger that cannot be read.
     pub fn read(opened: &Opened, memory: &Memory, stage: Stage) -> Outcome<Self> {
         let seq = memory.last_seq()?;
-        Ok(Self { history: memory.history(&opened.plan)?, attempts: memory.attempts(&opened.plan)?, seq, stage })
+        let history = memory.history(&opened.plan)?;
+        let census = memory.census(history.jobs.len());
+        let history = ruled(&opened.plan, history, &|blob| census.has(blob.digest));
+        Ok(Self { history, attempts: memory.attempts(&opened.plan)?, seq, stage })
     }
 
     /// Returns the report; `last_run` is the run that it closes.
@@ -44,13 +48,6 @@ impl Material {
             Stage::Real => report,
             Stage::Rehearsal => report.rehearsed(),
         })
-    }
-
-    /// Returns the pictures that belong into the folder, and the small copies for the gallery.
-    fn pictures(&self, opened: &Opened) -> Vec<crate::report::Placement> {
-        let mut pictures = placements(&opened.plan, &self.history);
-        pictures.extend(thumbnails(&opened.plan, &self.history, &self.attempts));
-        pictures
     }
 
     /// Returns what the ledger knows of the plan's jobs.
@@ -93,8 +90,8 @@ impl Shelf {
     }
 
     /// Returns all that the folder holds for this plan: paths below it, with `/` between folders, and the files.
-    pub fn files(&self, opened: &Opened, material: &Material) -> std::collections::HashMap<String, PathBuf> {
-        let pictures = material.pictures(opened).into_iter().map(|picture| picture.path.to_string());
+    pub fn files(&self, report: &RunReport<'_>) -> std::collections::HashMap<String, PathBuf> {
+        let pictures = pictures(report).into_iter().map(|picture| picture.path.to_string());
         let reports = crate::report::WRITERS.iter().map(|writer| writer.path().to_owned());
         pictures.chain(reports).map(|path| (path.clone(), self.root.join(path))).collect()
     }
@@ -108,10 +105,18 @@ impl Shelf {
         let open =
             |blob: &crate::types::BlobRef| -> std::io::Result<Box<dyn std::io::Read>> { Ok(Box::new(std::fs::File::open(store.path(blob.digest))?)) };
         let stamp = Stamp::new(&opened.plan, material.seq);
-        let done = materialise(&self.root, self.kind, &stamp, &material.pictures(opened), &files(report), &open)?;
+        let done = materialise(&self.root, self.kind, &stamp, &pictures(report), &files(report), &open)?;
         tell(&done);
         Ok(done)
     }
+}
+
+/// Returns all pictures that belong into the folder, and their small copies for the gallery.
+fn pictures(report: &RunReport<'_>) -> Vec<crate::report::Placement> {
+    let mut pictures = placements(report.plan, report.history);
+    pictures.extend(rejected_placements(report));
+    pictures.extend(thumbnails(report));
+    pictures
 }
 
 /// Says what the user should look at.

@@ -32,6 +32,13 @@ pub fn kind_of_difference(plan: &Plan, differences: &[Difference]) -> String {
     }
 }
 
+/// Returns the words of the person who turned a picture down.
+fn rejection(plan: &Plan, picture: &str) -> String {
+    let refused = plan.refused.values().flatten().find(|refused| refused.picture.to_string() == *picture);
+    let note = refused.and_then(|refused| refused.note.as_deref()).map_or(String::new(), |note| format!(": {}", visible(note)));
+    format!("rejected by you{note}")
+}
+
 /// Returns the parts of two texts that differ.
 fn only_changes(was: &str, is: &str) -> String {
     let was: Vec<&str> = was.split_whitespace().collect();
@@ -46,6 +53,9 @@ fn only_changes(was: &str, is: &str) -> String {
 /// Returns a difference in one line.
 pub fn difference(plan: &Plan, difference: &Difference) -> String {
     let field = visible(&difference.field);
+    if let ("rejected", Some(picture)) = (&*difference.field, &difference.is) {
+        return rejection(plan, picture);
+    }
     if let (Some(input), Some(_), Some(_)) = (difference.input, &difference.was, &difference.is) {
         return format!("its {field} `{}` is another picture now", visible(plan.id(input).as_str()));
     }

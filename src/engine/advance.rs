@@ -11,6 +11,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
 use super::backoff::RetryBudget;
+use super::judging::{self, Accepted};
 use super::machine::{self, Effect, Effort, Ending, JobBrief, JobEvent, Notice, Queue, Trade};
 use super::outcome::StopReason;
 use super::pace::Pace;
@@ -19,11 +20,11 @@ use super::steady::SteadyClock;
 use super::{EngineError, Ports, RunRequest};
 use crate::imaging::Limits;
 use crate::ledger::{AccountLimits, Artifact, AttemptCard, Cap, Grant, JobState, LedgerError, Record, SubmitIntent};
-use crate::plan::{self, JobIx, Work};
+use crate::plan::{self, JobIx, Kept, Ruling, Work};
 use crate::provider::{InputPicture, Polled, ResultRef, Shot, Slate, Submitted};
 use crate::types::digest::FieldHasher;
 use crate::types::{
-    AttemptNo, Billed, Clock as _, Failure, FailureClass, Fields, IdempotencyKey, InputRole, JobId, Micros, Operation, TaskId, Timestamp,
+    Amount, AttemptNo, Billed, Clock as _, Failure, FailureClass, Fields, IdempotencyKey, InputRole, JobId, Micros, Operation, TaskId, Timestamp,
 };
 
 /// Whether jobs may go on.
@@ -61,6 +62,8 @@ pub(super) struct Desk {
     pub(super) is_short: AtomicBool,
     pub(super) budget: Mutex<RetryBudget>,
     pub(super) money: Money,
+    /// Pictures that were taken for good, for those that must not be their like.
+    pub(super) accepted: Accepted,
     pub(super) news: mpsc::UnboundedSender<(JobIx, News)>,
 }
 
@@ -82,7 +85,7 @@ impl Money {
         let (held, mut doubted) = match state {
             JobState::Submitting { reserved, .. } | JobState::Running { reserved, .. } => (reserved.micros.get(), false),
             JobState::InDoubt { reserved, .. } => (reserved.micros.get(), true),
-            JobState::Untried | JobState::Done { .. } | JobState::Failed { .. } => (0, false),
+            JobState::Untried | JobState::Done { .. } | JobState::Rejected { .. } | JobState::Failed { .. } => (0, false),
         };
         let place = |doubted: bool| if doubted { &self.doubted } else { &self.reserved };
         for record in records {
@@ -95,7 +98,7 @@ impl Money {
                 }
                 Record::Done { charged, .. } => self.settle(place(doubted), held, charged.micros),
                 Record::Failed { charged, .. } | Record::Settled { charged, .. } => self.settle(place(doubted), held, *charged),
-                Record::Intent { .. } | Record::Made { .. } => {}
+                Record::Intent { .. } | Record::Made { .. } | Record::Judged { .. } => {}
             }
         }
     }
@@ -128,9 +131,10 @@ pub(super) async fn advance(desk: &Desk, ix: JobIx, inputs: &[(InputRole, Artifa
     let shift = Shift::new(desk, ix, inputs);
     let mut state = desk.ports.ledger.load(shift.key())?;
     let mut event = JobEvent::Begin;
+    let ruling = shift.ruling(&state)?;
     loop {
         let turn = {
-            let brief = shift.brief(&state, *effort)?;
+            let brief = shift.brief(&state, *effort, ruling.as_ref())?;
             machine::step(&state, event, &brief, desk.clock.now())
         };
         *effort = turn.effort;
@@ -152,6 +156,7 @@ pub(super) async fn advance(desk: &Desk, ix: JobIx, inputs: &[(InputRole, Artifa
                 Effect::Submit { attempt } => moved = Some(shift.submit(attempt).await),
                 Effect::Poll { attempt, task } => moved = Some(shift.poll(attempt, &task).await),
                 Effect::Fetch { attempt, task, result, charged } => moved = Some(shift.fetch(attempt, &task, &result, charged).await),
+                Effect::Judge { kept, charged } => moved = Some(shift.judge(kept, charged).await),
                 Effect::MakeLocal => moved = Some(shift.make().await),
             }
         }
@@ -193,8 +198,12 @@ impl Desk {
                 self.pace().throttled(sent, now, failure.retry_after.is_some());
             }
             JobEvent::SubmitFailed(failure) if failure.class == FailureClass::Ambiguous => {
-                let hold = self.pace().unclear(sent, now);
+                let (hold, hopeless) = {
+                    let mut pace = self.pace();
+                    (pace.unclear(sent, now), pace.hopeless())
+                };
                 hold.into_iter().for_each(|until| self.hold_submits(until));
+                hopeless.into_iter().for_each(|rounds| self.stop(StopReason::Doubts(rounds)));
             }
             _ => {}
         }
@@ -253,7 +262,18 @@ impl<'a> Shift<'a> {
         self.desk.request.plan.job(self.ix).key
     }
 
-    fn brief<'b>(&'b self, state: &JobState, effort: Effort) -> Result<JobBrief<'b>, EngineError> {
+    /// Decides what is to become of the job's pictures, by what the ledger knows of them.
+    fn ruling(&self, state: &JobState) -> Result<Option<Ruling>, EngineError> {
+        let bar = self.desk.request.plan.bar(self.ix);
+        let is_judged = matches!(state, JobState::Rejected { .. }) || !bar.checks.is_empty();
+        if !is_judged || !matches!(state, JobState::Done { .. } | JobState::Rejected { .. } | JobState::Failed { .. }) {
+            return Ok(None);
+        }
+        let judged = self.desk.ports.ledger.judgements(self.key())?;
+        Ok(plan::ruling(&bar, state, &judged, &|blob| self.desk.ports.store.contains(blob.digest)))
+    }
+
+    fn brief<'b>(&'b self, state: &JobState, effort: Effort, ruling: Option<&'b Ruling>) -> Result<JobBrief<'b>, EngineError> {
         let request = &self.desk.request;
         let job = request.plan.job(self.ix);
         let trade = match (&job.operation, request.prices.get(self.ix.index()).and_then(Option::as_ref)) {
@@ -271,6 +291,8 @@ impl<'a> Shift<'a> {
             trade,
             terms: &request.terms,
             rules: &request.rules,
+            ruling,
+            checked: !request.plan.bar(self.ix).checks.is_empty(),
             lost,
             closed: self.desk.gate() != Gate::Open || self.lacks_inputs(),
             not_before: Timestamp::from_millis(self.desk.not_before.load(Ordering::Relaxed)),
@@ -456,6 +478,14 @@ impl<'a> Shift<'a> {
             // The task stays known: once the store works again a later run fetches for nothing.
             Ok(Err(NoPicture::Store(error))) => Err(error.into()),
             Err(_) => Ok(JobEvent::FetchFailed { failure: timed_out(FailureClass::Transient, "the picture did not arrive"), charged }),
+        }
+    }
+
+    async fn judge(&self, kept: Kept, charged: Option<Amount>) -> Pause {
+        match judging::judge(self.desk, self.ix, &kept.artifact).await {
+            Ok(findings) => Ok(JobEvent::Judged { kept, findings, charged }),
+            Err(NoPicture::Failure(failure)) => Ok(JobEvent::NotJudged(failure)),
+            Err(NoPicture::Store(error)) => Err(error.into()),
         }
     }
 

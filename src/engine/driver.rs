@@ -10,9 +10,10 @@
 //! Never: a level barrier (a job starts when its own inputs are there), a scan over the plan, a lock held while waiting.
 
 mod settling;
+mod stopping;
 mod telling;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -22,6 +23,7 @@ use tokio::task::JoinSet;
 
 use super::advance::{Desk, Gate, Money, News, Step, advance};
 use super::backoff::RetryBudget;
+use super::judging::Accepted;
 use super::machine::{Effort, Ending, Queue};
 use super::outcome::{JobOutcome, RunOutcome, StopReason, Undone};
 use super::pace::Pace;
@@ -156,9 +158,14 @@ async fn work_on(desk: Arc<Desk>, ix: JobIx, inputs: Vec<(InputRole, Artifact)>,
             Ok(Step::Again { after, queue }) => (after, queue),
             Err(error) => break Err(error),
         };
+        // Whether money goes to a further picture of this shot or elsewhere first is always the driver's to decide.
+        let is_reroll = queue == Queue::Reroll && desk.gate() == Gate::Open;
+        if is_reroll {
+            break Ok(Parting::WantsPlace);
+        }
         let rationed = if queue == Queue::Retry { ration(&desk) } else { Duration::ZERO };
         // Who waits to submit is woken when submits end; who waits for what is paid only when the run is halted.
-        let until = if matches!(queue, Queue::Submit | Queue::Retry | Queue::Answer) { Gate::Closed } else { Gate::Halted };
+        let until = if matches!(queue, Queue::Submit | Queue::Retry | Queue::Reroll | Queue::Answer) { Gate::Closed } else { Gate::Halted };
         let pause = after.max(rationed);
         if !pause.is_zero() {
             let mut gate = desk.gate.subscribe();
@@ -171,11 +178,10 @@ async fn work_on(desk: Arc<Desk>, ix: JobIx, inputs: Vec<(InputRole, Artifact)>,
             break Ok(Parting::Halted);
         }
         let wants_place = match post {
-            Post::PaidBefore => matches!(queue, Queue::Submit | Queue::Retry),
+            Post::PaidBefore | Post::Core => matches!(queue, Queue::Submit | Queue::Retry),
             // Money is short: whether a further try is what it is spent on is the driver's to decide. A request that is only repeated
             // under its own key holds its money already.
             Post::Place => queue == Queue::Retry && effort.resends == 0 && desk.is_short.load(Ordering::Relaxed),
-            Post::Core => false,
         };
         if wants_place && desk.gate() == Gate::Open {
             break Ok(Parting::WantsPlace);
@@ -205,6 +211,8 @@ struct Driver<'a> {
     followers: BTreeMap<JobIx, Vec<JobIx>>,
     follows: BTreeMap<JobIx, JobIx>,
     ready: Ready,
+    /// Paid jobs with a picture that is to be looked at: work for a core, not for a place.
+    looks: VecDeque<JobIx>,
     spending: Spending,
     active: JoinSet<Left>,
     places: usize,
@@ -216,7 +224,7 @@ struct Driver<'a> {
     to_remember: Vec<(JobId, JobKey)>,
     addresses: HashMap<JobId, JobKey>,
     cap_told: bool,
-    refusal_told: bool,
+    stop_told: bool,
     /// Until when the last slowing down that was told lasts.
     slow_until: Option<Timestamp>,
     cancelled: bool,
@@ -244,8 +252,10 @@ impl<'a> Driver<'a> {
 
         let mut outcomes: Vec<Option<JobOutcome>> = vec![None; count];
         for (ix, work) in request.work.iter() {
-            if work == Work::Excluded {
-                outcomes[ix.index()] = Some(JobOutcome::Excluded);
+            match work {
+                Work::Excluded => outcomes[ix.index()] = Some(JobOutcome::Excluded),
+                Work::Waiting => outcomes[ix.index()] = Some(JobOutcome::Undone(Undone::Pick)),
+                _ => {}
             }
         }
         for ix in reused {
@@ -258,6 +268,7 @@ impl<'a> Driver<'a> {
             unpriced: request.work.iter().filter(|(ix, work)| work.is_outstanding() && is_unpriced(*ix)).count(),
             total: request.work.count(|work| work != Work::Excluded),
             reused: outcomes.iter().flatten().filter(|outcome| matches!(outcome, JobOutcome::Reused { .. })).count(),
+            undone: request.work.count(|work| work == Work::Waiting),
             spent_before: totals.as_ref().map_or(Micros::ZERO, |totals| totals.spent),
             cap: request.caps.first().and_then(|cap| cap.limit.as_ref()).map(|limit| limit.micros),
             currency,
@@ -287,11 +298,13 @@ impl<'a> Driver<'a> {
             is_short: AtomicBool::new(false),
             budget: Mutex::new(budget),
             money,
+            accepted: Accepted::default(),
             news,
         };
         Ok(Self {
             desk: Arc::new(desk),
             ready: Ready::new(&plan),
+            looks: VecDeque::new(),
             spending: Spending::default(),
             plan,
             events,
@@ -313,7 +326,7 @@ impl<'a> Driver<'a> {
             to_remember: Vec::new(),
             addresses: history.addresses,
             cap_told: false,
-            refusal_told: false,
+            stop_told: false,
             slow_until: None,
             cancelled: false,
         })
@@ -335,6 +348,7 @@ impl<'a> Driver<'a> {
             }
             match self.desk.request.work.work(ix) {
                 Work::Resumed | Work::InDoubt => self.start(ix, Post::PaidBefore),
+                Work::Look | Work::Rejected if matches!(plan.job(ix).operation, Operation::Paid(_)) => self.looks.push_back(ix),
                 _ if missing == 0 => self.ready.push(&plan, ix),
                 _ => {}
             }
@@ -343,7 +357,7 @@ impl<'a> Driver<'a> {
 
     fn start_what_can(&mut self) -> Result<(), EngineError> {
         while self.cores < self.most_cores {
-            let Some(ix) = self.ready.pop_local() else { break };
+            let Some(ix) = self.looks.pop_front().or_else(|| self.ready.pop_local()) else { break };
             if self.cancelled { self.settle(ix, JobOutcome::Undone(Undone::Stopped)) } else { self.start(ix, Post::Core) }
         }
         let desk = Arc::clone(&self.desk);
@@ -444,6 +458,7 @@ impl<'a> Driver<'a> {
             Ending::Made(artifact) => self.settle(ix, JobOutcome::Made { artifact }),
             Ending::There(artifact) => self.settle(ix, JobOutcome::Reused { artifact }),
             Ending::Failed { attempt, failure } => self.fail(ix, JobOutcome::Failed { attempt, failure }),
+            Ending::Rejected { attempt } => self.settle(ix, JobOutcome::Rejected { attempt }),
             Ending::InDoubt(failure) => self.settle(ix, JobOutcome::InDoubt { failure }),
             Ending::StillRunning => self.settle(ix, JobOutcome::Undone(Undone::StillRunning)),
             Ending::Closed => self.settle(ix, JobOutcome::Undone(Undone::Stopped)),
@@ -461,28 +476,8 @@ impl<'a> Driver<'a> {
                 }
             }
         }
-        self.tell_refusal();
+        self.tell_stop();
         Ok(())
-    }
-
-    fn fail(&mut self, ix: JobIx, outcome: JobOutcome) {
-        self.settle(ix, outcome);
-        let Some(limit) = self.desk.request.stop_after_failures else { return };
-        if self.stats.failed >= limit && self.desk.gate() == Gate::Open {
-            self.desk.stop(StopReason::Failures(limit));
-            self.tell(EventKind::TooManyFailures { limit });
-        }
-    }
-
-    /// Tells once that the account was refused, whichever exchange found out.
-    fn tell_refusal(&mut self) {
-        if self.refusal_told || self.desk.gate() == Gate::Open {
-            return;
-        }
-        if let Some(StopReason::Account(failure)) = self.stopped() {
-            self.refusal_told = true;
-            self.tell(EventKind::AccountRefused { failure });
-        }
     }
 
     fn stopped(&self) -> Option<StopReason> {

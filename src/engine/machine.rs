@@ -4,11 +4,14 @@
 //! Untried ─Ask─▶ Submitting ─Accepted─▶ Running ─Ready─▶ (fetch) ─Fetched─▶ Done
 //!    ▲               │  └─Ambiguous─▶ InDoubt ─(held, or settled and bought anew)
 //!    └── Failed ◀────┴──── failed, refused, broken beyond repair
+//! Done ─(measured)─▶ Done, or Rejected ─(reroll)─▶ Ask
 //! ```
 //!
 //! In: where the ledger says the job stands, what just happened ([`JobEvent`]), what the run allows ([`JobBrief`]), the moment.
 //! Out: records to append and *then* effects to perform ([`Turn`]).
 //! Never: time, I/O, tokio, randomness without a seed. The same inputs give the same turn; recovery is the event [`JobEvent::Begin`].
+
+mod looks;
 
 use std::time::Duration;
 
@@ -17,6 +20,7 @@ use super::retries::{OnFetch, OnPoll, OnSubmit, rule};
 use super::terms::OnDoubt;
 pub use super::turn::*;
 use crate::ledger::{Artifact, Grant, JobState, Record};
+use crate::plan::Kept;
 use crate::provider::ResultRef;
 use crate::provider::manifest::{ChargedOn, Known, PollCurve};
 use crate::types::{Amount, AttemptNo, Billed, Failure, FailureClass, Micros, TaskId, Timestamp};
@@ -64,9 +68,18 @@ pub fn step(state: &JobState, event: JobEvent, brief: &JobBrief<'_>, now: Timest
         JobEvent::PollFailed(failure) => desk.poll_failed(failure),
         JobEvent::Fetched { artifact, charged } => desk.fetched(artifact, charged),
         JobEvent::FetchFailed { failure, charged } => desk.fetch_failed(failure, charged),
+        JobEvent::Judged { kept, findings, charged } => desk.judged(kept, findings, charged),
+        JobEvent::NotJudged(failure) => {
+            let attempt = Some(state.last_attempt()).filter(|attempt| attempt.0 > 0);
+            desk.finish(Ending::Failed { attempt, failure })
+        }
         JobEvent::LocalMade(artifact) => match state {
-            JobState::Untried | JobState::Done { attempt: None, .. } => {
-                desk.record([Record::Made { job: brief.job.clone(), artifact }], [Effect::Finish(Ending::Made(artifact))])
+            JobState::Untried | JobState::Done { attempt: None, .. } | JobState::Rejected { attempt: None, .. } => {
+                let then = match brief.checked {
+                    true => Effect::Judge { kept: Kept { of: None, artifact }, charged: None },
+                    false => Effect::Finish(Ending::Made(artifact)),
+                };
+                desk.record([Record::Made { job: brief.job.clone(), artifact }], [then])
             }
             // A paid try stands under the key of local work: the picture is good, and the ledger keeps what it has.
             _ => desk.finish(Ending::Made(artifact)),
@@ -112,6 +125,9 @@ impl Desk<'_> {
 
     /// Goes on from whatever the ledger holds: a first call, a due wait and a restart after a crash are one path.
     fn begin(self) -> Turn {
+        if let Some(ruling) = self.brief.ruling.filter(|_| !self.brief.lost) {
+            return self.ruled(ruling);
+        }
         if let (JobState::Done { artifact, .. }, false) = (self.state, self.brief.lost) {
             let artifact = *artifact;
             return self.finish(Ending::There(artifact));
@@ -120,7 +136,7 @@ impl Desk<'_> {
             return self.turn([Effect::MakeLocal]);
         }
         match self.state {
-            JobState::Untried | JobState::Done { .. } => self.ask(None),
+            JobState::Untried | JobState::Done { .. } | JobState::Rejected { .. } => self.ask(None),
             JobState::Failed { attempt, failure } => self.ask(Some((*attempt, failure))),
             JobState::Submitting { attempt, deadline, .. } => self.unanswered(*attempt, *deadline),
             JobState::Running { attempt, task, .. } => {
@@ -430,7 +446,11 @@ impl Desk<'_> {
         let amount = Amount::new(reserved.currency.clone(), charged.unwrap_or_else(|| self.quoted(reserved)));
         self.effort.troubles = 0;
         let record = Record::Done { attempt, artifact, charged: amount.clone(), settled: charged.is_some() };
-        self.record([record], [Effect::Finish(Ending::Bought { artifact, attempt, charged: amount })])
+        let then = match self.brief.checked {
+            true => Effect::Judge { kept: Kept { of: Some(attempt), artifact }, charged: Some(amount) },
+            false => Effect::Finish(Ending::Bought { artifact, attempt, charged: amount }),
+        };
+        self.record([record], [then])
     }
 
     fn fetch_failed(mut self, failure: Failure, charged: Option<Micros>) -> Turn {

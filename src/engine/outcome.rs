@@ -44,9 +44,14 @@ pub enum JobOutcome {
         /// Why.
         failure: Failure,
     },
+    /// Its pictures are kept and turned down by its checks, and its rerolls are used up.
+    Rejected {
+        /// The last try; absent for local work.
+        attempt: Option<AttemptNo>,
+    },
     /// Not tried, because something it needs has no picture.
     Skipped {
-        /// The first cause: a failed job or one in doubt.
+        /// The first cause: a failed job, a rejected one or one in doubt.
         because: JobIx,
     },
     /// Nobody knows whether it was accepted.
@@ -65,7 +70,7 @@ impl JobOutcome {
     pub fn artifact(&self) -> Option<&Artifact> {
         match self {
             Self::Bought { artifact, .. } | Self::Made { artifact } | Self::Reused { artifact } | Self::Shared { artifact, .. } => Some(artifact),
-            Self::Failed { .. } | Self::Skipped { .. } | Self::InDoubt { .. } | Self::Undone(_) | Self::Excluded => None,
+            Self::Failed { .. } | Self::Rejected { .. } | Self::Skipped { .. } | Self::InDoubt { .. } | Self::Undone(_) | Self::Excluded => None,
         }
     }
 }
@@ -77,6 +82,8 @@ pub enum Undone {
     OverCap,
     /// The run took no new submits: see [`RunOutcome::stopped`].
     Stopped,
+    /// A choice that nobody has made, or made from one.
+    Pick,
     /// Paid for, and its task is known: a later run fetches it for nothing.
     StillRunning,
 }
@@ -95,6 +102,8 @@ pub enum StopReason {
     },
     /// So many jobs failed.
     Failures(usize),
+    /// So many rounds of requests in a row got no clear answer.
+    Doubts(u32),
     /// Bad key or no credits.
     Account(Failure),
     /// The user asked for it.

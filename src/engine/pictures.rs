@@ -93,6 +93,8 @@ pub(super) async fn make(ports: &Ports, local: &LocalAction, inputs: &[(InputRol
             let ops = Arc::clone(ops);
             worked(off_thread(move || imaging::transform(main.first().map_or(&[], Vec::as_slice), &overlays, &ops)).await)?
         }
+        // The chosen picture itself: nothing is made.
+        LocalAction::Pick { chosen } => return picked(*chosen, inputs),
         LocalAction::Sheet { columns, cell, labels } => {
             let cells = read(ports, inputs, |role| matches!(role, InputRole::Cell(_))).await?;
             let (columns, cell, labels) = (*columns, *cell, Arc::clone(labels));
@@ -102,6 +104,19 @@ pub(super) async fn make(ports: &Ports, local: &LocalAction, inputs: &[(InputRol
     let mut writer = ports.store.begin(u64::MAX).await?;
     writer.write(&bytes).await?;
     Ok(Artifact { blob: writer.finish().await?, info })
+}
+
+/// Returns what a person chose, if it is still the shot's picture.
+fn picked(chosen: Option<Digest>, inputs: &[(InputRole, Artifact)]) -> Result<Artifact, NoPicture> {
+    let found = inputs.iter().find(|(role, _)| matches!(role, InputRole::Image)).map(|(_, artifact)| *artifact);
+    match (chosen, found) {
+        (Some(chosen), Some(artifact)) if artifact.blob.digest == chosen => Ok(artifact),
+        (Some(_), _) => {
+            let message = "the picture that was chosen is no longer the shot's; choose again with `callsheet review`";
+            Err(NoPicture::Failure(Failure::new(FailureClass::Local, "stale-pick", message)))
+        }
+        (None, _) => Err(NoPicture::Failure(Failure::new(FailureClass::Local, "no-pick", "nobody has chosen yet"))),
+    }
 }
 
 async fn load(ports: &Ports, path: &str, digest: Digest) -> Result<(Vec<u8>, ImageInfo), NoPicture> {
@@ -136,7 +151,7 @@ fn worked(made: Result<Result<(Vec<u8>, ImageInfo), ImagingError>, Failure>) -> 
 }
 
 /// Runs CPU work beside the runtime; a decoder that panics on a hostile file costs that file, not the run.
-async fn off_thread<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Failure> {
+pub(super) async fn off_thread<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Failure> {
     let stopped =
         |error: tokio::task::JoinError| Failure::new(FailureClass::Local, "stopped", format!("the image work stopped unexpectedly: {error}"));
     tokio::task::spawn_blocking(work).await.map_err(stopped)

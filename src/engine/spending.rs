@@ -10,7 +10,7 @@ use super::advance::Desk;
 use super::funding::{Funding, Need, Pot};
 use super::outcome::JobOutcome;
 use crate::ledger::{Cap, JobState};
-use crate::plan::JobIx;
+use crate::plan::{JobIx, Work};
 use crate::types::{Amount, Currency, Micros, Operation};
 
 /// When to choose anew: counting through a large plan is not done for every shot.
@@ -79,6 +79,8 @@ pub(super) fn chosen(
             (None, Operation::Local(_)) => Need::Inputs,
             (None, _) if follows.contains_key(&ix) => Need::Inputs,
             (None, Operation::Paid(_)) if begun[ix.index()] && holds_money(desk, ix)? => Need::Nothing,
+            // Its picture is there; only if it is turned down is another one paid for.
+            (None, Operation::Paid(_)) if !begun[ix.index()] && matches!(desk.request.work.work(ix), Work::Look | Work::Rejected) => Need::Inputs,
             (None, Operation::Paid(_)) => Need::Price { quoted: desk.quoted(ix).unwrap_or(Micros::ZERO), reserved: desk.reserved(ix) },
         });
     }
@@ -86,10 +88,11 @@ pub(super) fn chosen(
     Ok(Funding { plan, needs: &needs, maker: &maker, pots: &pots }.choose())
 }
 
-/// Returns whether the job's try is under way: its money is among what is committed.
+/// Returns whether the job's try is under way, or its picture is just being looked at: its money is among what is committed.
 fn holds_money(desk: &Desk, ix: JobIx) -> Result<bool, EngineError> {
     let state = desk.ports.ledger.load(desk.request.plan.job(ix).key)?;
-    Ok(matches!(state, JobState::Submitting { .. } | JobState::Running { .. }))
+    let is_looked_at = matches!(state, JobState::Done { .. }) && desk.request.work.work(ix) != Work::Lost;
+    Ok(is_looked_at || matches!(state, JobState::Submitting { .. } | JobState::Running { .. }))
 }
 
 /// Returns what is left under every cap that has a limit, in the currency of the prices.

@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use super::terms::{JobPrice, ProviderTerms, RunRules};
 use crate::ledger::{Artifact, Grant, Record};
+use crate::plan::{Kept, Ruling};
 use crate::provider::ResultRef;
-use crate::types::{Amount, AttemptNo, Failure, JobId, JobKey, Micros, TaskId, Timestamp};
+use crate::types::{Amount, AttemptNo, Failure, Finding, JobId, JobKey, Micros, TaskId, Timestamp};
 
 /// What just happened to a job.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,6 +57,17 @@ pub enum JobEvent {
         /// The provider's own figure.
         charged: Option<Micros>,
     },
+    /// A picture was looked at.
+    Judged {
+        /// Which.
+        kept: Kept,
+        /// What was measured.
+        findings: Vec<Finding>,
+        /// What it cost, if it was bought just now.
+        charged: Option<Amount>,
+    },
+    /// A picture could not be looked at.
+    NotJudged(Failure),
     /// Local work made its picture.
     LocalMade(Artifact),
     /// Local work made none.
@@ -100,6 +112,13 @@ pub enum Effect {
         /// The provider's own figure, to be handed back with what was fetched.
         charged: Option<Micros>,
     },
+    /// Measure what the step's checks ask for; free.
+    Judge {
+        /// Which picture.
+        kept: Kept,
+        /// What it cost, if it was bought just now; to be handed back with what was measured.
+        charged: Option<Amount>,
+    },
     /// Do the local work.
     MakeLocal,
     /// Call again later.
@@ -122,6 +141,8 @@ pub enum Queue {
     Submit,
     /// Its turn to submit once more; such turns are rationed across the run.
     Retry,
+    /// Its turn to submit, because its last picture was turned down.
+    Reroll,
     /// Its task.
     Poll,
     /// Another fetch.
@@ -150,6 +171,13 @@ pub enum Notice {
         attempt: AttemptNo,
         /// Why.
         failure: Failure,
+    },
+    /// A picture was turned down.
+    Rejected {
+        /// Its try; absent for local work.
+        attempt: Option<AttemptNo>,
+        /// What was not good enough.
+        reason: String,
     },
     /// The provider asked us to slow down.
     Throttled {
@@ -180,6 +208,11 @@ pub enum Ending {
         attempt: Option<AttemptNo>,
         /// Why.
         failure: Failure,
+    },
+    /// Its pictures are kept and turned down, and no other may be bought.
+    Rejected {
+        /// The last try; absent for local work.
+        attempt: Option<AttemptNo>,
     },
     /// Nobody knows whether it was accepted.
     InDoubt(Failure),
@@ -215,6 +248,8 @@ pub struct Effort {
     pub resends: u32,
     /// Since when this run asks after the task.
     pub watching_since: Option<Timestamp>,
+    /// Whether it has waited for its turn to be bought once more.
+    pub reroll: bool,
 }
 
 /// Whether a job costs something.
@@ -239,6 +274,10 @@ pub struct JobBrief<'a> {
     pub terms: &'a ProviderTerms,
     /// The run's rules.
     pub rules: &'a RunRules,
+    /// What is to become of its pictures; absent when nothing about them is for a look.
+    pub ruling: Option<&'a Ruling>,
+    /// Whether the step has checks: a picture is looked at before it is taken for good.
+    pub checked: bool,
     /// The ledger says done, but the picture is no longer in the store.
     pub lost: bool,
     /// Whether the run takes no new submits.

@@ -23,7 +23,7 @@ pub struct Event {
     pub kind: EventKind,
 }
 
-/// Where a run stands. `total = done + reused + failed + skipped + in_doubt + undone + running + waiting`.
+/// Where a run stands. `total = done + reused + failed + rejected + skipped + in_doubt + undone + running + waiting`.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct RunStats {
     /// Shots that the run is asked for, those that are there already included.
@@ -34,6 +34,8 @@ pub struct RunStats {
     pub reused: usize,
     /// Ended without a picture.
     pub failed: usize,
+    /// With pictures that their checks turned down.
+    pub rejected: usize,
     /// Not tried, because something they need has no picture.
     pub skipped: usize,
     /// Nobody knows whether they were accepted.
@@ -131,6 +133,22 @@ pub enum EventKind {
         /// Why.
         failure: Failure,
     },
+    /// A picture was looked at and turned down; it is kept.
+    PictureRejected {
+        /// Which job.
+        job: JobId,
+        /// Its try; absent for local work.
+        attempt: Option<AttemptNo>,
+        /// What was not good enough.
+        reason: String,
+    },
+    /// All pictures of a job were turned down, and no other may be bought.
+    JobRejected {
+        /// Which.
+        job: JobId,
+        /// The last try; absent for local work.
+        attempt: Option<AttemptNo>,
+    },
     /// A job is not tried.
     JobSkipped {
         /// Which.
@@ -165,6 +183,11 @@ pub enum EventKind {
     TooManyFailures {
         /// The limit.
         limit: usize,
+    },
+    /// Many rounds of requests in a row got no clear answer: no new submits, what is paid is finished.
+    TooManyDoubts {
+        /// How many.
+        rounds: u32,
     },
     /// The account was refused: no new submits, what is paid is kept.
     AccountRefused {

@@ -35,6 +35,8 @@ pub struct WireEvent {
     #[serde(skip_serializing_if = "Option::is_none")]
     because: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     failure: Option<WireFailure>,
     #[serde(skip_serializing_if = "Option::is_none")]
     delay_ms: Option<u64>,
@@ -81,6 +83,8 @@ struct WireStats {
     done: usize,
     reused: usize,
     failed: usize,
+    #[serde(skip_serializing_if = "is_none")]
+    rejected: usize,
     skipped: usize,
     in_doubt: usize,
     undone: usize,
@@ -131,6 +135,7 @@ impl From<&Event> for WireEvent {
             picture: None,
             charged: None,
             because: None,
+            reason: None,
             failure: None,
             delay_ms: None,
             cap: None,
@@ -140,6 +145,7 @@ impl From<&Event> for WireEvent {
                 done: stats.done,
                 reused: stats.reused,
                 failed: stats.failed,
+                rejected: stats.rejected,
                 skipped: stats.skipped,
                 in_doubt: stats.in_doubt,
                 undone: stats.undone,
@@ -203,6 +209,17 @@ impl WireEvent {
                 self.failure = Some(failure.into());
                 "picture-kept"
             }
+            EventKind::PictureRejected { job, attempt, reason } => {
+                self.job = Some(job.to_string());
+                self.attempt = attempt.map(|attempt| attempt.0);
+                self.reason = Some(reason.clone());
+                "picture-rejected"
+            }
+            EventKind::JobRejected { job, attempt } => {
+                self.job = Some(job.to_string());
+                self.attempt = attempt.map(|attempt| attempt.0);
+                "job-rejected"
+            }
             EventKind::JobSkipped { job, because } => {
                 self.job = Some(job.to_string());
                 self.because = Some(because.to_string());
@@ -225,6 +242,10 @@ impl WireEvent {
             EventKind::TooManyFailures { limit } => {
                 self.limit = Some(*limit);
                 "too-many-failures"
+            }
+            EventKind::TooManyDoubts { rounds } => {
+                self.limit = usize::try_from(*rounds).ok();
+                "too-many-doubts"
             }
             EventKind::AccountRefused { failure } => {
                 self.failure = Some(failure.into());

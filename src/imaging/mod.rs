@@ -3,6 +3,7 @@
 //! In: bytes and plain values. Out: bytes, [`ImageInfo`]s, [`ImagingError`]s.
 //! Never: async, paths, a clock. It is CPU work: callers on a runtime put it on a blocking thread.
 
+pub mod checks;
 pub mod picture;
 mod png_reader;
 pub mod probe;

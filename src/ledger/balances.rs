@@ -227,7 +227,7 @@ fn tries(entries: &[Entry], account: &str) -> BTreeMap<(JobKey, AttemptNo), Try>
                 Stands::Closed { at, .. } => Stands::Closed { at, charged: *charged, is_sure: true },
                 Stands::Doubt | Stands::UnderWay => closed(*charged, true),
             },
-            Record::Intent { .. } | Record::Made { .. } => one.stands,
+            Record::Intent { .. } | Record::Made { .. } | Record::Judged { .. } => one.stands,
         };
     }
     tries

@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
 
-use super::history::{AttemptRow, AttemptStatus};
+use super::history::{AttemptRow, AttemptStatus, Judgement};
 use super::record::{Artifact, AttemptCard, Entry, Record, Scope, ScopeTotals};
 use super::rules::{self, PLACE_HELD, View};
 use super::state::JobState;
@@ -99,7 +99,7 @@ impl Try {
                 self.status = AttemptStatus::InDoubt;
                 self.error_code = Some(rules::error_code(failure));
             }
-            Record::Intent { .. } | Record::Made { .. } => {}
+            Record::Intent { .. } | Record::Made { .. } | Record::Judged { .. } => {}
         }
         Ok(())
     }
@@ -150,7 +150,14 @@ pub struct Folded {
     by_job: HashMap<(JobKey, AttemptNo), u64>,
     totals: BTreeMap<Scope, Vec<ScopeTotals>>,
     accounts: HashMap<String, AccountUse>,
+    judged: HashMap<JobKey, Vec<Judgement>>,
     last_seq: u64,
+}
+
+/// Returns what a record says of a picture; `None` for records that say nothing of the kind.
+pub(super) fn judgement(record: &Record) -> Option<Judgement> {
+    let Record::Judged { of, artifact, accepted, findings, .. } = record else { return None };
+    Some(Judgement { of: *of, artifact: *artifact, accepted: *accepted, findings: findings.clone() })
 }
 
 /// Folds a whole ledger, or any prefix of one.
@@ -176,6 +183,13 @@ impl Folded {
             (Record::Intent { .. }, _) => self.open(entry)?,
             (record, Some(attempt)) => self.follow(entry, attempt, record)?,
             (_, None) => {}
+        }
+        if let Some(judgement) = judgement(&entry.record) {
+            let of_job = self.judged.entry(entry.key).or_default();
+            match of_job.binary_search_by_key(&judgement.of, |known| known.of) {
+                Ok(place) => of_job[place] = judgement,
+                Err(place) => of_job.insert(place, judgement),
+            }
         }
         self.jobs.insert(entry.key, state);
         self.last_seq = entry.seq;
@@ -241,6 +255,11 @@ impl Folded {
     /// Returns every known job.
     pub fn jobs(&self) -> &HashMap<JobKey, JobState> {
         &self.jobs
+    }
+
+    /// Returns the pictures of a job that were looked at, in the order of their tries.
+    pub fn judged(&self, key: &JobKey) -> &[Judgement] {
+        self.judged.get(key).map_or(&[], Vec::as_slice)
     }
 
     /// Returns the money under every scope that was ever used, one entry a currency in their order.

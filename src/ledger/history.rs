@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use super::record::{Artifact, AttemptCard};
 use super::state::JobState;
-use crate::types::{Amount, AttemptNo, BlobRef, JobId, JobKey, Micros, RunId, TaskId, Timestamp};
+use crate::types::{Amount, AttemptNo, BlobRef, Finding, JobId, JobKey, Micros, RunId, TaskId, Timestamp};
 
 /// What is known about the jobs of one plan. A pure value: a fold of the records.
 #[derive(Debug, Clone, Default)]
@@ -13,6 +13,21 @@ pub struct History {
     pub jobs: HashMap<JobKey, KnownJob>,
     /// The key that each address of the campaign had when it was last run.
     pub addresses: HashMap<JobId, JobKey>,
+    /// Pictures of jobs that were looked at, by key, in the order of their tries; most jobs have none.
+    pub judged: HashMap<JobKey, Vec<Judgement>>,
+}
+
+/// What is known of one picture that was looked at: the latest word about it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Judgement {
+    /// The try that brought it; absent for local work.
+    pub of: Option<AttemptNo>,
+    /// The picture.
+    pub artifact: Artifact,
+    /// Whether it was taken for good.
+    pub accepted: bool,
+    /// What was measured.
+    pub findings: Vec<Finding>,
 }
 
 /// One known job.
@@ -27,6 +42,11 @@ impl History {
     pub fn state(&self, key: &JobKey) -> &JobState {
         static UNTRIED: JobState = JobState::Untried;
         self.jobs.get(key).map_or(&UNTRIED, |known| &known.state)
+    }
+
+    /// Returns what is known of the pictures of a job that were looked at, in the order of their tries.
+    pub fn judged(&self, key: &JobKey) -> &[Judgement] {
+        self.judged.get(key).map_or(&[], Vec::as_slice)
     }
 
     /// Returns the picture of a finished job.

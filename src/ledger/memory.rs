@@ -10,7 +10,7 @@ use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 
 use super::fold::Folded;
-use super::history::{AttemptRow, History, KnownJob};
+use super::history::{AttemptRow, History, Judgement, KnownJob};
 use super::record::{Entry, Scope, ScopeTotals};
 use super::rules::{self, Changes};
 use super::state::JobState;
@@ -122,7 +122,13 @@ impl Ledger for MemoryLedger {
         let kept = self.lock();
         let known = |key: &JobKey| kept.folded.jobs().get(key).map(|state| (*key, KnownJob { state: state.clone() }));
         let jobs = if kept.folded.jobs().is_empty() { HashMap::new() } else { keys.iter().filter_map(known).collect() };
-        Ok(History { jobs, addresses: kept.addresses.get(campaign).cloned().unwrap_or_default() })
+        let judged = keys.iter().map(|key| (*key, kept.folded.judged(key))).filter(|(_, judged)| !judged.is_empty());
+        let judged = judged.map(|(key, judged)| (key, judged.to_vec())).collect();
+        Ok(History { jobs, addresses: kept.addresses.get(campaign).cloned().unwrap_or_default(), judged })
+    }
+
+    fn judgements(&self, key: JobKey) -> Result<Vec<Judgement>, LedgerError> {
+        Ok(self.lock().folded.judged(&key).to_vec())
     }
 
     fn remember(&self, campaign: &str, addresses: Vec<(JobId, JobKey)>) -> BoxFuture<'_, Result<(), LedgerError>> {

@@ -25,7 +25,7 @@ use std::time::Duration;
 use futures_util::future::BoxFuture;
 
 pub use balances::{BalanceNote, Balances};
-pub use history::{AttemptRow, AttemptStatus, History, KeptPicture, KnownJob, Showing};
+pub use history::{AttemptRow, AttemptStatus, History, Judgement, KeptPicture, KnownJob, Showing};
 pub use memory::MemoryLedger;
 pub use plans::PlanRecord;
 pub use record::{Artifact, AttemptCard, Entry, Record, Scope, ScopeTotals, Terms};
@@ -251,6 +251,9 @@ pub trait Ledger: Send + Sync {
 
     /// Returns what is known about `keys`, and the keys last used at the addresses of `campaign`.
     fn history(&self, campaign: &str, keys: &[JobKey]) -> Result<History, LedgerError>;
+
+    /// Returns the pictures of a job that were looked at, in the order of their tries.
+    fn judgements(&self, key: JobKey) -> Result<Vec<Judgement>, LedgerError>;
 
     /// Remembers that `campaign` uses `key` at the address `job`, for `why` and for `changed`.
     fn remember(&self, campaign: &str, addresses: Vec<(JobId, JobKey)>) -> BoxFuture<'_, Result<(), LedgerError>>;

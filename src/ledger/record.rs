@@ -5,7 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::types::{Amount, AttemptNo, BlobRef, Currency, Failure, IdempotencyKey, ImageInfo, JobId, Micros, TaskId, Timestamp};
+use crate::types::{Amount, AttemptNo, BlobRef, Currency, Failure, Finding, IdempotencyKey, ImageInfo, JobId, Micros, TaskId, Timestamp};
 
 /// Version written into the ledger's header.
 pub const RECORD_VERSION: u32 = 1;
@@ -124,6 +124,19 @@ pub enum Record {
         /// The image.
         artifact: Artifact,
     },
+    /// A picture of the job was looked at: taken for good, or turned down by a check. Moves no money.
+    Judged {
+        /// Address of the shot.
+        job: JobId,
+        /// The try that brought it; absent for local work. Not always the last one: a threshold may have changed.
+        of: Option<AttemptNo>,
+        /// The picture.
+        artifact: Artifact,
+        /// Whether it may be used.
+        accepted: bool,
+        /// What the checks have measured.
+        findings: Vec<Finding>,
+    },
 }
 
 impl Record {
@@ -137,10 +150,11 @@ impl Record {
             Self::InDoubt { .. } => "in-doubt",
             Self::Settled { .. } => "settled",
             Self::Made { .. } => "made",
+            Self::Judged { .. } => "judged",
         }
     }
 
-    /// Returns which try the record is about; local work has none.
+    /// Returns which try the record moves; local work has none, and a judgement moves none.
     pub fn attempt(&self) -> Option<AttemptNo> {
         match self {
             Self::Intent { attempt, .. }
@@ -149,7 +163,7 @@ impl Record {
             | Self::Failed { attempt, .. }
             | Self::InDoubt { attempt, .. }
             | Self::Settled { attempt, .. } => Some(*attempt),
-            Self::Made { .. } => None,
+            Self::Made { .. } | Self::Judged { .. } => None,
         }
     }
 }

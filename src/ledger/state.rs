@@ -42,6 +42,13 @@ pub enum JobState {
         /// The picture.
         artifact: Artifact,
     },
+    /// The last picture was turned down and no other is in use: whoever needs one waits.
+    Rejected {
+        /// The last try; absent for local work.
+        attempt: Option<AttemptNo>,
+        /// The picture that was turned down last.
+        artifact: Artifact,
+    },
     /// The last try ended without a picture.
     Failed {
         /// Which try.
@@ -80,6 +87,7 @@ impl JobState {
             Self::Submitting { .. } => "submitting",
             Self::Running { .. } => "running",
             Self::Done { .. } => "done",
+            Self::Rejected { .. } => "rejected",
             Self::Failed { .. } => "failed",
             Self::InDoubt { .. } => "in doubt",
         }
@@ -92,7 +100,7 @@ impl JobState {
             Self::Submitting { attempt, .. } | Self::Running { attempt, .. } | Self::Failed { attempt, .. } | Self::InDoubt { attempt, .. } => {
                 *attempt
             }
-            Self::Done { attempt, .. } => attempt.unwrap_or(AttemptNo(0)),
+            Self::Done { attempt, .. } | Self::Rejected { attempt, .. } => attempt.unwrap_or(AttemptNo(0)),
         }
     }
 
@@ -129,11 +137,26 @@ impl JobState {
             (Self::Failed { failure, .. }, Record::Settled { attempt, charged, .. }) if same_try && failure.billed == Billed::Maybe => {
                 Ok(Self::Failed { attempt: *attempt, failure: Failure { billed: Billed::Yes(*charged), ..failure.clone() } })
             }
-            (Self::Untried | Self::Done { attempt: None, .. }, Record::Made { artifact, .. }) => {
+            (Self::Untried | Self::Done { attempt: None, .. } | Self::Rejected { attempt: None, .. }, Record::Made { artifact, .. }) => {
                 Ok(Self::Done { attempt: None, artifact: *artifact })
             }
-            // The picture was lost from the store (or the ledger copied without it): buying again is a new try.
-            (Self::Done { attempt: Some(_), .. }, Record::Intent { attempt, reserved, deadline, .. }) if attempt.0 == last.0 + 1 => {
+            // Only the picture in use is judged in place; one that was kept from an earlier try is taken when nothing better is there.
+            (Self::Done { attempt, artifact }, Record::Judged { artifact: judged, accepted, .. }) if judged == artifact => {
+                let (attempt, artifact) = (*attempt, *artifact);
+                Ok(if *accepted { Self::Done { attempt, artifact } } else { Self::Rejected { attempt, artifact } })
+            }
+            (Self::Rejected { attempt, .. }, Record::Judged { artifact, accepted: true, .. }) => {
+                Ok(Self::Done { attempt: *attempt, artifact: *artifact })
+            }
+            (Self::Rejected { .. }, Record::Judged { accepted: false, .. }) => Ok(self.clone()),
+            // While what the failure cost is open it stays a failure: its price is still to be said.
+            (Self::Failed { attempt, failure }, Record::Judged { artifact, accepted: true, .. }) if failure.billed != Billed::Maybe => {
+                Ok(Self::Done { attempt: Some(*attempt), artifact: *artifact })
+            }
+            // The picture was lost from the store (or the ledger copied without it), or turned down: buying again is a new try.
+            (Self::Done { attempt: Some(_), .. } | Self::Rejected { attempt: Some(_), .. }, Record::Intent { attempt, reserved, deadline, .. })
+                if attempt.0 == last.0 + 1 =>
+            {
                 Ok(Self::Submitting { attempt: *attempt, reserved: reserved.clone(), deadline: *deadline })
             }
             _ => Err(self.refuses(record)),
@@ -158,6 +181,15 @@ mod tests {
     fn artifact() -> Artifact {
         let info = ImageInfo { format: ImageFormat::Png, size: PixelSize::new(4, 5), alpha: false };
         Artifact { blob: BlobRef { digest: Digest::of(b"teapot"), len: 6 }, info }
+    }
+
+    /// A picture of an earlier try.
+    fn earlier() -> Artifact {
+        Artifact { blob: BlobRef { digest: Digest::of(b"earlier"), len: 7 }, ..artifact() }
+    }
+
+    fn judged(artifact: Artifact, accepted: bool) -> Record {
+        Record::Judged { job: JobId::new("sheet"), of: Some(AttemptNo(1)), artifact, accepted, findings: Vec::new() }
     }
 
     fn failure() -> Failure {
@@ -192,6 +224,10 @@ mod tests {
             Record::InDoubt { attempt, failure: failure() },
             Record::Settled { attempt, charged: price.micros, refunded: Micros::ZERO, evidence: "balance".into() },
             Record::Made { job: JobId::new("sheet"), artifact: artifact() },
+            judged(artifact(), true),
+            judged(artifact(), false),
+            judged(earlier(), true),
+            judged(earlier(), false),
         ]
     }
 
@@ -205,7 +241,10 @@ mod tests {
             JobState::Running { attempt, reserved: reserved.clone(), task: TaskId::new("t"), since: at },
             JobState::Done { attempt: Some(attempt), artifact: artifact() },
             JobState::Done { attempt: None, artifact: artifact() },
+            JobState::Rejected { attempt: Some(attempt), artifact: artifact() },
+            JobState::Rejected { attempt: None, artifact: artifact() },
             JobState::Failed { attempt, failure: failure() },
+            JobState::Failed { attempt, failure: Failure { billed: Billed::Maybe, ..failure() } },
             JobState::InDoubt { attempt, reserved, failure: failure() },
         ]
     }
@@ -214,6 +253,9 @@ mod tests {
         match state {
             JobState::Untried => "untried".to_owned(),
             JobState::Done { attempt: None, .. } => "made".to_owned(),
+            JobState::Done { attempt: Some(attempt), artifact } if *artifact == earlier() => format!("done {attempt} with the earlier picture"),
+            JobState::Rejected { attempt: None, .. } => "made and rejected".to_owned(),
+            JobState::Failed { attempt, failure } if failure.billed == Billed::Maybe => format!("failed {attempt}, price open"),
             other => format!("{} {}", other.name(), other.last_attempt()),
         }
     }
@@ -231,36 +273,64 @@ mod tests {
                     }
                     if let Ok(next) = state.next(&record, Timestamp::from_millis(5)) {
                         let of = record.attempt().map_or_else(String::new, |attempt| format!(" {attempt}"));
-                        table.push_str(&format!("    {:<11} -> {}\n", format!("{}{of}", record.name()), describe(&next)));
+                        let of = match &record {
+                            Record::Judged { artifact, accepted, .. } => {
+                                let which = if *artifact == earlier() { "earlier " } else { "" };
+                                format!(" {which}{}", if *accepted { "good" } else { "bad" })
+                            }
+                            _ => of,
+                        };
+                        table.push_str(&format!("    {:<19} -> {}\n", format!("{}{of}", record.name()), describe(&next)));
                     }
                 }
             }
         }
         // Whatever is not in the table is refused.
-        insta::assert_snapshot!(table, @r"
+        insta::assert_snapshot!(table, @"
         untried
-            made        -> made
-            intent 1    -> submitting 1
+            made                -> made
+            intent 1            -> submitting 1
         submitting 1
-            accepted 1  -> running 1
-            done 1      -> done 1
-            failed 1    -> failed 1
-            in-doubt 1  -> in doubt 1
+            accepted 1          -> running 1
+            done 1              -> done 1
+            failed 1            -> failed 1
+            in-doubt 1          -> in doubt 1
         running 1
-            done 1      -> done 1
-            failed 1    -> failed 1
-            in-doubt 1  -> in doubt 1
+            done 1              -> done 1
+            failed 1            -> failed 1
+            in-doubt 1          -> in doubt 1
         done 1
-            intent 2    -> submitting 2
+            judged good         -> done 1
+            judged bad          -> rejected 1
+            intent 2            -> submitting 2
         made
-            made        -> made
+            made                -> made
+            judged good         -> made
+            judged bad          -> made and rejected
+        rejected 1
+            judged good         -> done 1
+            judged bad          -> rejected 1
+            judged earlier good -> done 1 with the earlier picture
+            judged earlier bad  -> rejected 1
+            intent 2            -> submitting 2
+        made and rejected
+            made                -> made
+            judged good         -> made
+            judged bad          -> made and rejected
+            judged earlier good -> made
+            judged earlier bad  -> made and rejected
         failed 1
-            intent 2    -> submitting 2
+            judged good         -> done 1
+            judged earlier good -> done 1 with the earlier picture
+            intent 2            -> submitting 2
+        failed 1, price open
+            settled 1           -> failed 1
+            intent 2            -> submitting 2
         in doubt 1
-            accepted 1  -> running 1
-            done 1      -> done 1
-            failed 1    -> failed 1
-            settled 1   -> failed 1
+            accepted 1          -> running 1
+            done 1              -> done 1
+            failed 1            -> failed 1
+            settled 1           -> failed 1
         ");
     }
 

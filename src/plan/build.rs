@@ -10,12 +10,14 @@ use super::jobs::{Assets, StepJobs, Taken};
 use super::mistakes::Mistakes;
 use super::paths::{Paths, sentence};
 use super::texts::{Scene, Source, Text};
-use super::{Input, Job, JobIx, Plan, PlannedAxis, PlannedStep};
+use super::{Input, Job, JobIx, PickCell, Picked, Plan, PlannedAxis, PlannedStep};
 use crate::campaign::{AxisSource, Campaign, Step};
 use crate::catalog::Catalog;
+use crate::picks::{PicksFile, Rejected};
+use crate::spec::AssetProblem;
 use crate::steps::StepSpec;
 use crate::types::digest::FieldHasher;
-use crate::types::{Diagnostic, Diagnostics, Fields, InputRole, JobKey};
+use crate::types::{Check, Diagnostic, Diagnostics, Fields, InputRole, JobId, JobKey, Operation, Yardstick};
 
 /// Builds the plan of a campaign; `assets` holds a digest for each of [`asset_paths`].
 ///
@@ -23,7 +25,15 @@ use crate::types::{Diagnostic, Diagnostics, Fields, InputRole, JobKey};
 /// All mistakes that only show shot by shot: undefined columns of single rows, prompts over the limit, paths that collide,
 /// files that are missing or no pictures.
 pub fn build(campaign: &Campaign, catalog: &Catalog, assets: &Assets) -> Result<Plan, Diagnostics> {
-    let mut builder = Builder::new(campaign, catalog, assets);
+    build_picked(campaign, catalog, assets, &PicksFile::default())
+}
+
+/// Builds the plan with what people chose and turned down. What the plan does not have is passed over: [`check_picks`](super::check_picks) finds it.
+///
+/// # Errors
+/// As [`build`].
+pub fn build_picked(campaign: &Campaign, catalog: &Catalog, assets: &Assets, picks: &PicksFile) -> Result<Plan, Diagnostics> {
+    let mut builder = Builder::new(campaign, catalog, assets, picks);
     for step in 0..campaign.steps.len() {
         builder.step(step);
     }
@@ -53,8 +63,19 @@ pub fn asset_paths(campaign: &Campaign) -> Result<Vec<Arc<str>>, Diagnostics> {
             cells.advance(&mut coordinates);
         }
     }
+    for path in campaign.steps.iter().flat_map(|step| &step.checks).filter_map(yardstick_file) {
+        paths.insert(Arc::clone(path), ());
+    }
     let found = mistakes.finish();
     if found.has_errors() { Err(found) } else { Ok(paths.into_keys().collect()) }
+}
+
+/// Returns the file that a check compares with.
+fn yardstick_file(check: &Check) -> Option<&Arc<str>> {
+    match check {
+        Check::Similarity { to: Yardstick::File(path), .. } => Some(path),
+        _ => None,
+    }
 }
 
 fn dims(campaign: &Campaign, axes: &[usize]) -> Vec<u32> {
@@ -73,11 +94,14 @@ struct Builder<'a> {
     /// Whether each job's picture may be see-through.
     see_through: Vec<bool>,
     paths: Paths,
+    picks: &'a PicksFile,
+    cells_to_pick: BTreeMap<JobIx, PickCell>,
+    refused: BTreeMap<JobIx, Vec<Rejected>>,
     mistakes: Mistakes,
 }
 
 impl<'a> Builder<'a> {
-    fn new(campaign: &'a Campaign, catalog: &'a Catalog, assets: &'a Assets) -> Self {
+    fn new(campaign: &'a Campaign, catalog: &'a Catalog, assets: &'a Assets, picks: &'a PicksFile) -> Self {
         let count: usize = campaign.steps.iter().map(|step| dims(campaign, &step.axes).iter().map(|dim| *dim as usize).product::<usize>()).sum();
         let edges = campaign.steps.iter().any(|step| !step.sources.is_empty());
         Self {
@@ -90,6 +114,9 @@ impl<'a> Builder<'a> {
             graph: DiGraph::with_capacity(count, if edges { count } else { 0 }),
             see_through: Vec::with_capacity(count),
             paths: Paths::with_room(count),
+            picks,
+            cells_to_pick: BTreeMap::new(),
+            refused: BTreeMap::new(),
             mistakes: Mistakes::default(),
         }
     }
@@ -106,6 +133,14 @@ impl<'a> Builder<'a> {
                 (source.step, source.role, Projection::new(&maker.axes, &self.cells[source.step], &step.axes))
             })
             .collect();
+        for path in step.checks.iter().filter_map(yardstick_file) {
+            if let Some(Err(problem)) = self.assets.get(path) {
+                let at = step.at.key("check").key("similarity").key("file");
+                let code = if *problem == AssetProblem::Missing { "missing-file" } else { "unreadable-file" };
+                let finding = Diagnostic::error(code, at, format!("`{}`: {problem}", path.escape_debug()));
+                self.mistakes.push(finding.help("paths are relative to the campaign file"));
+            }
+        }
         let first = self.jobs.len() as u32;
         let mut making = StepJobs::new(self.campaign, self.catalog, self.assets, step);
         let mut coordinates = vec![0; step.axes.len()];
@@ -115,6 +150,7 @@ impl<'a> Builder<'a> {
                 && let Some(inputs) = self.inputs(step, &projections, &coordinates)
             {
                 let ix = JobIx(self.jobs.len() as u32);
+                let inputs = if matches!(step.spec, StepSpec::Pick(_)) { self.pick(&scene, &coordinates, ix, inputs) } else { inputs };
                 if self.job(&mut making, &scene, &coordinates, index as u32, ix, inputs) {
                     cells.put(cell, ix.0);
                 }
@@ -170,15 +206,43 @@ impl<'a> Builder<'a> {
                 continue;
             }
             let gathered = projection.gathered(coordinates).into_iter().filter_map(|cell| self.cells[*maker].job(cell));
-            inputs.extend((0u32..).zip(gathered).map(|(number, job)| Input { from: JobIx(job), role: InputRole::Cell(number) }));
+            let numbered = |number| if matches!(role, InputRole::Candidate(_)) { InputRole::Candidate(number) } else { InputRole::Cell(number) };
+            inputs.extend((0u32..).zip(gathered).map(|(number, job)| Input { from: JobIx(job), role: numbered(number) }));
         }
         (step.sources.is_empty() || !inputs.is_empty()).then_some(inputs)
     }
 
+    /// Notes a cell to pick, and returns what it takes: the chosen picture alone, or all that may be chosen.
+    fn pick(&mut self, scene: &Scene<'a>, coordinates: &[u32], ix: JobIx, candidates: Vec<Input>) -> Vec<Input> {
+        let address = JobId::new(self.mistakes.address(scene, coordinates));
+        let chosen = self.picks.chosen.get(&address).and_then(|chosen| {
+            let from = candidates.iter().map(|input| input.from).find(|from| self.address(*from) == chosen.shot.as_str())?;
+            let is_refused = self.picks.rejection(&chosen.shot, chosen.picture).is_some();
+            (!is_refused).then(|| Picked { from, picture: chosen.picture, note: chosen.note.clone(), automatic: chosen.automatic })
+        });
+        let inputs = match &chosen {
+            Some(picked) => vec![Input { from: picked.from, role: InputRole::Image }],
+            None => candidates.clone(),
+        };
+        let candidates = candidates.into_iter().map(|input| input.from).collect();
+        self.cells_to_pick.insert(ix, PickCell { candidates, chosen });
+        inputs
+    }
+
+    /// Returns the pictures of a paid shot that a person turned down.
+    fn refusals(&self, scene: &Scene<'a>, coordinates: &[u32], job: &Job) -> Vec<Rejected> {
+        if self.picks.rejected.is_empty() || !matches!(job.operation, Operation::Paid(_)) {
+            return Vec::new();
+        }
+        let address = JobId::new(self.mistakes.address(scene, coordinates));
+        self.picks.rejected.get(&address).cloned().unwrap_or_default()
+    }
+
     fn job(&mut self, making: &mut StepJobs<'a>, scene: &Scene<'a>, coordinates: &[u32], step: u32, ix: JobIx, inputs: Vec<Input>) -> bool {
-        let main = inputs.iter().find(|input| input.role == InputRole::Image).map(|input| input.from);
-        let see_through = main.is_some_and(|from| self.see_through[from.index()]);
-        let taken = Taken { inputs: &inputs, jobs: &self.jobs, see_through };
+        let mut mains = inputs.iter().filter(|input| matches!(input.role, InputRole::Image | InputRole::Candidate(_)));
+        let see_through = mains.any(|input| self.see_through[input.from.index()]);
+        let chosen = self.cells_to_pick.get(&ix).and_then(|cell| cell.chosen.as_ref()).map(|picked| picked.picture);
+        let taken = Taken { inputs: &inputs, jobs: &self.jobs, see_through, chosen };
         let Some(made) = making.make(scene, coordinates, &taken, &mut self.mistakes) else {
             return false;
         };
@@ -195,8 +259,14 @@ impl<'a> Builder<'a> {
         if let Some(other) = self.paths.take(&job.path, ix, |other| &self.jobs[other.index()].path) {
             self.collision(scene, coordinates, &job.path, other);
         }
-        let keyed = inputs.iter().map(|input| (*input, self.jobs[input.from.index()].key));
-        job.key = making.key(&job, coordinates, keyed);
+        // What was chosen is itself, whatever it was once made from.
+        let told = if chosen.is_some() { &[][..] } else { &inputs[..] };
+        let keyed = told.iter().map(|input| (*input, self.jobs[input.from.index()].key));
+        let refused = self.refusals(scene, coordinates, &job);
+        job.key = making.key(&job, coordinates, keyed, &refused);
+        if !refused.is_empty() {
+            self.refused.insert(ix, refused);
+        }
         let node = self.graph.add_node(());
         for input in &inputs {
             self.graph.add_edge(NodeIndex::new(input.from.index()), node, input.role);
@@ -239,6 +309,8 @@ impl<'a> Builder<'a> {
             is_final: is_final(self.campaign, index),
             inputs,
             depth: below + u32::from(step.paid.is_some()),
+            checks: step.checks.clone().into(),
+            rerolls: step.rerolls,
         });
         if first as usize == self.jobs.len() && self.mistakes.is_empty() {
             let finding = Diagnostic::error("empty-step", step.at.clone().at_key(), format!("no shot of step `{}` is left", step.name));
@@ -266,14 +338,18 @@ impl<'a> Builder<'a> {
             keys: axis.values.iter().map(|value| Arc::clone(&value.key)).collect(),
             is_take: matches!(axis.source, AxisSource::Take { .. }),
         });
+        let twins = twins(&self.jobs);
         Ok(Plan {
+            checked_as: checked_as(&self.jobs, &self.steps, &twins),
             campaign: Arc::clone(&self.campaign.name),
-            digest: digest(&self.jobs),
+            digest: digest(&self.jobs, &self.steps),
             axes: axes.collect(),
-            twins: twins(&self.jobs),
+            twins,
             steps: self.steps,
             jobs: self.jobs,
             graph: self.graph,
+            picks: self.cells_to_pick,
+            refused: self.refused,
         })
     }
 }
@@ -285,13 +361,34 @@ fn is_final(campaign: &Campaign, index: usize) -> bool {
     !is_sheet(&campaign.steps[index]) && !campaign.steps.iter().any(|other| !is_sheet(other) && takes_it(other))
 }
 
-fn digest(jobs: &[Job]) -> crate::types::Digest {
+fn digest(jobs: &[Job], steps: &[PlannedStep]) -> crate::types::Digest {
     let mut hasher = FieldHasher::new("callsheet plan 1");
+    // What decides which pictures are good decides what is bought, but not what a picture is.
+    for step in steps.iter().filter(|step| !step.checks.is_empty()) {
+        hasher.field("checks", format!("{} {:?} {}", step.name, step.checks, step.rerolls).as_bytes());
+    }
     for job in jobs {
         hasher.field("key", job.key.0.as_bytes());
         hasher.field("path", job.path.as_bytes());
     }
     hasher.finish()
+}
+
+/// Finds the step whose checks look at jobs that are one picture: the first that has any.
+fn checked_as(jobs: &[Job], steps: &[PlannedStep], twins: &BTreeMap<JobIx, JobIx>) -> BTreeMap<JobIx, u32> {
+    let mut checked = BTreeMap::new();
+    let step_with_checks = |ix: JobIx| Some(jobs[ix.index()].step).filter(|step| !steps[*step as usize].checks.is_empty());
+    for (later, first) in twins {
+        if let Some(step) = step_with_checks(*first).or_else(|| checked.get(first).copied()).or_else(|| step_with_checks(*later)) {
+            checked.insert(*first, step);
+        }
+    }
+    for (later, first) in twins {
+        if let Some(step) = checked.get(first).copied() {
+            checked.insert(*later, step);
+        }
+    }
+    checked
 }
 
 /// Finds jobs with one key. Sorted, not hashed: a table of a million keys is a million misses of the cache.

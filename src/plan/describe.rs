@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::{Input, Job, JobIx, Plan};
 use crate::ledger::Recipe;
+use crate::picks::Rejected;
 use crate::types::digest::FieldHasher;
 use crate::types::operation::{LocalAction, TransformOp};
 use crate::types::{Fields, JobKey, Operation};
@@ -34,9 +35,10 @@ struct Begun {
 
 impl Keys {
     /// Returns the identity of a job that is made from pictures with these keys.
-    pub(super) fn key(&mut self, job: &Job, take: Option<u32>, inputs: impl Iterator<Item = (Input, JobKey)>) -> JobKey {
+    pub(super) fn key(&mut self, job: &Job, take: Option<u32>, inputs: impl Iterator<Item = (Input, JobKey)>, refused: &[Rejected]) -> JobKey {
         let mut hasher = self.begun(job, take);
         describe_inputs(inputs, &mut hasher);
+        describe_refusals(refused, &mut hasher);
         JobKey(hasher.finish())
     }
 
@@ -76,7 +78,18 @@ pub fn tell_recipe(plan: &Plan, ix: JobIx, tell: &mut dyn FnMut(&str, &str)) {
 
     let mut told = Told(tell);
     describe_own(plan.job(ix), plan.take_of(ix), &mut told);
+    if matches!(plan.job(ix).operation, Operation::Local(LocalAction::Pick { chosen: Some(_) })) {
+        return;
+    }
     describe_inputs(plan.inputs(ix).into_iter().map(|input| (input, plan.job(input.from).key)), &mut told);
+    describe_refusals(plan.refused.get(&ix).map_or(&[], Vec::as_slice), &mut told);
+}
+
+/// Tells the pictures that a person turned down: with one more it is another job, and what is made from it too.
+fn describe_refusals(refused: &[Rejected], fields: &mut dyn Fields) {
+    for rejected in refused {
+        fields.field("rejected", rejected.picture.to_string().as_bytes());
+    }
 }
 
 /// Tells all but the inputs. Of a step's paid jobs only the prompt and the take differ here, which [`Keys`] relies on.
@@ -116,6 +129,11 @@ fn describe_local(local: &LocalAction, fields: &mut dyn Fields) {
             for op in ops.iter() {
                 fields.field(op_name(op), op_text(op).as_bytes());
             }
+        }
+        LocalAction::Pick { chosen } => {
+            fields.field("operation", b"pick");
+            // The picture itself: a choice is the same whichever shot it came from.
+            fields.field("picture", chosen.map_or("not chosen yet".to_owned(), |picture| picture.to_string()).as_bytes());
         }
         LocalAction::Sheet { columns, cell, labels } => {
             fields.field("operation", b"sheet");

@@ -11,10 +11,11 @@ use super::texts::{Known, Scene, Source, Text};
 use super::{Input, Job};
 use crate::campaign::{AxisSource, Campaign, Step};
 use crate::catalog::{Catalog, OperationCard, Unfit};
+use crate::picks::Rejected;
 use crate::spec::{Asset, AssetProblem};
 use crate::steps::StepSpec;
 use crate::types::shape::{SheetGrid, default_format, see_through, transformed};
-use crate::types::{Action, Diagnostic, FieldPath, ImageFormat, InputRole, JobKey, LocalAction, Operation, Paid, PixelSize, Segment};
+use crate::types::{Action, Diagnostic, Digest, FieldPath, ImageFormat, InputRole, JobKey, LocalAction, Operation, Paid, PixelSize, Segment};
 
 /// Files by path, as [`crate::spec::read_assets`] found them.
 pub type Assets = BTreeMap<Arc<str>, Result<Asset, AssetProblem>>;
@@ -32,12 +33,14 @@ pub(super) struct Taken<'j> {
     pub(super) jobs: &'j [Job],
     /// Whether the main picture may be see-through.
     pub(super) see_through: bool,
+    /// What a person chose among them.
+    pub(super) chosen: Option<Digest>,
 }
 
 impl<'j> Taken<'j> {
-    /// Returns the job whose picture is edited, enlarged or transformed.
+    /// Returns the job whose picture is edited, enlarged, transformed or chosen; the first of those that may be.
     fn main(&self) -> Option<&'j Job> {
-        self.inputs.iter().find(|input| input.role == InputRole::Image).map(|input| &self.jobs[input.from.index()])
+        self.inputs.iter().find(|input| matches!(input.role, InputRole::Image | InputRole::Candidate(_))).map(|input| &self.jobs[input.from.index()])
     }
 }
 
@@ -109,9 +112,9 @@ impl<'a> StepJobs<'a> {
     }
 
     /// Returns the identity of the job at these coordinates, made from pictures with these keys.
-    pub(super) fn key(&mut self, job: &Job, coordinates: &[u32], inputs: impl Iterator<Item = (Input, JobKey)>) -> JobKey {
+    pub(super) fn key(&mut self, job: &Job, coordinates: &[u32], inputs: impl Iterator<Item = (Input, JobKey)>, refused: &[Rejected]) -> JobKey {
         let take = self.take.map(|position| coordinates[position] + 1);
-        self.keys.key(job, take, inputs)
+        self.keys.key(job, take, inputs, refused)
     }
 
     /// Makes the job at these coordinates; `None` after noting why it cannot be made.
@@ -236,7 +239,7 @@ impl<'a> StepJobs<'a> {
         taken: &Taken<'_>,
         mistakes: &mut Mistakes,
     ) -> Option<(Operation, PixelSize, bool, &'static str)> {
-        let Taken { inputs, jobs, see_through: input_see_through } = *taken;
+        let Taken { inputs, jobs, see_through: input_see_through, chosen } = *taken;
         let main = taken.main();
         match &self.step.spec {
             StepSpec::Load(_) => self.load(scene, coordinates, mistakes),
@@ -268,6 +271,10 @@ impl<'a> StepJobs<'a> {
                 let captioned = labels.iter().any(|label| !label.is_empty());
                 let size = SheetGrid::new(inputs.len(), captioned, *columns, *cell).size;
                 Some((Operation::Local(action), size, false, ImageFormat::Png.extension()))
+            }
+            StepSpec::Pick(_) => {
+                let (size, format) = main.map_or((UNKNOWN_SIZE, ImageFormat::Png), |job| (job.size, format_of(&job.path)));
+                Some((Operation::Local(LocalAction::Pick { chosen }), size, input_see_through, format.extension()))
             }
             _ => None,
         }

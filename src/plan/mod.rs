@@ -11,6 +11,8 @@ mod jobs;
 mod lower;
 mod mistakes;
 mod paths;
+mod picking;
+mod ruling;
 pub mod saved;
 mod selection;
 mod side;
@@ -27,19 +29,22 @@ use std::sync::Arc;
 use petgraph::Direction;
 use petgraph::graph::{DiGraph, NodeIndex};
 
-pub use build::{asset_paths, build};
+pub use build::{asset_paths, build, build_picked};
 pub use describe::{recipe, tell_recipe};
 #[cfg(test)]
 pub(crate) use diff::sample;
 pub use diff::{Change, Diff, FieldChange, Group, MOST_FIELDS, Pair, StepDiff, Value, Variant, diff};
 pub use jobs::Assets;
+pub use picking::{PickCell, Picked, Stale, check_picks, refused_now, stale};
+pub use ruling::{Bar, Fate, Kept, Ruling, TurnedDown, ruled, ruling};
 pub use saved::SavedPlan;
 pub use selection::{Only, Selection, SelectionError};
 pub use side::{PartOfSide, Side, SidePrice};
 pub use why::{Difference, Reason, why};
 pub use worklist::{Work, Worklist, worklist};
 
-use crate::types::{Action, Digest, InputRole, JobId, JobKey, Operation, PixelSize};
+use crate::picks::Rejected;
+use crate::types::{Action, Check, Digest, InputRole, JobId, JobKey, LocalAction, Operation, PixelSize};
 
 /// A job's place in [`Plan::jobs`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -86,6 +91,10 @@ pub struct PlannedStep {
     pub is_final: bool,
     /// How many paid steps stand on the way to it, itself included.
     pub depth: u32,
+    /// What its pictures must be like.
+    pub checks: Arc<[Check]>,
+    /// How often a shot may be paid again because a check failed.
+    pub rerolls: u32,
 }
 
 /// One shot of one step, fully rendered.
@@ -126,6 +135,12 @@ pub struct Plan {
     pub graph: DiGraph<(), InputRole, u32>,
     /// Jobs with the key of an earlier one, and that earlier one: the same picture, paid once.
     pub twins: BTreeMap<JobIx, JobIx>,
+    /// The cells of `pick` steps.
+    pub picks: BTreeMap<JobIx, PickCell>,
+    /// Jobs that are one picture with others: the step whose checks look at it.
+    pub checked_as: BTreeMap<JobIx, u32>,
+    /// Pictures that a person turned down, by shot: part of its key, so that it is made again, and with it what is made from it.
+    pub refused: BTreeMap<JobIx, Vec<Rejected>>,
 }
 
 /// One picture that a job takes.
@@ -146,6 +161,18 @@ impl Plan {
     /// Returns the step of a job.
     pub fn step_of(&self, ix: JobIx) -> &PlannedStep {
         &self.steps[self.job(ix).step as usize]
+    }
+
+    /// Returns what a picture of a job must pass.
+    pub fn bar(&self, ix: JobIx) -> Bar<'_> {
+        // Shots that are one picture are looked at once, by the checks of the first step that has any.
+        let step = self.checked_as.get(&ix).map_or(self.step_of(ix), |step| &self.steps[*step as usize]);
+        Bar { checks: &step.checks, rerolls: step.rerolls, is_paid: matches!(self.job(ix).operation, Operation::Paid(_)) }
+    }
+
+    /// Returns whether a job is a choice that nobody has made.
+    pub fn waits_for_a_pick(&self, ix: JobIx) -> bool {
+        matches!(self.job(ix).operation, Operation::Local(LocalAction::Pick { chosen: None }))
     }
 
     /// Returns all places of jobs, in order.

@@ -8,10 +8,16 @@
 //! | submitting past its deadline, in doubt | - | in doubt: held |
 //! | failed | - | tried again |
 //! | any of these, and an earlier shot of the plan has the same key | - | twin: paid once, there |
+//! | done, and its checks have not seen its picture | yes | look: measured for nothing |
+//! | all pictures turned down, another may be bought | - | reroll: bought once more |
+//! | all pictures turned down, rerolls used up | - | rejected |
+//! | a choice that nobody has made, and what is made from it | - | waiting |
 //! | untried, address known with another key | - | changed |
 //! | untried | - | new |
 
-use super::{JobIx, Plan, Selection};
+use std::collections::BTreeMap;
+
+use super::{Fate, JobIx, Plan, Selection, ruling};
 use crate::ledger::{History, JobState};
 use crate::types::{BlobRef, JobKey};
 
@@ -37,6 +43,14 @@ pub enum Work {
     InDoubt,
     /// The same picture as an earlier shot of the plan that is still to be made: paid once, there.
     Twin,
+    /// A picture is there that its checks have not seen, or that passes them now: looked at for nothing.
+    Look,
+    /// Its pictures were turned down by its checks: another is bought.
+    Reroll,
+    /// Its pictures were turned down by its checks, and its rerolls are used up.
+    Rejected,
+    /// A choice that nobody has made, or made from one.
+    Waiting,
     /// Left out by `--only`, `--until` or a profile.
     Excluded,
 }
@@ -53,18 +67,22 @@ impl Work {
             Self::Reused => "reused",
             Self::InDoubt => "in doubt",
             Self::Twin => "twin",
+            Self::Look => "look",
+            Self::Reroll => "reroll",
+            Self::Rejected => "rejected",
+            Self::Waiting => "waiting",
             Self::Excluded => "excluded",
         }
     }
 
     /// Returns whether a paid job of this work needs a new paid try.
     pub fn is_outstanding(self) -> bool {
-        matches!(self, Self::New | Self::Changed { .. } | Self::Lost | Self::Again)
+        matches!(self, Self::New | Self::Changed { .. } | Self::Lost | Self::Again | Self::Reroll)
     }
 
     /// Returns whether the run has anything to do for it.
     pub fn is_to_do(self) -> bool {
-        self.is_outstanding() || matches!(self, Self::Resumed | Self::Twin)
+        self.is_outstanding() || matches!(self, Self::Resumed | Self::Twin | Self::Look)
     }
 }
 
@@ -72,12 +90,19 @@ impl Work {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Worklist {
     work: Vec<Work>,
+    /// Most pictures that a run may buy for a job; only where that is not one for each outstanding job.
+    pictures: BTreeMap<JobIx, u32>,
 }
 
 impl Worklist {
     /// Returns what is to be done about a job.
     pub fn work(&self, ix: JobIx) -> Work {
         self.work[ix.index()]
+    }
+
+    /// Returns the most pictures that a run may buy for a job, rerolls included.
+    pub fn pictures(&self, ix: JobIx) -> u32 {
+        self.pictures.get(&ix).copied().unwrap_or(u32::from(self.work(ix).is_outstanding()))
     }
 
     /// Returns jobs and their work, in the plan's order.
@@ -124,29 +149,65 @@ impl Worklist {
 ///
 /// `present` says whether a picture is in the store; it is asked only about finished jobs.
 pub fn worklist(plan: &Plan, history: &History, selection: &Selection, present: &dyn Fn(&BlobRef) -> bool) -> Worklist {
-    let work: Vec<Work> = plan
-        .indices()
-        .map(|ix| {
-            if !selection.includes(ix) {
-                return Work::Excluded;
-            }
-            let key = plan.job(ix).key;
-            match history.state(&key) {
-                JobState::Done { artifact, .. } if present(&artifact.blob) => Work::Reused,
-                JobState::Done { .. } => Work::Lost,
-                JobState::Submitting { .. } | JobState::Running { .. } => Work::Resumed,
-                JobState::InDoubt { .. } => Work::InDoubt,
-                JobState::Failed { .. } => Work::Again,
-                // Addresses are read only for campaigns that ran before: most plans skip building the text.
-                JobState::Untried if history.addresses.is_empty() => Work::New,
-                JobState::Untried => match history.addresses.get(&plan.id(ix)) {
-                    Some(was) if *was != key => Work::Changed { was: *was },
-                    _ => Work::New,
-                },
-            }
-        })
-        .collect();
-    let mut worklist = Worklist { work };
+    let mut work: Vec<Work> = Vec::with_capacity(plan.jobs.len());
+    let mut pictures = BTreeMap::new();
+    for ix in plan.indices() {
+        let of_job = if selection.includes(ix) { of_job(plan, history, ix, present) } else { Work::Excluded };
+        // Makers stand before takers, so one pass tells who waits for whom.
+        let waits = of_job != Work::Excluded && !plan.picks.is_empty() && (plan.waits_for_a_pick(ix) || behind_a_pick(plan, ix, &work));
+        let of_job = if waits { Work::Waiting } else { of_job };
+        if let Some(count) = most_pictures(plan, history, ix, of_job) {
+            pictures.insert(ix, count);
+        }
+        work.push(of_job);
+    }
+    let mut worklist = Worklist { work, pictures };
     worklist.pair_twins(plan);
     worklist
+}
+
+fn behind_a_pick(plan: &Plan, ix: JobIx, work: &[Work]) -> bool {
+    plan.inputs(ix).iter().any(|input| work[input.from.index()] == Work::Waiting)
+}
+
+fn of_job(plan: &Plan, history: &History, ix: JobIx, present: &dyn Fn(&BlobRef) -> bool) -> Work {
+    let key = plan.job(ix).key;
+    let state = history.state(&key);
+    match ruling(&plan.bar(ix), state, history.judged(&key), present).map(|ruling| ruling.fate) {
+        Some(Fate::Look(kept)) if present(&kept.artifact.blob) => return Work::Look,
+        Some(Fate::Again(_)) => return Work::Reroll,
+        Some(Fate::UsedUp) => return Work::Rejected,
+        Some(Fate::Look(_) | Fate::Stands) | None => {}
+    }
+    match state {
+        JobState::Done { artifact, .. } if present(&artifact.blob) => Work::Reused,
+        JobState::Done { .. } => Work::Lost,
+        JobState::Submitting { .. } | JobState::Running { .. } => Work::Resumed,
+        JobState::InDoubt { .. } => Work::InDoubt,
+        JobState::Failed { .. } => Work::Again,
+        // Always ruled upon, above.
+        JobState::Rejected { .. } => Work::Rejected,
+        // Addresses are read only for campaigns that ran before: most plans skip building the text.
+        JobState::Untried if history.addresses.is_empty() => Work::New,
+        JobState::Untried => match history.addresses.get(&plan.id(ix)) {
+            Some(was) if *was != key => Work::Changed { was: *was },
+            _ => Work::New,
+        },
+    }
+}
+
+/// Returns the most pictures that a run may buy for a job with rerolls; `None` where one for each outstanding job is right.
+fn most_pictures(plan: &Plan, history: &History, ix: JobIx, work: Work) -> Option<u32> {
+    let bar = plan.bar(ix);
+    if bar.rerolls == 0 || !bar.is_paid {
+        return None;
+    }
+    let brought = u32::try_from(history.judged(&plan.job(ix).key).len()).unwrap_or(u32::MAX);
+    let all = bar.rerolls.saturating_add(1);
+    match work {
+        work if work.is_outstanding() => Some(all.saturating_sub(brought).max(1)),
+        // What is looked at, or on its way, is one of them.
+        Work::Look | Work::Resumed => Some(all.saturating_sub(brought.max(1))),
+        _ => None,
+    }
 }

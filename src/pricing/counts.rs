@@ -27,6 +27,14 @@ pub struct Counts {
     pub twin: usize,
     /// Of unknown outcome.
     pub in_doubt: usize,
+    /// With a picture that is to be looked at.
+    pub look: usize,
+    /// Turned down, and bought once more.
+    pub reroll: usize,
+    /// Turned down for good.
+    pub rejected: usize,
+    /// Waiting for a person's choice.
+    pub waiting: usize,
     /// Not selected.
     pub excluded: usize,
 }
@@ -43,18 +51,22 @@ impl Counts {
             Work::Reused => &mut self.reused,
             Work::Twin => &mut self.twin,
             Work::InDoubt => &mut self.in_doubt,
+            Work::Look => &mut self.look,
+            Work::Reroll => &mut self.reroll,
+            Work::Rejected => &mut self.rejected,
+            Work::Waiting => &mut self.waiting,
             Work::Excluded => &mut self.excluded,
         } += 1;
     }
 
     /// Returns how many jobs are selected: all but the excluded.
     pub fn jobs(&self) -> usize {
-        self.outstanding() + self.resumed + self.reused + self.twin + self.in_doubt
+        self.outstanding() + self.resumed + self.reused + self.twin + self.in_doubt + self.look + self.rejected + self.waiting
     }
 
     /// Returns how many need a new try.
     pub fn outstanding(&self) -> usize {
-        self.new + self.changed + self.lost + self.again
+        self.new + self.changed + self.lost + self.again + self.reroll
     }
 
     /// Adds the counts of another group.
@@ -67,6 +79,10 @@ impl Counts {
         self.reused += other.reused;
         self.twin += other.twin;
         self.in_doubt += other.in_doubt;
+        self.look += other.look;
+        self.reroll += other.reroll;
+        self.rejected += other.rejected;
+        self.waiting += other.waiting;
         self.excluded += other.excluded;
     }
 }

@@ -81,6 +81,8 @@ pub struct StepLine {
     pub capped: bool,
     /// What its reused pictures would cost at one try.
     pub saved: Sum,
+    /// What stands behind choices that nobody has made would cost at one try: no run can buy it before, so it is in no other sum.
+    pub later: Sum,
     /// Outstanding jobs without a price; they are in no sum.
     pub unpriced: usize,
 }
@@ -98,6 +100,8 @@ pub struct Totals {
     pub ceiling: Sum,
     /// Sum of what the lines save.
     pub saved: Sum,
+    /// Sum of what stands behind choices that nobody has made.
+    pub later: Sum,
 }
 
 /// The pictures that a campaign is made for.
@@ -129,6 +133,8 @@ pub struct Estimate {
     pub book: BookFacts,
     /// Paid tries that a job may use in this run.
     pub attempts: u32,
+    /// Further pictures that this run may pay for because a check fails, over all jobs.
+    pub rerolls: usize,
     /// One line a step, in the plan's order.
     pub lines: Vec<StepLine>,
     /// Sums over the lines.
@@ -214,7 +220,8 @@ pub fn estimate_by(
     Ok(Estimate {
         book: quotes.book().clone(),
         attempts,
-        finals: finals(plan, worklist, &totals)?,
+        rerolls: rerolls(worklist),
+        finals: finals(plan, worklist, &totals, factor.as_ref().map(|(_, factor)| *factor))?,
         by_axis: by_axis(plan, worklist, quotes)?,
         by_model: by_model(plan, worklist, quotes)?,
         lines,
@@ -226,6 +233,12 @@ pub fn estimate_by(
         unpriced,
         in_doubt,
     })
+}
+
+/// Returns how many pictures a run may pay for beyond one for each outstanding job.
+pub(super) fn rerolls(worklist: &Worklist) -> usize {
+    let more = |(ix, work): (JobIx, Work)| worklist.pictures(ix).saturating_sub(u32::from(work.is_outstanding())) as usize;
+    worklist.iter().map(more).sum()
 }
 
 /// What is said of all lines together.
@@ -245,6 +258,7 @@ pub(super) fn sum_up(plan: &Plan, lines: &mut [StepLine], caps: &[CapLine], fact
         totals.expected = totals.expected.and(line.expected)?;
         totals.ceiling = totals.ceiling.and(line.ceiling)?;
         totals.saved = totals.saved.and(line.saved)?;
+        totals.later = totals.later.and(line.later)?;
     }
     let ceiling_by = bound_by_caps(&mut totals.ceiling, lines, caps, attempts);
     Ok(Sums { factor: factor(&totals, factors)?, totals, ceiling_by })
@@ -264,7 +278,11 @@ fn factor(totals: &Totals, factors: &Factors) -> Result<Option<(String, Micros)>
 struct Uses {
     selected: u64,
     outstanding: u64,
+    /// Most tries that this run may pay, rerolls included.
+    tries: u64,
     reused: u64,
+    /// Behind a choice that nobody has made.
+    waiting: u64,
 }
 
 fn line(place: usize, step: &PlannedStep, worklist: &Worklist, quotes: &Quotes, attempts: u32) -> Result<StepLine, MoneyError> {
@@ -277,17 +295,24 @@ fn line(place: usize, step: &PlannedStep, worklist: &Worklist, quotes: &Quotes, 
             let uses = uses.entry(quote).or_default();
             uses.selected += 1;
             uses.outstanding += u64::from(work.is_outstanding());
+            uses.tries += most_tries(worklist.pictures(ix), attempts);
             uses.reused += u64::from(work == Work::Reused);
+            uses.waiting += u64::from(work == Work::Waiting);
         }
     }
-    let (mut floor, mut ceiling, mut saved) = (Sum::default(), Sum::default(), Sum::default());
+    let (mut floor, mut ceiling, mut saved, mut later) = (Sum::default(), Sum::default(), Sum::default(), Sum::default());
     let mut unpriced = 0;
     for (place, uses) in &uses {
         match &quotes.distinct()[*place] {
             JobQuote::Priced(quote) => {
                 if uses.outstanding > 0 {
                     floor = floor.plus(quote.amount.micros, uses.outstanding, quote.certainty)?;
-                    ceiling = ceiling.plus(quote.highest, uses.outstanding.saturating_mul(u64::from(attempts)), quote.certainty)?;
+                }
+                if uses.tries > 0 {
+                    ceiling = ceiling.plus(quote.highest, uses.tries, quote.certainty)?;
+                }
+                if uses.waiting > 0 {
+                    later = later.plus(quote.amount.micros, uses.waiting, quote.certainty)?;
                 }
                 if uses.reused > 0 {
                     saved = saved.plus(quote.amount.micros, uses.reused, quote.certainty)?;
@@ -301,12 +326,20 @@ fn line(place: usize, step: &PlannedStep, worklist: &Worklist, quotes: &Quotes, 
                 if uses.reused > 0 {
                     saved = saved.and_unknown();
                 }
+                if uses.waiting > 0 {
+                    later = later.and_unknown();
+                }
             }
         }
     }
     let unit = unit(step, quotes, uses.keys().copied());
     let (name, model) = (Arc::clone(&step.name), step.model.clone());
-    Ok(StepLine { step: place, name, kind: step.kind, model, counts, unit, floor, expected: floor, ceiling, capped: false, saved, unpriced })
+    Ok(StepLine { step: place, name, kind: step.kind, model, counts, unit, floor, expected: floor, ceiling, capped: false, saved, later, unpriced })
+}
+
+/// Returns the most tries that a run may pay for a job: all its pictures, and all tries but the last that may fail.
+pub(super) fn most_tries(pictures: u32, attempts: u32) -> u64 {
+    if pictures == 0 { 0 } else { u64::from(attempts.max(1) - 1) + u64::from(pictures) }
 }
 
 /// Lowers the ceiling of a step to what its own cap leaves.
@@ -371,7 +404,7 @@ fn bound_by_caps(ceiling: &mut Sum, lines: &[StepLine], caps: &[CapLine], attemp
     }
 }
 
-fn finals(plan: &Plan, worklist: &Worklist, totals: &Totals) -> Result<Finals, MoneyError> {
+fn finals(plan: &Plan, worklist: &Worklist, totals: &Totals, factor: Option<Micros>) -> Result<Finals, MoneyError> {
     let mut finals = Finals::default();
     for step in plan.steps.iter().filter(|step| step.is_final) {
         let selected = step.jobs.clone().filter(|ix| worklist.work(JobIx(*ix)) != Work::Excluded).count();
@@ -383,8 +416,10 @@ fn finals(plan: &Plan, worklist: &Worklist, totals: &Totals) -> Result<Finals, M
     let count = i64::try_from(finals.count).map_err(|_| MoneyError::Overflow)?;
     if count > 0 {
         let each = |sum: Sum| Ok::<_, MoneyError>(Sum { micros: sum.micros.mul_ratio_ceil(1, count)?, ..sum });
-        finals.floor_each = Some(each(totals.floor)?);
-        finals.expected_each = Some(each(totals.expected)?);
+        // A final that waits for a choice costs what stands behind the choice too.
+        let later = Sum { micros: totals.later.micros.mul_ratio_ceil(factor.map_or(FACTOR_ONE, Micros::get), FACTOR_ONE)?, ..totals.later };
+        finals.floor_each = Some(each(totals.floor.and(totals.later)?)?);
+        finals.expected_each = Some(each(totals.expected.and(later)?)?);
     }
     Ok(finals)
 }

@@ -165,7 +165,7 @@ impl Quoting<'_> {
                 }
                 InputRole::Reference(_) => references += 1,
                 // A mask confines the edit, it is no picture of its own; overlays and cells belong to local work.
-                InputRole::Mask | InputRole::Overlay(_) | InputRole::Cell(_) => {}
+                InputRole::Mask | InputRole::Overlay(_) | InputRole::Cell(_) | InputRole::Candidate(_) => {}
             }
         }
         let operation = Arc::as_ptr(paid) as usize;

@@ -38,6 +38,8 @@ pub(crate) fn plan(heroes: u32) -> Plan {
         inputs,
         is_final: name == "deliver",
         depth,
+        checks: Arc::from([]),
+        rerolls: 0,
     };
     let steps = vec![
         step("hero", "generate", Some(Action::Generate), vec![0], 0..heroes, vec![], 1),
@@ -52,6 +54,9 @@ pub(crate) fn plan(heroes: u32) -> Plan {
         jobs: Vec::new(),
         graph: DiGraph::default(),
         twins: BTreeMap::new(),
+        picks: BTreeMap::new(),
+        checked_as: BTreeMap::new(),
+        refused: BTreeMap::new(),
     };
     for place in 0..3_u32 {
         for sku in 0..heroes {

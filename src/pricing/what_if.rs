@@ -10,7 +10,9 @@
 use std::sync::Arc;
 
 use super::caps::caps;
-use super::estimate::{CapLine, Committed, Counts, Estimate, Finals, StepLine, Sums, Totals, bound_by_step, notable, sum_up, unit};
+use super::estimate::{
+    CapLine, Committed, Counts, Estimate, Finals, StepLine, Sums, Totals, bound_by_step, most_tries, notable, rerolls, sum_up, unit,
+};
 use super::learned::Factors;
 use super::quote::{JobQuote, Quotes};
 use super::sum::Sum;
@@ -179,6 +181,7 @@ pub fn suppose(
     Ok(Estimate {
         book: quotes.book().clone(),
         attempts,
+        rerolls: rerolls(worklist),
         lines,
         totals,
         factor,
@@ -276,14 +279,14 @@ impl Stretch {
                     let (price, sure) = (quote.amount.micros, quote.certainty);
                     if work.is_outstanding() {
                         floor = floor.plus(price, 1, sure)?;
-                        ceiling = ceiling.plus(quote.highest, u64::from(attempts), sure)?;
+                        ceiling = ceiling.plus(quote.highest, most_tries(worklist.pictures(ix).max(1), attempts), sure)?;
                     }
                     if work == Work::Reused {
                         saved = saved.plus(price, 1, sure)?;
                     }
                     if !is_twin {
                         full = full.plus(price, 1, sure)?;
-                        full_ceiling = full_ceiling.plus(quote.highest, u64::from(attempts), sure)?;
+                        full_ceiling = full_ceiling.plus(quote.highest, most_tries(step.rerolls + 1, attempts), sure)?;
                     }
                 }
                 JobQuote::Unpriced(_) => {
@@ -307,8 +310,21 @@ impl Stretch {
         counts.new += self.further_jobs(counts.jobs())?;
         let unit = unit(step, quotes, used.into_iter());
         let (name, model) = (Arc::clone(&step.name), step.model.clone());
-        let mut line =
-            StepLine { step: place, name, kind: step.kind, model, counts, unit, floor, expected: floor, ceiling, capped: false, saved, unpriced };
+        let mut line = StepLine {
+            step: place,
+            name,
+            kind: step.kind,
+            model,
+            counts,
+            unit,
+            floor,
+            expected: floor,
+            ceiling,
+            capped: false,
+            saved,
+            later: Sum::default(),
+            unpriced,
+        };
         bound_by_step(&mut line, caps);
         Ok(line)
     }

@@ -4,6 +4,7 @@
 
 use std::collections::HashSet;
 
+use super::estimate::most_tries;
 use super::quote::{JobQuote, Quotes};
 use super::sum::Sum;
 use crate::plan::{Plan, Selection};
@@ -19,7 +20,7 @@ pub struct Whole {
     pub floor: Sum,
     /// The floor times the iteration factor.
     pub expected: Sum,
-    /// Every paid picture at all its tries, at the highest price of the book.
+    /// Every paid picture at all its tries and rerolls, at the highest price of the book.
     pub ceiling: Sum,
 }
 
@@ -40,7 +41,7 @@ impl Whole {
             match quote {
                 JobQuote::Priced(quote) => {
                     whole.floor = whole.floor.plus(quote.amount.micros, 1, quote.certainty)?;
-                    whole.ceiling = whole.ceiling.plus(quote.highest, u64::from(attempts), quote.certainty)?;
+                    whole.ceiling = whole.ceiling.plus(quote.highest, most_tries(plan.step_of(ix).rerolls + 1, attempts), quote.certainty)?;
                 }
                 JobQuote::Unpriced(_) => {
                     whole.floor = whole.floor.and_unknown();

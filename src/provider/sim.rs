@@ -50,6 +50,8 @@ pub struct SimOptions {
     pub lose: Chance,
     /// Share of pictures that arrive cut off the first time.
     pub corrupt: Chance,
+    /// Share of attempts that bring a picture of one plain colour: for checks to find.
+    pub blank: Chance,
     /// What the account holds when the rehearsal starts, in the currency of the plan; absent: an account that nobody asks.
     pub balance: Option<Micros>,
     /// Size drawn instead of the promised one.
@@ -69,6 +71,7 @@ impl Default for SimOptions {
             refund: true,
             lose: never,
             corrupt: never,
+            blank: never,
             balance: None,
             size: None,
             seed: 0,
@@ -107,7 +110,7 @@ impl fmt::Display for Chance {
 
 impl SimOptions {
     /// The keys of the text form.
-    pub const KEYS: [&'static str; 10] = ["latency", "fail", "throttle", "refuse", "refund", "lose", "corrupt", "balance", "size", "seed"];
+    pub const KEYS: [&'static str; 11] = ["latency", "fail", "throttle", "refuse", "refund", "lose", "corrupt", "blank", "balance", "size", "seed"];
 }
 
 impl FromStr for SimOptions {
@@ -151,6 +154,7 @@ impl SimOptions {
             }
             "lose" => self.lose = value.parse()?,
             "corrupt" => self.corrupt = value.parse()?,
+            "blank" => self.blank = value.parse()?,
             "balance" => {
                 let balance: Micros = value.parse().map_err(|error: MoneyError| error.to_string())?;
                 if balance < Micros::ZERO {
@@ -366,6 +370,7 @@ struct Order {
     input: Option<Vec<u8>>,
     mask: Option<Vec<u8>>,
     format: ImageFormat,
+    is_blank: bool,
     job: String,
     prompt: String,
 }
@@ -402,7 +407,8 @@ impl Order {
         };
         let (input, mask) = (open(shot, InputRole::Image).await?, open(shot, InputRole::Mask).await?);
         let prompt = shot.prompt.chars().take(240).collect();
-        Ok(Self { scene, cues, input, mask, format, job: shot.key.to_string(), prompt })
+        let is_blank = sim.happens(shot, sim.options.blank, "blank");
+        Ok(Self { scene, cues, input, mask, format, is_blank, job: shot.key.to_string(), prompt })
     }
 
     /// Draws and encodes.
@@ -415,7 +421,7 @@ impl Order {
         let photo = input.is_some_and(|input| input.look.is_none()) && action != Action::Edit;
         self.scene.look = look_after(action, &self.cues.borrowed(), input);
         let look = (!photo).then(|| self.scene.look.to_string());
-        let mut picture = draw(&self.scene);
+        let mut picture = if self.is_blank { plain(self.scene.size, self.scene.detail) } else { draw(&self.scene) };
         // Decoded pictures are large, and encoding takes a while.
         (self.scene.input, self.scene.mask) = (None, None);
         if !self.format.has_alpha() && picture.is_transparent() {
@@ -425,6 +431,12 @@ impl Order {
         text.extend(look.as_deref().map(|look| (LOOK, look)));
         encode(&picture, self.format, None, &text)
     }
+}
+
+/// Returns a picture of one plain colour, another one for every job and attempt.
+fn plain(size: PixelSize, detail: u64) -> Picture {
+    let [red, green, blue, ..] = detail.to_le_bytes();
+    Picture::Rgb(image::RgbImage::from_pixel(size.width, size.height, image::Rgb([red, green, blue])))
 }
 
 fn read_input(bytes: &[u8], limits: &Limits) -> Result<Input, ImagingError> {

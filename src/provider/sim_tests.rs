@@ -190,8 +190,8 @@ fn options_are_read_and_mistakes_are_explained() {
     let wrong =
         ["fial=1", "fail", "fail=5%", "fail=1.5", "latency=2", "latency=-1s", "refund=maybe", "size=0x9", "size=99999x1", "seed=x", "seed=1,seed=2"];
     let told: Vec<String> = wrong.iter().map(|text| text.parse::<SimOptions>().expect_err(text)).collect();
-    insta::assert_snapshot!(told.join("\n"), @r"
-    the simulator has no `fial`; did you mean `fail`? (it has `latency`, `fail`, `throttle`, `refuse`, `refund`, `lose`, `corrupt`, `balance`, `size` and `seed`)
+    insta::assert_snapshot!(told.join("\n"), @"
+    the simulator has no `fial`; did you mean `fail`? (it has `latency`, `fail`, `throttle`, `refuse`, `refund`, `lose`, `corrupt`, `blank`, `balance`, `size` and `seed`)
     `fail` has no value; write `key=value`, for example `fail=0.05`
     `fail`: `5%` is not a share from 0 to 1 like `0.05`
     `fail`: `1.5` is not a share from 0 to 1 like `0.05`

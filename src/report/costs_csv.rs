@@ -19,7 +19,7 @@ const FILE: &str = "costs.csv";
 const BEFORE: [&str; 4] = ["run_id", "campaign", "job", "step"];
 
 /// Columns after those of the axes.
-const AFTER: [&str; 24] = [
+const AFTER: [&str; 25] = [
     "take",
     "attempt",
     "provider",
@@ -44,6 +44,7 @@ const AFTER: [&str; 24] = [
     "job_key",
     "output_path",
     "blake3",
+    "checks",
 ];
 
 /// Writes `costs.csv`.
@@ -82,7 +83,7 @@ fn cells(report: &RunReport<'_>, row: &ReportRow<'_>) -> Vec<String> {
     let money = |micros: Option<Micros>| micros.map(|micros| micros.to_string()).unwrap_or_default();
     let unit_price = row.job.and_then(|ix| report.quotes.price(ix)).filter(|quote| quote.amount.currency == attempt.quoted.currency);
     let usd = attempt.known_charge().and_then(|charged| report.quotes.book().usd(&Amount::new(attempt.quoted.currency.clone(), charged)));
-    let path = row.job.filter(|_| attempt.status == AttemptStatus::Done).map(|ix| &*report.plan.job(ix).path);
+    let path = row.job.filter(|_| attempt.status == AttemptStatus::Done && status(report, row) != "rejected").map(|ix| &*report.plan.job(ix).path);
     let latency = attempt.finished_at.map(|finished| finished.since(attempt.started_at).as_millis().to_string());
     let mut cells = vec![text(attempt.run.as_str()), text(&card.campaign), text(card.job.as_str()), text(&card.step)];
     cells.extend(report.axes.iter().map(|axis| optional(axes.get(axis.as_str()).copied())));
@@ -95,7 +96,7 @@ fn cells(report: &RunReport<'_>, row: &ReportRow<'_>) -> Vec<String> {
         optional(card.aspect.as_deref()),
         optional(card.resolution.as_deref()),
         optional(card.quality.as_deref()),
-        attempt.status.as_str().to_owned(),
+        status(report, row).to_owned(),
         optional(attempt.error_code.as_deref()),
         money(unit_price.map(|quote| quote.amount.micros)),
         money(attempt.known_quote()),
@@ -111,8 +112,27 @@ fn cells(report: &RunReport<'_>, row: &ReportRow<'_>) -> Vec<String> {
         attempt.key.to_string(),
         optional(path),
         attempt.artifact.map(|artifact| artifact.blob.digest.to_string()).unwrap_or_default(),
+        text(&checks(report, row)),
     ]);
     cells
+}
+
+/// Returns how a try ended; a picture that was turned down, by a check or a person, is `rejected`.
+fn status(report: &RunReport<'_>, row: &ReportRow<'_>) -> &'static str {
+    let attempt = row.attempt;
+    let judged = report.history.judged(&attempt.key).iter().find(|known| known.of == Some(attempt.attempt));
+    let by_person = || {
+        let refused = report.plan.refused.iter().find(|(ix, _)| report.plan.id(**ix) == attempt.card.job);
+        refused.is_some_and(|(_, refused)| refused.iter().any(|one| attempt.artifact.is_some_and(|artifact| artifact.blob.digest == one.picture)))
+    };
+    if judged.is_some_and(|known| !known.accepted) || (row.job.is_none() && by_person()) { "rejected" } else { attempt.status.as_str() }
+}
+
+/// Returns what was measured of the picture of a try: `sharpness 3 (wanted at least 20)`.
+fn checks(report: &RunReport<'_>, row: &ReportRow<'_>) -> String {
+    let judged = report.history.judged(&row.attempt.key).iter().find(|known| known.of == Some(row.attempt.attempt));
+    let findings = judged.map_or(&[][..], |known| &known.findings);
+    findings.iter().map(|finding| format!("{finding}{}", if finding.passed { "" } else { ": failed" })).collect::<Vec<_>>().join("; ")
 }
 
 #[cfg(test)]
@@ -139,13 +159,13 @@ mod tests {
             })
             .collect();
         insta::assert_snapshot!(short.join("\n"), @r#"
-        run_id,campaign,job,step,sku,surface,take,attempt,provider,model,operation,aspect,resolution,quality,status,error_code,unit_price,quoted,charged,refunded,currency,usd,reused,started_at,finished_at,latency_ms,task_id,job_key,output_path,blake3
-        20261122T094500Z-7f3a,spring-drop,hero[sku=teapot],hero,teapot,,,1,kie,gpt-image-2,generate,4:5,1K,,failed,failed/501,6,6,0,6,credits:kie,0,false,2026-11-22T09:45:00.000Z,2026-11-22T09:45:31.250Z,31250,task-0-1,adeaef,,
-        20261122T094500Z-7f3a,spring-drop,hero[sku=teapot],hero,teapot,,,2,kie,gpt-image-2,generate,4:5,1K,,done,,6,6,6,0,credits:kie,0.03,false,2026-11-22T09:45:00.000Z,2026-11-22T09:45:31.250Z,31250,task-0-2,adeaef,teapot/hero.png,fbdf33
-        20261122T094500Z-7f3a,spring-drop,"surface[sku=teapot,surface=travertine]",surface,teapot,travertine,,1,kie,gpt-image-2,edit,4:5,1K,,done,,6,6,6,0,credits:kie,0.03,false,2026-11-22T09:45:02.000Z,2026-11-22T09:45:33.250Z,31250,task-2-1,1d449b,teapot/travertine/surface.png,b73e11
-        20261101T080000Z-0001,spring-drop,"surface[sku=teapot,surface=oak]",surface,teapot,oak,,1,kie,gpt-image-2,edit,4:5,1K,,done,,6,6,6,0,credits:kie,0.03,false,2026-11-22T09:45:03.000Z,2026-11-22T09:45:34.250Z,31250,task-3-1,fc1ccc,teapot/oak/surface.png,e67fd4
-        20261122T094500Z-7f3a,spring-drop,"surface[sku=teapot,surface=linen]",surface,teapot,linen,,1,kie,gpt-image-2,edit,4:5,1K,,in-doubt,,6,6,,0,credits:kie,,false,2026-11-22T09:45:04.000Z,,,,50808b,,
-        20261122T094500Z-7f3a,spring-drop,hero[sku=mug],hero,mug,,,1,kie,gpt-image-2,generate,4:5,1K,,failed,refused/moderation,6,6,0,6,credits:kie,0,false,2026-11-22T09:45:01.000Z,2026-11-22T09:45:32.250Z,31250,task-1-1,52e936,,
+        run_id,campaign,job,step,sku,surface,take,attempt,provider,model,operation,aspect,resolution,quality,status,error_code,unit_price,quoted,charged,refunded,currency,usd,reused,started_at,finished_at,latency_ms,task_id,job_key,output_path,blake3,checks
+        20261122T094500Z-7f3a,spring-drop,hero[sku=teapot],hero,teapot,,,1,kie,gpt-image-2,generate,4:5,1K,,failed,failed/501,6,6,0,6,credits:kie,0,false,2026-11-22T09:45:00.000Z,2026-11-22T09:45:31.250Z,31250,task-0-1,adeaef,,,
+        20261122T094500Z-7f3a,spring-drop,hero[sku=teapot],hero,teapot,,,2,kie,gpt-image-2,generate,4:5,1K,,done,,6,6,6,0,credits:kie,0.03,false,2026-11-22T09:45:00.000Z,2026-11-22T09:45:31.250Z,31250,task-0-2,adeaef,teapot/hero.png,fbdf33,
+        20261122T094500Z-7f3a,spring-drop,"surface[sku=teapot,surface=travertine]",surface,teapot,travertine,,1,kie,gpt-image-2,edit,4:5,1K,,done,,6,6,6,0,credits:kie,0.03,false,2026-11-22T09:45:02.000Z,2026-11-22T09:45:33.250Z,31250,task-2-1,1d449b,teapot/travertine/surface.png,b73e11,
+        20261101T080000Z-0001,spring-drop,"surface[sku=teapot,surface=oak]",surface,teapot,oak,,1,kie,gpt-image-2,edit,4:5,1K,,done,,6,6,6,0,credits:kie,0.03,false,2026-11-22T09:45:03.000Z,2026-11-22T09:45:34.250Z,31250,task-3-1,fc1ccc,teapot/oak/surface.png,e67fd4,
+        20261122T094500Z-7f3a,spring-drop,"surface[sku=teapot,surface=linen]",surface,teapot,linen,,1,kie,gpt-image-2,edit,4:5,1K,,in-doubt,,6,6,,0,credits:kie,,false,2026-11-22T09:45:04.000Z,,,,50808b,,,
+        20261122T094500Z-7f3a,spring-drop,hero[sku=mug],hero,mug,,,1,kie,gpt-image-2,generate,4:5,1K,,failed,refused/moderation,6,6,0,6,credits:kie,0,false,2026-11-22T09:45:01.000Z,2026-11-22T09:45:32.250Z,31250,task-1-1,52e936,,,
         "#);
     }
 

@@ -8,10 +8,11 @@ use std::io;
 use serde::{Serialize, Serializer};
 
 use super::run_report::RunReport;
-use super::{ReportError, ReportWriter};
+use super::{ReportError, ReportWriter, rejects};
 use crate::ledger::Artifact;
+use crate::picks::AutoPick;
 use crate::plan::{JobIx, Plan};
-use crate::types::{Currency, Digest, ImageFormat, JobId, JobKey, Micros, MoneyError, Operation};
+use crate::types::{Currency, Digest, Finding, ImageFormat, JobId, JobKey, Micros, MoneyError, Operation};
 
 /// Version of the form; a reader refuses a higher one.
 pub const MANIFEST_FORMAT: u32 = 1;
@@ -32,6 +33,34 @@ struct Manifest<'a> {
     rehearsal: bool,
     plan: Digest,
     files: Files<'a>,
+    /// Pictures that were paid for and turned down.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    rejected: Vec<RejectedEntry>,
+}
+
+/// A picture that was turned down.
+#[derive(Serialize)]
+#[serde(rename_all = "kebab-case")]
+struct RejectedEntry {
+    path: String,
+    job: JobId,
+    attempt: Option<u32>,
+    digest: Digest,
+    by: &'static str,
+    why: String,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    checks: Vec<Finding>,
+}
+
+/// What a person, or a rule, chose.
+#[derive(Serialize)]
+struct PickedEntry<'a> {
+    from: JobId,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    note: Option<&'a str>,
+    /// The rule that chose where nobody looked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    automatic: Option<AutoPick>,
 }
 
 /// The files of the tree, each made when its turn comes.
@@ -67,6 +96,10 @@ struct FileEntry<'a> {
     prompt: Option<&'a str>,
     cost: Option<Cost>,
     parents: Vec<Parent>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    picked: Option<PickedEntry<'a>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    checks: Vec<Finding>,
 }
 
 /// What a picture cost with all its tries, by whichever campaign; shots that share a key share one cost.
@@ -104,8 +137,17 @@ impl ReportWriter for ManifestJson {
     fn write(&self, report: &RunReport<'_>, to: &mut dyn io::Write) -> Result<(), ReportError> {
         let plan = report.plan;
         let files = Files { report, costs: costs(report)? };
-        let manifest =
-            Manifest { callsheet_manifest: MANIFEST_FORMAT, campaign: &plan.campaign, rehearsal: report.is_rehearsal, plan: plan.digest, files };
+        let rejected = rejects(report).into_iter().map(|reject| RejectedEntry {
+            path: reject.path,
+            job: plan.id(reject.job),
+            attempt: reject.of.map(|attempt| attempt.0),
+            digest: reject.artifact.blob.digest,
+            by: if reject.by_person { "person" } else { "checks" },
+            why: reject.why,
+            checks: reject.findings,
+        });
+        let (campaign, rehearsal, rejected) = (&*plan.campaign, report.is_rehearsal, rejected.collect());
+        let manifest = Manifest { callsheet_manifest: MANIFEST_FORMAT, campaign, rehearsal, plan: plan.digest, files, rejected };
         serde_json::to_writer_pretty(&mut *to, &manifest).map_err(|source| ReportError::Json { file: FILE, source })?;
         to.write_all(b"\n").map_err(|source| ReportError::Io { file: FILE, source })
     }
@@ -160,7 +202,21 @@ fn entry<'a>(report: &RunReport<'a>, ix: JobIx, artifact: &Artifact, costs: &Has
         prompt: (!job.prompt.is_empty()).then_some(&*job.prompt),
         cost: costs.get(&job.key).cloned(),
         parents: parents.collect(),
+        picked: picked(plan, ix),
+        checks: checks(report, ix, artifact),
     }
+}
+
+fn picked(plan: &Plan, ix: JobIx) -> Option<PickedEntry<'_>> {
+    let picked = plan.picks.get(&ix)?.chosen.as_ref()?;
+    Some(PickedEntry { from: plan.id(picked.from), note: picked.note.as_deref(), automatic: picked.automatic })
+}
+
+/// Returns what was measured of a picture, held against the thresholds of today.
+fn checks(report: &RunReport<'_>, ix: JobIx, artifact: &Artifact) -> Vec<Finding> {
+    let judged = report.history.judged(&report.plan.job(ix).key);
+    let known = judged.iter().find(|known| known.artifact == *artifact);
+    known.map(|known| report.plan.bar(ix).findings(artifact, &known.findings)).unwrap_or_default()
 }
 
 #[cfg(test)]

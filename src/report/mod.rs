@@ -18,6 +18,7 @@ pub mod plan_export;
 pub mod plan_table;
 pub mod prices_diff;
 pub mod prompts_jsonl;
+pub mod rejects;
 pub mod report_json;
 pub mod reuse;
 pub mod run_report;
@@ -49,13 +50,14 @@ pub use plan_diff_export::{diff_csv, diff_json};
 pub use plan_export::{plan_csv, plan_json, plan_markdown};
 pub use plan_table::{Change, PlanView, plan_table};
 pub use prices_diff::{CampaignSides, PricesDiffView, StepSides, prices_diff_csv, prices_diff_json, prices_diff_markdown, prices_diff_table};
+pub use rejects::{Reject, Unmet, rejects, unmet};
 pub use report_json::report_json;
 pub use reuse::{Reuse, Reused};
 pub use run_report::{ReportRow, RunReport, Shot, StepStatus};
 pub use spending::{Deviation, Group, RunLine, Spending};
 pub use status::{costs_table, status};
 pub use summary::{CapStop, RunView, Stopped, run_summary};
-pub use tree::{Form, Materialised, OpenPicture, Placement, Stamp, TreeError, TreeKind, is_current, materialise, placements};
+pub use tree::{Form, Materialised, OpenPicture, Placement, Stamp, TreeError, TreeKind, is_current, materialise, placements, rejected_placements};
 
 /// Writes the bytes of a report.
 type Write<'a> = dyn Fn(&mut dyn io::Write) -> Result<(), ReportError> + 'a;

@@ -30,7 +30,7 @@ pub fn plan_json(view: &PlanView<'_>) -> Value {
             json!({
                 "step": line.name, "kind": line.kind, "model": line.model, "jobs": counts(&line.counts),
                 "unit": { "low": low, "high": high }, "floor": of_sum(line.floor), "expected": of_sum(line.expected),
-                "ceiling": of_sum(line.ceiling), "ceiling-is-step-cap": line.capped, "saved": of_sum(line.saved), "unpriced": line.unpriced,
+                "ceiling": of_sum(line.ceiling), "ceiling-is-step-cap": line.capped, "saved": of_sum(line.saved), "later": of_sum(line.later), "unpriced": line.unpriced,
             })
         })
         .collect();
@@ -50,11 +50,13 @@ pub fn plan_json(view: &PlanView<'_>) -> Value {
         "profile": view.profile,
         "book": { "name": estimate.book.name, "as-of": estimate.book.as_of, "currency": estimate.book.currency, "usd-per-credit": estimate.book.usd_per_credit },
         "attempts": estimate.attempts,
+        "rerolls": estimate.rerolls,
         "factor": estimate.factor.as_ref().map(|(name, factor)| json!({ "name": name, "value": factor })),
         "learned": estimate.factors.learned.iter().map(learned).collect::<Vec<_>>(),
         "steps": lines,
         "totals": {
             "jobs": counts(&all.counts), "floor": of_sum(all.floor), "expected": of_sum(all.expected), "ceiling": of_sum(all.ceiling), "saved": of_sum(all.saved),
+            "later": of_sum(all.later),
         },
         "ceiling-by": ceiling_by(&estimate.ceiling_by),
         "finals": {
@@ -82,7 +84,8 @@ fn learned(learned: &Learned) -> Value {
 fn counts(counts: &Counts) -> Value {
     json!({
         "all": counts.jobs(), "new": counts.new, "changed": counts.changed, "lost": counts.lost, "again": counts.again, "resumed": counts.resumed,
-        "reused": counts.reused, "twin": counts.twin, "in-doubt": counts.in_doubt, "excluded": counts.excluded,
+        "reused": counts.reused, "twin": counts.twin, "in-doubt": counts.in_doubt, "look": counts.look, "reroll": counts.reroll,
+        "rejected": counts.rejected, "waiting": counts.waiting, "excluded": counts.excluded,
     })
 }
 

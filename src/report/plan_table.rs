@@ -87,6 +87,9 @@ fn steps(estimate: &Estimate) -> Table {
         numbers("resumed"),
         numbers("in doubt"),
         numbers("twin"),
+        numbers("to check"),
+        numbers("rejected"),
+        numbers("to pick"),
         numbers("left out"),
         numbers("unit"),
         numbers("floor"),
@@ -96,9 +99,10 @@ fn steps(estimate: &Estimate) -> Table {
     let row = |name: String, what: String, counts: &crate::pricing::Counts, unit: String, sums: [String; 3]| {
         let [floor, expected, ceiling] = sums;
         let expected = if estimate.factor.is_some() { expected } else { "-".to_owned() };
-        let again = count(counts.lost + counts.again);
+        let again = count(counts.lost + counts.again + counts.reroll);
         let numbers = [count(counts.jobs()), count(counts.new), count(counts.changed), again, count(counts.reused), count(counts.resumed)];
-        let held = [count(counts.in_doubt), count(counts.twin), count(counts.excluded)];
+        let looked_at = [count(counts.look), count(counts.rejected), count(counts.waiting)];
+        let held = [count(counts.in_doubt), count(counts.twin)].into_iter().chain(looked_at).chain([count(counts.excluded)]);
         [name, what].into_iter().chain(numbers).chain(held).chain([unit, floor, expected, ceiling]).collect::<Vec<_>>()
     };
     for line in &estimate.lines {
@@ -107,7 +111,9 @@ fn steps(estimate: &Estimate) -> Table {
     let all = &estimate.totals;
     let sums = [sum(all.floor), sum(all.expected), sum(all.ceiling)];
     table.totals(row("total".to_owned(), String::new(), &all.counts, String::new(), sums));
-    table.drop_if_empty(&["new", "changed", "again", "reused", "resumed", "in doubt", "twin", "left out", "expected"]);
+    table.drop_if_empty(&[
+        "new", "changed", "again", "reused", "resumed", "in doubt", "twin", "to check", "rejected", "to pick", "left out", "expected",
+    ]);
     table
 }
 
@@ -150,14 +156,26 @@ fn totals(estimate: &Estimate, notes: &mut Notes) {
     for learned in learned_words(&estimate.factors) {
         notes.say("learned", &learned);
     }
+    let rerolls = if estimate.rerolls > 0 { format!(" and {}", counted(estimate.rerolls, "reroll")) } else { String::new() };
     let why = match &estimate.ceiling_by {
-        CeilingBy::Attempts(1) => "1 try a shot".to_owned(),
-        CeilingBy::Attempts(attempts) => format!("up to {attempts} tries a shot"),
+        CeilingBy::Attempts(1) => format!("1 try a shot{rerolls}"),
+        CeilingBy::Attempts(attempts) => format!("up to {attempts} tries a shot{rerolls}"),
         CeilingBy::Cap(CapOf::Profile) => "all that is left under the profile's cap".to_owned(),
         CeilingBy::Cap(_) => "all that is left under the cap".to_owned(),
-        CeilingBy::StepCaps(attempts) => format!("up to {attempts} tries a shot, less where a step has a cap"),
+        CeilingBy::StepCaps(attempts) => format!("up to {attempts} tries a shot{rerolls}, less where a step has a cap"),
     };
     notes.say("ceiling", &format!("{}: {why}", with_usd(all.ceiling)));
+    if all.counts.waiting > 0 {
+        let cost =
+            if all.later == Sum::default() { String::new() } else { format!("; {} more once they are picked, in no sum above", with_usd(all.later)) };
+        notes.say("to pick", &format!("{} for somebody's choice{cost}", waiting(all.counts.waiting)));
+    }
+    if all.counts.rejected > 0 {
+        notes.say(
+            "rejected",
+            &format!("{} turned down by their checks, rerolls used up; `callsheet status` names them", counted(all.counts.rejected, "shot")),
+        );
+    }
     if all.saved != Sum::default() {
         notes.say("saved", &format!("{}: {} reused", with_usd(all.saved), counted(paid_reused(estimate), "picture")));
     }
@@ -170,6 +188,10 @@ fn totals(estimate: &Estimate, notes: &mut Notes) {
         };
         notes.say("per final", &sentence);
     }
+}
+
+fn waiting(count: usize) -> String {
+    if count == 1 { "1 shot waits".to_owned() } else { format!("{count} shots wait") }
 }
 
 fn paid_reused(estimate: &Estimate) -> usize {

@@ -51,7 +51,7 @@ pub fn report_json(report: &RunReport<'_>) -> Result<Value, MoneyError> {
         "campaign": report.plan.campaign,
         "rehearsal": report.is_rehearsal,
         "book": { "name": book.name, "as-of": book.as_of, "currency": book.currency, "usd-per-credit": book.usd_per_credit },
-        "shots": { "done": done, "all": all, "failed": count(report, Shot::Failed), "in-doubt": count(report, Shot::InDoubt) },
+        "shots": { "done": done, "all": all, "failed": count(report, Shot::Failed), "in-doubt": count(report, Shot::InDoubt), "rejected": count(report, Shot::Rejected), "to-pick": count(report, Shot::ToPick) },
         "finals": { "done": report.finals.0, "all": report.finals.1, "charged-each": report.per_final },
         "factor-seen": report.factor_seen,
         "spending": all_of(&report.spending)?,

@@ -37,11 +37,15 @@ pub enum Shot {
     Done,
     /// The last try failed.
     Failed,
+    /// All its pictures were turned down by its checks.
+    Rejected,
+    /// A choice that nobody has made, or made from one.
+    ToPick,
     /// Nobody knows the outcome of the last try.
     InDoubt,
     /// A try is under way.
     UnderWay,
-    /// It waits for this job, which failed or is in doubt.
+    /// It waits for this job, which failed, was rejected or is in doubt.
     Blocked(JobIx),
     /// Nothing stands in its way.
     ToDo,
@@ -60,11 +64,15 @@ pub struct StepStatus {
     pub done: usize,
     /// Whose last try failed.
     pub failed: usize,
+    /// Whose pictures were all turned down.
+    pub rejected: usize,
+    /// Waiting for somebody's choice.
+    pub to_pick: usize,
     /// Of unknown outcome.
     pub in_doubt: usize,
     /// Accepted, without a picture yet.
     pub under_way: usize,
-    /// Waiting for one that failed or is in doubt.
+    /// Waiting for one that failed, was rejected or is in doubt.
     pub blocked: usize,
     /// Left to make.
     pub to_do: usize,
@@ -229,11 +237,24 @@ fn rows<'a>(plan: &Plan, history: &History, attempts: &'a [AttemptRow]) -> Vec<R
         // Several shots may be the same picture; the row stands for the one it was bought for.
         let own = jobs.iter().copied().find(|ix| jobs.len() > 1 && plan.id(*ix) == attempt.card.job);
         let job = own.or(jobs.first().copied());
-        let stands = attempt.status == AttemptStatus::Done
-            && matches!(history.state(&attempt.key), JobState::Done { attempt: Some(done), .. } if *done == attempt.attempt);
+        let stands = stands(attempt, history, attempts);
         ReportRow { attempt, job, is_ours: *attempt.card.campaign == *plan.campaign, in_use: job.is_some() && stands }
     };
     attempts.iter().map(row).collect()
+}
+
+/// Returns whether the picture in use is the one of this try: that of the last one, or one that was kept from before.
+fn stands(attempt: &AttemptRow, history: &History, attempts: &[AttemptRow]) -> bool {
+    let JobState::Done { attempt: Some(last), artifact } = history.state(&attempt.key) else { return false };
+    if attempt.status != AttemptStatus::Done {
+        return false;
+    }
+    if history.judged(&attempt.key).is_empty() {
+        return *last == attempt.attempt;
+    }
+    // Of two tries that brought the same bytes the later one is in use.
+    let is_later = |other: &AttemptRow| other.key == attempt.key && other.artifact == attempt.artifact && other.attempt > attempt.attempt;
+    attempt.artifact.as_ref() == Some(artifact) && !attempts.iter().any(is_later)
 }
 
 fn axes(plan: &Plan, attempts: &[AttemptRow]) -> Vec<String> {
@@ -252,6 +273,7 @@ fn shots(plan: &Plan, history: &History) -> Vec<Shot> {
     for ix in plan.indices() {
         let shot = match history.state(&plan.job(ix).key) {
             JobState::Done { .. } => Shot::Done,
+            JobState::Rejected { .. } => Shot::Rejected,
             // It was never let in: nothing was accepted and nothing charged, so it stands where it stood before.
             JobState::Failed { failure, .. } if was_never_let_in(failure) => Shot::ToDo,
             JobState::Failed { .. } => Shot::Failed,
@@ -259,12 +281,17 @@ fn shots(plan: &Plan, history: &History) -> Vec<Shot> {
             JobState::Submitting { .. } | JobState::Running { .. } => Shot::UnderWay,
             JobState::Untried => {
                 let makers = plan.graph.neighbors_directed(NodeIndex::new(ix.index()), Direction::Incoming);
-                let causes = makers.filter_map(|maker| match shots.get(maker.index())? {
-                    Shot::Failed | Shot::InDoubt => Some(JobIx(maker.index() as u32)),
+                let causes = makers.clone().filter_map(|maker| match shots.get(maker.index())? {
+                    Shot::Failed | Shot::Rejected | Shot::InDoubt => Some(JobIx(maker.index() as u32)),
                     Shot::Blocked(cause) => Some(*cause),
-                    Shot::Done | Shot::UnderWay | Shot::ToDo | Shot::LeftOut => None,
+                    Shot::Done | Shot::UnderWay | Shot::ToDo | Shot::ToPick | Shot::LeftOut => None,
                 });
-                causes.min().map_or(Shot::ToDo, Shot::Blocked)
+                // Who chooses needs not all of them: a choice waits for the chooser, whatever became of some.
+                let is_to_pick = plan.waits_for_a_pick(ix) || makers.into_iter().any(|maker| shots.get(maker.index()) == Some(&Shot::ToPick));
+                match causes.min() {
+                    _ if is_to_pick => Shot::ToPick,
+                    cause => cause.map_or(Shot::ToDo, Shot::Blocked),
+                }
             }
         };
         shots.push(shot);
@@ -284,6 +311,8 @@ fn steps(plan: &Plan, shots: &[Shot]) -> Vec<StepStatus> {
             *match shots[ix as usize] {
                 Shot::Done => &mut status.done,
                 Shot::Failed => &mut status.failed,
+                Shot::Rejected => &mut status.rejected,
+                Shot::ToPick => &mut status.to_pick,
                 Shot::InDoubt => &mut status.in_doubt,
                 Shot::UnderWay => &mut status.under_way,
                 Shot::Blocked(_) => &mut status.blocked,

@@ -6,7 +6,7 @@ use anstyle::Style;
 
 use super::run_report::RunReport;
 use super::spending::{Group, Spending};
-use super::summary::{doubtful, failures};
+use super::summary::{doubtful, failures, rejected, to_pick};
 use super::text::{Notes, Table, count, money, number, numbers, styled, sum_words, words};
 use super::told::{deviating_models, has_several_models, open_words, quoted_words, with_usd};
 use crate::types::diagnostic::counted;
@@ -19,26 +19,31 @@ pub fn status(report: &RunReport<'_>, width: usize, color: bool) -> String {
         numbers("shots"),
         numbers("done"),
         numbers("failed"),
+        numbers("rejected"),
         numbers("in doubt"),
         numbers("under way"),
         numbers("waiting"),
+        numbers("to pick"),
         numbers("to do"),
         numbers("left out"),
     ]);
-    let mut sums = [0; 8];
+    let mut sums = [0; 10];
     for step in &report.steps {
-        let counts = [step.jobs, step.done, step.failed, step.in_doubt, step.under_way, step.blocked, step.to_do, step.left_out];
-        sums.iter_mut().zip(counts).for_each(|(sum, count)| *sum += count);
-        table.row(std::iter::once(step.name.to_string()).chain(counts.map(count)).collect());
+        let held = [step.failed, step.rejected, step.in_doubt, step.under_way, step.blocked, step.to_pick];
+        let counts: Vec<usize> = [step.jobs, step.done].into_iter().chain(held).chain([step.to_do, step.left_out]).collect();
+        sums.iter_mut().zip(&counts).for_each(|(sum, count)| *sum += count);
+        table.row(std::iter::once(step.name.to_string()).chain(counts.into_iter().map(count)).collect());
     }
     table.totals(std::iter::once("total".to_owned()).chain(sums.map(count)).collect());
-    table.drop_if_empty(&["failed", "in doubt", "under way", "waiting", "left out"]);
+    table.drop_if_empty(&["failed", "rejected", "in doubt", "under way", "waiting", "to pick", "left out"]);
     let mut lines = Notes { text: heading(report, color), width, color };
     lines.text.push_str(&table.render(width, color));
     lines.text.push('\n');
     money_notes(report, &mut lines);
     failures(report, &[], &mut lines);
     doubtful(report, &mut lines);
+    rejected(report, &mut lines);
+    to_pick(report, &mut lines);
     lines.text
 }
 

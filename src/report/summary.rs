@@ -5,6 +5,7 @@
 
 use std::fmt::Write as _;
 
+use super::rejects::{rejects, unmet};
 use super::run_report::{RunReport, Shot};
 use super::spending::Spending;
 use super::status::{factor_words, per_final_words, so_far_words};
@@ -25,6 +26,8 @@ pub enum Stopped {
     Cap(CapStop),
     /// So many shots failed.
     Failures(usize),
+    /// So many rounds of requests in a row got no clear answer.
+    Doubts(u32),
     /// The account was refused: the provider's words.
     Account(String),
 }
@@ -55,6 +58,8 @@ pub struct RunView<'a> {
     pub campaign_file: &'a str,
     /// The command that settles what is in doubt.
     pub settle: &'a str,
+    /// The command that shows what there is to choose from.
+    pub review: &'a str,
 }
 
 /// Most failures, and shots in doubt, that are told one by one.
@@ -70,6 +75,8 @@ pub fn run_summary(view: &RunView<'_>, width: usize, color: bool) -> String {
     so_far(report, &mut lines);
     failures(report, view.local_failures, &mut lines);
     doubtful(report, &mut lines);
+    rejected(report, &mut lines);
+    to_pick(report, &mut lines);
     if let Some(stopped) = &view.stopped {
         for (label, sentence) in stopped_lines(stopped) {
             lines.warn(&label, &sentence);
@@ -186,11 +193,59 @@ pub(super) fn doubtful(report: &RunReport<'_>, lines: &mut Notes) {
     }
 }
 
+/// Tells every shot whose pictures were all turned down, and what its last one failed at.
+pub(super) fn rejected(report: &RunReport<'_>, lines: &mut Notes) {
+    let waiting = waiting(report);
+    let unmet = unmet(report);
+    for one in unmet.iter().take(MOST_TOLD) {
+        let waits = waits_words(&waiting, one.job);
+        let left = match one.left {
+            0 => "no reroll left".to_owned(),
+            1 => "the next run pays for another".to_owned(),
+            left => format!("the next run pays for up to {left} more"),
+        };
+        lines.warn("rejected", &format!("{}: {} ({} looked at, {left}){waits}", one.address, one.why, counted(one.pictures, "picture")));
+    }
+    if unmet.len() > MOST_TOLD {
+        lines.warn("", &format!("and {} more; `callsheet why SHOT` tells each", unmet.len() - MOST_TOLD));
+    }
+    let kept = rejects(report);
+    if let Some(first) = kept.first() {
+        let by_you = kept.iter().filter(|reject| reject.by_person).count();
+        let whose = if by_you > 0 { format!(", {by_you} of them by you") } else { String::new() };
+        lines.say("kept", &format!("{} turned down{whose}, paid for and kept: {} ...", counted(kept.len(), "picture"), first.path));
+    }
+}
+
+/// Tells how many choices are to be made, and what waits for them.
+pub(super) fn to_pick(report: &RunReport<'_>, lines: &mut Notes) {
+    let (cells, behind) = picks_open(report);
+    if cells > 0 {
+        let waits = match behind {
+            0 => String::new(),
+            1 => "; 1 shot waits for it".to_owned(),
+            behind => format!("; {behind} shots wait for that"),
+        };
+        lines.warn("to pick", &format!("{} to make{waits}", counted(cells, "choice")));
+    }
+    let automatic = report.plan.picks.values().filter(|cell| cell.chosen.as_ref().is_some_and(|picked| picked.automatic.is_some())).count();
+    if automatic > 0 {
+        lines.say("picked", &format!("{} made by `--auto-pick`: nobody has looked", counted(automatic, "choice")));
+    }
+}
+
+/// Returns how many choices nobody has made, and how many shots wait for them.
+pub(super) fn picks_open(report: &RunReport<'_>) -> (usize, usize) {
+    let open = report.plan.indices().filter(|ix| report.shot(*ix) == Shot::ToPick);
+    open.fold((0, 0), |(cells, behind), ix| if report.plan.waits_for_a_pick(ix) { (cells + 1, behind) } else { (cells, behind + 1) })
+}
+
 fn stopped_lines(stopped: &Stopped) -> Vec<(String, String)> {
     let why = match stopped {
         Stopped::Cap(stop) => return stop.lines.clone(),
         Stopped::Interrupted => "interrupted: no new shots, what was under way is finished".to_owned(),
         Stopped::Failures(count) => format!("after {}, as the campaign or `--fail-fast` asks for", counted(*count, "failed shot")),
+        Stopped::Doubts(count) => format!("after {count} rounds of requests in a row without a clear answer: each of them may have been charged"),
         Stopped::Account(words) => format!("the account was refused: {words}"),
     };
     vec![("stopped".to_owned(), why)]
@@ -208,11 +263,19 @@ fn next(view: &RunView<'_>) -> String {
     match &view.stopped {
         Some(Stopped::Cap(stop)) => return stop.next.clone(),
         Some(Stopped::Account(_)) => return format!("{run} (once key and credits are in order; what is paid is not paid again)"),
-        Some(Stopped::Interrupted | Stopped::Failures(_)) | None => {}
+        Some(Stopped::Interrupted | Stopped::Failures(_) | Stopped::Doubts(_)) | None => {}
     }
     let failed = !view.local_failures.is_empty() || has(|shot| *shot == Shot::Failed);
     if failed && only_refused(view) {
         return format!("{run} (once the prompts are changed: what was refused is refused again; what is paid is not paid again)");
+    }
+    let unmet = unmet(report);
+    if !failed && unmet.iter().any(|one| one.left == 0) {
+        return format!("{run} (after a threshold is lowered, `rerolls` raised or the prompt changed; a threshold alone costs nothing to try)");
+    }
+    if !failed && unmet.is_empty() && has(|shot| *shot == Shot::ToPick) && !has(|shot| matches!(shot, Shot::ToDo | Shot::UnderWay | Shot::Blocked(_)))
+    {
+        return format!("{} (shows what there is to choose from and writes the picks; then run again)", view.review);
     }
     let left = has(|shot| !matches!(shot, Shot::Done | Shot::LeftOut));
     if failed || left || view.stopped.is_some() {
@@ -252,6 +315,7 @@ mod tests {
             out: "out/spring-drop",
             campaign_file: "campaigns/spring-drop.yaml",
             settle: "callsheet reconcile campaigns/spring-drop.yaml",
+            review: "callsheet review campaigns/spring-drop.yaml",
         };
         run_summary(&view, width, false)
     }

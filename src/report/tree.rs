@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use super::tree_state::{Known, STATE_FILE, State, changed};
 use super::tree_write::{Folders, Prepared, beside, prepare, sweep, write_all};
-use super::{ReportError, ReportFile};
+use super::{ReportError, ReportFile, RunReport};
 use crate::ledger::History;
 use crate::plan::{JobIx, Plan};
 use crate::types::digest::FieldHasher;
@@ -55,6 +55,13 @@ pub fn placements(plan: &Plan, history: &History) -> Vec<Placement> {
         history.artifact(&job.key).map(|artifact| Placement { path: job.path.clone(), job: ix, blob: artifact.blob, form: Form::Picture })
     };
     plan.indices().filter_map(placed).collect()
+}
+
+/// Returns the pictures that were turned down and where they are kept: they were paid for.
+pub fn rejected_placements(report: &RunReport<'_>) -> Vec<Placement> {
+    let place =
+        |reject: super::Reject| Placement { path: reject.path.into_boxed_str(), job: reject.job, blob: reject.artifact.blob, form: Form::Picture };
+    super::rejects(report).into_iter().map(place).collect()
 }
 
 /// Whether a tree shows bought pictures or drawn ones. One folder never holds both.

@@ -153,6 +153,12 @@ fn sentence(event: &Event, detail: Detail) -> Option<String> {
         EventKind::PictureKept { job, failure, .. } => {
             Some(format!("paid and kept `{}`: its picture did not come ({}); the next run fetches it for nothing", Line(job.as_str()), said(failure)))
         }
+        EventKind::PictureRejected { job, reason, .. } => {
+            (detail > Detail::Quiet).then(|| format!("turned down `{}`: {}; the picture is kept", Line(job.as_str()), Line(reason)))
+        }
+        EventKind::JobRejected { job, .. } => {
+            Some(format!("rejected `{}`: none of its pictures passes its checks, and its rerolls are used up", Line(job.as_str())))
+        }
         EventKind::JobSkipped { job, because } => {
             verbose.then(|| format!("skipped `{}`: it needs `{}`, which has no picture", Line(job.as_str()), Line(because.as_str())))
         }
@@ -172,6 +178,9 @@ fn sentence(event: &Event, detail: Detail) -> Option<String> {
             let failures = if *limit == 1 { "1 shot has failed".to_owned() } else { format!("{limit} shots have failed") };
             Some(format!("{failures}: no new submits, what is paid is finished"))
         }
+        EventKind::TooManyDoubts { rounds } => {
+            Some(format!("{rounds} rounds of requests in a row got no clear answer: no new submits, what is paid is finished"))
+        }
         EventKind::AccountRefused { failure } => Some(format!("the account was refused: {}; no new submits, what is paid is kept", said(failure))),
         EventKind::Cancelling => Some(
             "stopping: no new submits, what is paid is finished, for 2 minutes or as long as an answer takes; once more to leave at once".to_owned(),
@@ -189,6 +198,7 @@ fn progress_line(stats: &RunStats, elapsed: Duration) -> String {
     };
     tell(stats.running, "under way");
     tell(stats.failed, "failed");
+    tell(stats.rejected, "rejected");
     tell(stats.in_doubt, "in doubt");
     tell(stats.skipped, "skipped");
     tell(stats.undone, "left undone");

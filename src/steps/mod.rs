@@ -3,9 +3,11 @@
 //! In: one value under `steps:`. Out: [`StepSpec`], and through [`StepKind`] what every kind has in common.
 //! Never: I/O, another step's meaning.
 
+mod check;
 mod edit;
 mod generate;
 mod load;
+mod pick;
 mod remove_background;
 mod settings;
 mod sheet;
@@ -20,9 +22,11 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde::de::{MapAccess, Visitor};
 
+pub use check::{CheckSpec, SimilaritySpec};
 pub use edit::Edit;
 pub use generate::Generate;
 pub use load::Load;
+pub use pick::Pick;
 pub use remove_background::RemoveBackground;
 pub use settings::SettingsSpec;
 pub(crate) use settings::step_spec;
@@ -98,6 +102,8 @@ pub enum StepSpec {
     Transform(Transform),
     /// A contact sheet; free.
     Sheet(Sheet),
+    /// A person's choice; free.
+    Pick(Pick),
 }
 
 /// Where a step takes a picture from.
@@ -156,6 +162,14 @@ pub trait StepKind {
     fn across(&self) -> &[String] {
         &[]
     }
+    /// Returns what its pictures must be like.
+    fn check(&self) -> Option<&CheckSpec> {
+        None
+    }
+    /// Returns how often a shot may be paid again because a check failed.
+    fn rerolls(&self) -> Option<u32> {
+        None
+    }
     /// Returns the expression that keeps cells.
     fn when(&self) -> Option<&str>;
     /// Returns the cells that are dropped.
@@ -167,6 +181,13 @@ pub trait StepKind {
 /// Implements the accessors that only forward a field.
 macro_rules! forward_common {
     () => {
+        fn check(&self) -> Option<&crate::steps::CheckSpec> {
+            self.check.as_ref()
+        }
+
+        crate::steps::forward_common!(pick);
+    };
+    (pick) => {
         fn when(&self) -> Option<&str> {
             self.when.as_deref()
         }
@@ -188,6 +209,10 @@ macro_rules! forward_common {
             self.takes
         }
 
+        fn rerolls(&self) -> Option<u32> {
+            self.rerolls
+        }
+
         crate::steps::forward_common!();
     };
 }
@@ -196,7 +221,7 @@ pub(crate) use forward_common;
 
 impl StepSpec {
     /// Names of all kinds, as written in YAML.
-    pub const KINDS: [&'static str; 8] = ["generate", "edit", "vary", "upscale", "remove-background", "load", "transform", "sheet"];
+    pub const KINDS: [&'static str; 9] = ["generate", "edit", "vary", "upscale", "remove-background", "load", "transform", "sheet", "pick"];
 
     /// Returns the step behind its common face.
     pub fn kind(&self) -> &dyn StepKind {
@@ -209,6 +234,7 @@ impl StepSpec {
             Self::Load(step) => step,
             Self::Transform(step) => step,
             Self::Sheet(step) => step,
+            Self::Pick(step) => step,
         }
     }
 }
@@ -238,6 +264,7 @@ impl<'de> Deserialize<'de> for StepSpec {
                     "load" => StepSpec::Load(map.next_value()?),
                     "transform" => StepSpec::Transform(map.next_value()?),
                     "sheet" => StepSpec::Sheet(map.next_value()?),
+                    "pick" => StepSpec::Pick(map.next_value()?),
                     _ => return Err(A::Error::unknown_variant(&kind, &StepSpec::KINDS)),
                 };
                 match map.next_key::<String>()? {
@@ -266,6 +293,7 @@ impl JsonSchema for StepSpec {
             ("load", generator.subschema_for::<Load>()),
             ("transform", generator.subschema_for::<Transform>()),
             ("sheet", generator.subschema_for::<Sheet>()),
+            ("pick", generator.subschema_for::<Pick>()),
         ];
         let properties: serde_json::Map<String, serde_json::Value> =
             kinds.into_iter().map(|(name, schema)| (name.to_owned(), schema.to_value())).collect();

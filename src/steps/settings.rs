@@ -82,6 +82,9 @@ macro_rules! step_spec {
             /// Equal tries of each shot, an axis of its own called `take`.
             #[schemars(range(min = 1, max = 100), example = 3)]
             takes: Option<u32>,
+            /// Most further pictures that are paid for because a `check` failed, for each shot and for good; counted in the ceiling.
+            #[schemars(range(min = 0, max = 10), example = 1)]
+            rerolls: Option<u32>,
         });
 
         impl $name {
@@ -106,6 +109,9 @@ macro_rules! step_spec {
         #[serde(deny_unknown_fields, rename_all = "kebab-case")]
         pub struct $name {
             $($(#[$field_doc])* pub $field: $type,)*
+            /// What a picture must be like to be used.
+            #[schemars(example = serde_json::json!({ "aspect": "4:5", "min-side": 1024, "not-blank": true }))]
+            pub check: Option<crate::steps::CheckSpec>,
             /// Keeps only the cells for which this expression is true.
             #[schemars(example = &"angle.key == 'front' or sku.price > 100")]
             pub when: Option<String>,

@@ -4,6 +4,7 @@
 //! Never: I/O, floats for money, a vendor's name.
 
 pub mod amount;
+pub mod check;
 pub mod diagnostic;
 pub mod digest;
 pub mod escape;
@@ -17,6 +18,7 @@ pub mod shape;
 pub mod time;
 
 pub use amount::{Amount, Currency, Micros, MoneyError};
+pub use check::{Check, CheckKind, Finding, Yardstick};
 pub use diagnostic::{Code, Diagnostic, Diagnostics, DocId, FieldPath, Segment, Severity};
 pub use digest::{Digest, Fields, JobKey};
 pub use escape::visible;

@@ -136,6 +136,11 @@ pub enum LocalAction {
         /// Caption under each cell, in the order of the inputs; empty for none.
         labels: Arc<[Arc<str>]>,
     },
+    /// A picture that a person has chosen, as it is; without a choice it waits.
+    Pick {
+        /// Digest of what was chosen.
+        chosen: Option<Digest>,
+    },
 }
 
 /// One step of a transform.
@@ -303,6 +308,8 @@ pub enum InputRole {
     Overlay(u32),
     /// A cell of a contact sheet, counted from 0.
     Cell(u32),
+    /// A picture that may be chosen, counted from 0.
+    Candidate(u32),
 }
 
 impl InputRole {
@@ -314,6 +321,7 @@ impl InputRole {
             Self::Reference(index) => format!("reference {}", index + 1),
             Self::Overlay(index) => format!("overlay {}", index + 1),
             Self::Cell(index) => format!("cell {}", index + 1),
+            Self::Candidate(index) => format!("candidate {}", index + 1),
         }
     }
 }

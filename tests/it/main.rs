@@ -26,6 +26,7 @@ mod loopback;
 mod market;
 mod paces;
 mod peak;
+mod picking;
 mod price_books;
 mod price_vectors;
 mod process;

@@ -20,7 +20,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use callsheet::ledger::sqlite::{Durability, SqliteLedger};
-use callsheet::ledger::{AttemptRow, Grant, History, JobState, Ledger, LedgerError, PlanRecord, Recipe, Record, Scope, ScopeTotals, SubmitIntent};
+use callsheet::ledger::{
+    AttemptRow, Grant, History, JobState, Judgement, Ledger, LedgerError, PlanRecord, Recipe, Record, Scope, ScopeTotals, SubmitIntent,
+};
 use callsheet::store::fs::{FsStore, Mishaps};
 use callsheet::types::{Digest, JobId, JobKey, RunId, SystemClock};
 use futures_util::FutureExt;
@@ -227,6 +229,10 @@ impl Ledger for Failing {
 
     fn load(&self, key: JobKey) -> Result<JobState, LedgerError> {
         self.ledger.load(key)
+    }
+
+    fn judgements(&self, key: JobKey) -> Result<Vec<Judgement>, LedgerError> {
+        self.ledger.judgements(key)
     }
 
     fn history(&self, campaign: &str, keys: &[JobKey]) -> Result<History, LedgerError> {

@@ -77,11 +77,24 @@ pub fn plan() -> Plan {
             inputs: place.checked_sub(1).into_iter().collect(),
             is_final: true,
             depth: place.min(1) as u32 + 1,
+            checks: Arc::from([]),
+            rerolls: 0,
         });
     }
     let keys: Vec<Arc<str>> = (0..ROWS).map(|row| Arc::from(row.to_string())).collect();
     let axes = vec![PlannedAxis { name: "row".into(), keys: keys.into(), is_take: false }];
-    Plan { campaign: "files".into(), digest: Digest::of(b"files"), axes, steps, jobs, graph, twins: BTreeMap::new() }
+    Plan {
+        campaign: "files".into(),
+        digest: Digest::of(b"files"),
+        axes,
+        steps,
+        jobs,
+        graph,
+        twins: BTreeMap::new(),
+        picks: BTreeMap::new(),
+        checked_as: BTreeMap::new(),
+        refused: BTreeMap::new(),
+    }
 }
 
 /// The provider's own books: how often each shot was taken as paid work.

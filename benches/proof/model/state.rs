@@ -208,7 +208,7 @@ impl State {
                 Record::Done { .. } => (b'd', true),
                 Record::Failed { charged, .. } => (b'f', *charged > Micros::ZERO),
                 Record::Settled { charged, .. } => (b's', *charged > Micros::ZERO),
-                Record::Made { .. } => (b'm', false),
+                Record::Made { .. } | Record::Judged { .. } => (b'm', false),
             };
         }
         tries
@@ -306,7 +306,7 @@ impl State {
                 JobState::InDoubt { .. } => self.setting.variant.on_doubt == OnDoubt::Hold || shot.effort.tries + 1 >= self.setting.rules.attempts,
                 JobState::Failed { .. } => shot.stage == Stage::Ended || waits || !self.fits(),
                 JobState::Untried => waits || !self.fits(),
-                JobState::Submitting { .. } | JobState::Running { .. } => false,
+                JobState::Submitting { .. } | JobState::Running { .. } | JobState::Rejected { .. } => false,
             };
             if !fine {
                 return Err(format!("shot{number} is {} for good", shot.ledger.name()));

@@ -228,6 +228,8 @@ impl State {
                     trade: Trade::Paid(&self.setting.price),
                     terms: &self.setting.terms,
                     rules: &self.setting.rules,
+                    ruling: None,
+                    checked: false,
                     lost: false,
                     closed: false,
                     not_before: Timestamp::from_millis(i64::MIN),

@@ -119,6 +119,8 @@ impl World {
             trade: about.price.as_ref().map_or(Trade::Local, Trade::Paid),
             terms: &self.campaign.terms,
             rules: &self.campaign.rules,
+            ruling: None,
+            checked: false,
             lost,
             closed: own.gate != Gate::Open || self.campaign.terms.idempotent && own.active[shot].as_ref().is_some_and(|active| active.lacks),
             not_before: own.not_before,
@@ -192,6 +194,7 @@ impl World {
                         self.fetch(process, shot, &task, &result.0, charged);
                         return Ok(());
                     }
+                    Effect::Judge { .. } => return Err(Broken(format!("{}: looked at, and its step has no checks", self.campaign.shots[shot].id))),
                     Effect::MakeLocal => {
                         let (turn, at) = (self.next_turn(process, shot), self.now + self.dice.within(1_000..60_000));
                         self.at(at, What::Answer { process, shot, turn, comes: Comes::Made });

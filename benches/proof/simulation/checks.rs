@@ -221,7 +221,7 @@ pub fn undone(world: &World) -> Option<String> {
             JobState::Untried | JobState::Done { .. } => waits || over,
             // It is repeated under its key once the picture that it takes is there again.
             JobState::Submitting { .. } => world.campaign.terms.idempotent && waits,
-            JobState::Running { .. } => false,
+            JobState::Running { .. } | JobState::Rejected { .. } => false,
         };
         if !settled {
             return Some(format!("{} is {} for good", about.id, state.name()));

@@ -182,7 +182,8 @@ impl World {
             Ending::Bought { artifact, .. } | Ending::Made(artifact) | Ending::There(artifact) => {
                 self.settle(process, shot, Outcome::Picture(artifact.blob.digest));
             }
-            Ending::Failed { .. } => {
+            // No step has checks here.
+            Ending::Failed { .. } | Ending::Rejected { .. } => {
                 self.settle(process, shot, Outcome::Failed);
                 self.processes[process].failed += 1;
                 let limit = self.campaign.stop_after_failures.filter(|_| !self.is_calm());

@@ -9,6 +9,7 @@ use crate::cli::console;
 use crate::cli::error::{CliError, Outcome};
 use crate::cli::exit::Exit;
 use crate::cli::memory::Memory;
+use crate::cli::picking;
 use crate::cli::workspace::{Stage, Workspace, shown};
 use crate::ledger::{KeptPicture, WorkspaceLock};
 use crate::report::text::{Notes, Table, numbers, words};
@@ -81,6 +82,8 @@ struct Kept {
     store: FsStore,
     folder: String,
     named: Vec<KeptPicture>,
+    /// What a picks file names: a ledger that was lost or left behind may not know it.
+    picked: HashSet<Digest>,
     there: Inventory,
 }
 
@@ -89,12 +92,12 @@ impl Kept {
         // The ledger first: a picture is there before it is named, so none that is named can be missing by chance.
         let named = Memory::of(workspace)?.pictures()?;
         let there = inventory(&workspace.blobs())?;
-        Ok(Self { store: FsStore::at(&workspace.blobs()), folder: shown(&workspace.blobs()), named, there })
+        Ok(Self { store: FsStore::at(&workspace.blobs()), folder: shown(&workspace.blobs()), named, picked: picking::digests(workspace)?, there })
     }
 
     fn unnamed(&self) -> Vec<BlobRef> {
         let named: HashSet<Digest> = self.named.iter().map(|picture| picture.blob.digest).collect();
-        self.there.blobs.iter().copied().filter(|blob| !named.contains(&blob.digest)).collect()
+        self.there.blobs.iter().copied().filter(|blob| !named.contains(&blob.digest) && !self.picked.contains(&blob.digest)).collect()
     }
 }
 

@@ -9,6 +9,7 @@ use crate::cli::args::CampaignArgs;
 use crate::cli::diagnostics::{counted_words, render, to_json};
 use crate::cli::error::{CliError, Outcome};
 use crate::cli::exit::Exit;
+use crate::cli::picking;
 use crate::cli::{console, context};
 use crate::spec::Sources;
 use crate::types::diagnostic::counted;
@@ -70,7 +71,11 @@ pub fn check(args: &CheckArgs) -> Outcome<Exit> {
 
 fn one(asked: &CampaignArgs) -> Outcome<Checked> {
     let name = asked.campaign.display().to_string();
-    match context::open(asked, None) {
+    let opened = context::open(asked, None).and_then(|mut opened| {
+        picking::check(&mut opened)?;
+        Ok(opened)
+    });
+    match opened {
         Ok(opened) => Ok(Checked { name, found: opened.warnings, sources: opened.sources, shots: Some(opened.plan.jobs.len()) }),
         Err(CliError::Mistakes(found)) => {
             let (found, sources) = *found;

@@ -6,6 +6,7 @@ use crate::cli::args::{CampaignArgs, SelectionArgs};
 use crate::cli::error::Outcome;
 use crate::cli::exit::Exit;
 use crate::cli::memory::Memory;
+use crate::cli::picking::{self, Manner};
 use crate::cli::standing::standing;
 use crate::cli::workspace::{Stage, Workspace};
 use crate::cli::{console, context};
@@ -37,8 +38,10 @@ enum Format {
 
 /// Draws the steps.
 pub fn graph(args: &GraphArgs) -> Outcome<Exit> {
-    let opened = context::open(&args.asked, None)?;
-    let memory = Memory::of(&Workspace::find(Stage::Real)?)?;
+    let mut opened = context::open(&args.asked, None)?;
+    let workspace = Workspace::find(Stage::Real)?;
+    let memory = Memory::of(&workspace)?;
+    picking::settle(&mut opened, &workspace, &memory, Manner::Lenient)?;
     let everything = SelectionArgs { only: Vec::new(), until: Vec::new() };
     let standing = standing(&opened, &memory, &everything, OnDoubt::Hold)?;
     let estimate = Some(&standing.estimate);

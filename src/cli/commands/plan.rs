@@ -12,6 +12,7 @@ use crate::cli::error::{CliError, Outcome};
 use crate::cli::exit::Exit;
 use crate::cli::forecast::{self, Forecast, Form, Supposed};
 use crate::cli::memory::Memory;
+use crate::cli::picking;
 use crate::cli::saved::{self, Manner};
 use crate::cli::standing::{self, Standing};
 use crate::cli::workspace::{Stage, Workspace};
@@ -95,10 +96,11 @@ impl Format {
 /// Plans a campaign and prints it.
 pub fn plan(args: &PlanArgs) -> Outcome<Exit> {
     let books = forecast::several(args.asked.prices.as_deref());
-    let opened = open(args, books.as_deref())?;
+    let mut opened = open(args, books.as_deref())?;
     let on_doubt = Doubt::rule(args.on_doubt);
     let workspace = Workspace::find(Stage::of(args.stage.rehearse))?;
     let memory = Memory::of(&workspace)?;
+    picking::settle(&mut opened, &workspace, &memory, picking::Manner::Strict)?;
     let standing = standing::standing(&opened, &memory, &args.selected, on_doubt)?.allowing_unpriced(&opened, args.allow_unpriced);
     if books.is_some() || !args.what_if.is_empty() {
         return foretell(args, &opened, &memory, &standing, books.as_deref(), workspace.stage());

@@ -9,6 +9,7 @@ use crate::cli::context::Opened;
 use crate::cli::error::{CliError, Outcome};
 use crate::cli::exit::Exit;
 use crate::cli::memory::Memory;
+use crate::cli::picking::{self, Manner};
 use crate::cli::publish::{Material, Shelf};
 use crate::cli::workspace::{Stage, Workspace};
 use crate::cli::{console, context};
@@ -58,10 +59,11 @@ enum Format {
 
 /// Writes the reports again and prints where, or prints one of them.
 pub fn report(args: &ReportArgs) -> Outcome<Exit> {
-    let opened = context::open(&args.asked, None)?;
+    let mut opened = context::open(&args.asked, None)?;
     let workspace = Workspace::find(Stage::of(args.stage.rehearse))?;
     let memory = Memory::of(&workspace)?;
     known(&memory, &workspace, &args.asked)?;
+    picking::settle(&mut opened, &workspace, &memory, Manner::Lenient)?;
     let material = Material::read(&opened, &memory, workspace.stage())?;
     let quotes = quotes(&opened.plan, &opened.catalog);
     let report = material.report(&opened, &quotes, material.last_run())?;

@@ -5,11 +5,13 @@ use std::process::{Command, Stdio};
 
 use clap::Args;
 
+use super::plan::tell_warnings;
 use super::report::known;
 use crate::cli::args::{CampaignArgs, StageArgs};
 use crate::cli::error::{CliError, Outcome};
 use crate::cli::exit::Exit;
 use crate::cli::memory::Memory;
+use crate::cli::picking::{self, Manner};
 use crate::cli::publish::{Material, Shelf};
 use crate::cli::review::{Keeper, Review, Secret, Shots};
 use crate::cli::workspace::{Stage, Workspace, shown};
@@ -44,10 +46,13 @@ pub struct ReviewArgs {
 
 /// Serves the gallery until Ctrl-C.
 pub fn review(args: &ReviewArgs) -> Outcome<Exit> {
-    let opened = context::open(&args.asked, None)?;
+    let mut opened = context::open(&args.asked, None)?;
     let workspace = Workspace::find(Stage::of(args.stage.rehearse))?;
     let memory = Memory::of(&workspace)?;
     known(&memory, &workspace, &args.asked)?;
+    // What no longer holds is said, not refused: here it is chosen again.
+    picking::settle(&mut opened, &workspace, &memory, Manner::Lenient)?;
+    tell_warnings(&opened);
     let material = Material::read(&opened, &memory, workspace.stage())?;
     let quotes = quotes(&opened.plan, &opened.catalog);
     let report = material.report(&opened, &quotes, material.last_run())?;
@@ -57,7 +62,7 @@ pub fn review(args: &ReviewArgs) -> Outcome<Exit> {
     let picks = workspace.picks(&opened.campaign.name);
     let keeper = Keeper { path: picks.clone(), campaign: opened.campaign.name.to_string(), shots: Shots::new(&opened.plan, material.history()) };
     let secret = Secret::new().map_err(|error| CliError::Io("cannot make a secret address".to_owned(), error))?;
-    let review = Review { files: shelf.files(&opened, &material), keeper, secret };
+    let review = Review { files: shelf.files(&report), keeper, secret };
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
     let runtime = runtime.map_err(|error| CliError::Io("cannot start the server".to_owned(), error))?;
     runtime.block_on(async {

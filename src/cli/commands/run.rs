@@ -4,6 +4,7 @@
 //! open ─▶ standing ─▶ nothing to do? say so ─▶ gates ─▶ ask ─▶ lock ─▶ engine ─▶ tree and reports ─▶ summary
 //! ```
 
+use std::collections::HashSet;
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
@@ -17,12 +18,14 @@ use crate::cli::error::{CliError, Outcome};
 use crate::cli::exit::Exit;
 use crate::cli::memory::Memory;
 use crate::cli::performance::{self, Loudness, Performance};
+use crate::cli::picking::{self, Manner};
 use crate::cli::publish::{Material, Shelf};
 use crate::cli::saved::{Approved, Typed, Wanted};
 use crate::cli::standing::{self, Standing};
 use crate::cli::workspace::{Stage, Workspace};
-use crate::engine::{JobOutcome, OnDoubt, RunOutcome, StopReason};
+use crate::engine::{JobOutcome, OnDoubt, RunOutcome, StopReason, Undone};
 use crate::ledger::WorkspaceLock;
+use crate::picks::AutoPick;
 use crate::plan::{JobIx, Work};
 use crate::pricing::{Quotes, Refusal, without_price};
 use crate::provider::Provider;
@@ -30,7 +33,7 @@ use crate::provider::sim::SimOptions;
 use crate::report::{RunView, Stopped, plan_table, run_summary};
 use crate::spec::MoneySpec;
 use crate::types::diagnostic::counted;
-use crate::types::{RunId, SystemClock};
+use crate::types::{JobId, RunId, SystemClock};
 
 /// Make what is left to make; each shot is bought exactly once
 ///
@@ -42,10 +45,11 @@ use crate::types::{RunId, SystemClock};
   callsheet run campaigns/spring-drop.yaml --rehearse
   callsheet run campaigns/spring-drop.yaml --rehearse --sim latency=2s,fail=0.05,seed=7
   callsheet run campaigns/spring-drop.yaml --profile draft --cap 260
+  callsheet run campaigns/draft-to-final.yaml --rehearse --auto-pick first
   callsheet run plan.json                        what `plan --out plan.json` saved, as it was saved or not at all
   callsheet run campaigns/spring-drop.yaml --base-url kie=http://127.0.0.1:9000
 
-Exit codes: 0 done · 2 usage · 3 mistakes in files · 4 over budget, unpriced, or a plan that is stale or spent · 5 some shots failed · 7 an outcome is in doubt
+Exit codes: 0 done · 2 usage · 3 mistakes in files · 4 over budget, unpriced, or a plan that is stale or spent · 5 some shots failed or were rejected · 6 waiting for a pick · 7 an outcome is in doubt
 · 8 account refused · 9 another run holds the workspace · 130 interrupted")]
 pub struct RunArgs {
     #[command(flatten)]
@@ -55,7 +59,7 @@ pub struct RunArgs {
     /// Draw the pictures instead of buying them: no key, no network, no money; all else is as in a real run
     #[arg(long)]
     rehearse: bool,
-    /// How the rehearsal behaves: latency, fail, throttle, refuse, refund, lose, corrupt, balance, size, seed
+    /// How the rehearsal behaves: latency, fail, throttle, refuse, refund, lose, corrupt, blank, balance, size, seed
     #[arg(long, value_name = "KEY=VALUE,...")]
     sim: Option<SimOptions>,
     /// The most that the campaign may ever cost, instead of its own cap: credits, or "USD 12.50"
@@ -82,12 +86,33 @@ pub struct RunArgs {
     /// Start no new shots after the first failure
     #[arg(long)]
     fail_fast: bool,
+    /// Choose without looking, where nobody has chosen, and go on: for rehearsals in CI; the picks file says so
+    #[arg(long, value_enum, value_name = "RULE")]
+    auto_pick: Option<Rule>,
     /// Print events as JSON lines on stdout
     #[arg(long)]
     json: bool,
     /// Tell only failures and the end
     #[arg(long, short)]
     quiet: bool,
+}
+
+/// What `--auto-pick` says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Rule {
+    /// The first shot in the plan's order.
+    First,
+    /// The sharpest picture.
+    Sharpest,
+}
+
+impl From<Rule> for AutoPick {
+    fn from(rule: Rule) -> Self {
+        match rule {
+            Rule::First => Self::First,
+            Rule::Sharpest => Self::Sharpest,
+        }
+    }
 }
 
 /// What `--on-doubt` says.
@@ -121,9 +146,32 @@ fn as_approved(args: &RunArgs, approved: &Approved) -> Outcome<RunArgs> {
 /// Runs a campaign, or a saved plan, for money or as a rehearsal.
 pub fn run(args: &RunArgs) -> Outcome<Exit> {
     let approved = Approved::read(&args.asked.campaign)?;
-    match &approved {
-        Some(plan) => perform(&as_approved(args, plan)?, Some(plan)),
-        None => perform(args, None),
+    match (&approved, args.auto_pick) {
+        (Some(_), Some(_)) => {
+            let fact = "a saved plan is run as it was saved, and `--auto-pick` makes another of it";
+            Err(CliError::usage(fact, "run the campaign itself, or leave `--auto-pick` out".to_owned()))
+        }
+        (Some(plan), None) => perform(&as_approved(args, plan)?, Some(plan)),
+        (None, None) => perform(args, None),
+        (None, Some(rule)) => choosing(args, rule.into()),
+    }
+}
+
+/// Runs, chooses, and runs on, until nothing is left to choose from.
+fn choosing(args: &RunArgs, rule: AutoPick) -> Outcome<Exit> {
+    let stage = Stage::of(args.rehearse);
+    loop {
+        let exit = perform(args, None)?;
+        if !matches!(exit, Exit::Pick | Exit::SomeFailed) {
+            return Ok(exit);
+        }
+        let mut opened = context::open(&args.asked, args.cap.as_ref())?;
+        let workspace = Workspace::find(stage)?;
+        let selection = standing::selection(&opened.campaign, &opened.plan, &args.selected)?;
+        let asked: HashSet<JobId> = opened.plan.picks.keys().filter(|ix| selection.includes(**ix)).map(|ix| opened.plan.id(*ix)).collect();
+        if picking::choose(&mut opened, &workspace, &Memory::of(&workspace)?, rule, &|pick| asked.contains(pick))? == 0 {
+            return Ok(exit);
+        }
     }
 }
 
@@ -132,9 +180,11 @@ fn perform(args: &RunArgs, approved: Option<&Approved>) -> Outcome<Exit> {
     if args.sim.is_some() && stage == Stage::Real {
         return Err(CliError::usage("`--sim` says how a rehearsal behaves, and this is no rehearsal", "add `--rehearse`".to_owned()));
     }
-    let opened = context::open(&args.asked, args.cap.as_ref())?;
+    let mut opened = context::open(&args.asked, args.cap.as_ref())?;
     let workspace = Workspace::find(stage)?;
     let mut memory = Memory::of(&workspace)?;
+    let manner = if args.auto_pick.is_some() { Manner::Automatic } else { Manner::Strict };
+    picking::settle(&mut opened, &workspace, &memory, manner)?;
     let on_doubt = Doubt::rule(args.on_doubt);
     let mut standing = standing::standing(&opened, &memory, &args.selected, on_doubt)?.allowing_unpriced(&opened, args.allow_unpriced);
     if let Some(approved) = approved {
@@ -236,7 +286,8 @@ fn nothing_to_do(args: &RunArgs, opened: &Opened, workspace: &Workspace, memory:
         let done = shelf.write(opened, &material, &report)?;
         console::talk(&format!("{}: {} written, {} removed", shelf.shown(), counted(done.written, "file"), done.removed));
     }
-    let reused = standing.estimate.totals.counts.reused;
+    let counts = &standing.estimate.totals.counts;
+    let reused = counts.reused;
     if doubts > 0 {
         console::talk(&format!(
             "nothing to do: {} done, {} in doubt and held: {}",
@@ -245,6 +296,23 @@ fn nothing_to_do(args: &RunArgs, opened: &Opened, workspace: &Workspace, memory:
             standing.estimate.in_doubt.listed()
         ));
         return Ok(Exit::InDoubt);
+    }
+    let review = review(&args.asked, Stage::of(args.rehearse));
+    let (rejected, waiting) = (counts.rejected, counts.waiting);
+    if rejected > 0 {
+        let words = counted(rejected, "shot");
+        console::talk(&format!(
+            "nothing to do: {} done, {words} rejected with no reroll left; `callsheet status` names them",
+            counted(reused, "shot")
+        ));
+        console::hint("lower a threshold (that alone costs nothing to try), raise `rerolls`, or change the prompt");
+        return Ok(Exit::SomeFailed);
+    }
+    if waiting > 0 {
+        let open = opened.plan.picks.values().filter(|cell| cell.chosen.is_none()).count();
+        console::talk(&format!("nothing to do before somebody chooses: {} done, {} to make", counted(reused, "shot"), counted(open, "choice")));
+        console::hint(&review);
+        return Ok(Exit::Pick);
     }
     if !args.quiet {
         console::talk(&format!("nothing to do: {} done, nothing spent; see {}/index.html", counted(reused, "shot"), shelf.shown()));
@@ -305,6 +373,7 @@ fn close(
         None => None,
         Some(StopReason::Cancelled) => Some(Stopped::Interrupted),
         Some(StopReason::Failures(count)) => Some(Stopped::Failures(*count)),
+        Some(StopReason::Doubts(count)) => Some(Stopped::Doubts(*count)),
         Some(StopReason::Account(failure)) => Some(Stopped::Account(format!("{} ({})", failure.message, failure.code))),
         Some(StopReason::OverCap { .. }) => {
             let after = standing::standing(opened, &memory, &args.selected, Doubt::rule(args.on_doubt))?;
@@ -312,6 +381,7 @@ fn close(
         }
     };
     let settle = super::reconcile::command(&args.asked, workspace.stage());
+    let review = review(&args.asked, workspace.stage());
     let view = RunView {
         report: &report,
         estimate: &standing.estimate,
@@ -320,12 +390,18 @@ fn close(
         out: &out,
         campaign_file: next,
         settle: &settle,
+        review: &review,
     };
     if !args.quiet {
         console::talk("");
     }
     console::talk(run_summary(&view, console::width().unwrap_or(120), true).trim_end());
     Ok(())
+}
+
+/// Returns what to type to see what there is to choose from.
+pub(super) fn review(asked: &CampaignArgs, stage: Stage) -> String {
+    super::reconcile::command(asked, stage).replacen("reconcile", "review", 1)
 }
 
 /// Returns what follows `callsheet run` when the same run is wanted again, `with_cap` with the cap of the command line.
@@ -383,7 +459,7 @@ fn exit(outcome: &RunOutcome) -> Exit {
     match &outcome.stopped {
         Some(StopReason::Cancelled) => return Exit::Interrupted,
         Some(StopReason::Account(_)) => return Exit::Account,
-        Some(StopReason::OverCap { .. } | StopReason::Failures(_)) | None => {}
+        Some(StopReason::OverCap { .. } | StopReason::Failures(_) | StopReason::Doubts(_)) | None => {}
     }
     let is = |wanted: fn(&JobOutcome) -> bool| outcome.jobs.iter().any(wanted);
     if is(|job| matches!(job, JobOutcome::InDoubt { .. })) {
@@ -392,8 +468,14 @@ fn exit(outcome: &RunOutcome) -> Exit {
     if let Some(StopReason::OverCap { .. }) = &outcome.stopped {
         return Exit::OverCap;
     }
-    if is(|job| matches!(job, JobOutcome::Failed { .. } | JobOutcome::Skipped { .. } | JobOutcome::Undone(_))) {
+    let is_undone = |job: &JobOutcome| matches!(job, JobOutcome::Undone(why) if *why != Undone::Pick);
+    if outcome.jobs.iter().any(is_undone)
+        || is(|job| matches!(job, JobOutcome::Failed { .. } | JobOutcome::Rejected { .. } | JobOutcome::Skipped { .. }))
+    {
         return Exit::SomeFailed;
+    }
+    if is(|job| *job == JobOutcome::Undone(Undone::Pick)) {
+        return Exit::Pick;
     }
     Exit::Done
 }

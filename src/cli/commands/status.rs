@@ -2,11 +2,13 @@
 
 use clap::Args;
 
+use super::plan::tell_warnings;
 use super::report::known;
 use crate::cli::args::{CampaignArgs, StageArgs};
 use crate::cli::error::Outcome;
 use crate::cli::exit::Exit;
 use crate::cli::memory::Memory;
+use crate::cli::picking::{self, Manner};
 use crate::cli::publish::Material;
 use crate::cli::workspace::{Stage, Workspace};
 use crate::cli::{console, context};
@@ -26,10 +28,12 @@ pub struct StatusArgs {
 
 /// Prints where a campaign stands.
 pub fn status(args: &StatusArgs) -> Outcome<Exit> {
-    let opened = context::open(&args.asked, None)?;
+    let mut opened = context::open(&args.asked, None)?;
     let workspace = Workspace::find(Stage::of(args.stage.rehearse))?;
     let memory = Memory::of(&workspace)?;
     known(&memory, &workspace, &args.asked)?;
+    picking::settle(&mut opened, &workspace, &memory, Manner::Lenient)?;
+    tell_warnings(&opened);
     let material = Material::read(&opened, &memory, workspace.stage())?;
     let quotes = quotes(&opened.plan, &opened.catalog);
     // A profile that ends at a step asks for no shot behind it.
@@ -39,6 +43,9 @@ pub fn status(args: &StatusArgs) -> Outcome<Exit> {
     console::data(&report::status(&report, console::width().unwrap_or(120), true))?;
     if report.steps.iter().any(|step| step.in_doubt > 0) {
         console::talk(&format!("{} settles what is in doubt", super::reconcile::command(&args.asked, workspace.stage())));
+    }
+    if report.shots.contains(&report::Shot::ToPick) {
+        console::talk(&format!("{} shows what there is to choose from", super::run::review(&args.asked, workspace.stage())));
     }
     Ok(Exit::Done)
 }

@@ -8,6 +8,7 @@ use crate::cli::context::{self, Opened};
 use crate::cli::error::{CliError, Outcome};
 use crate::cli::exit::Exit;
 use crate::cli::memory::Memory;
+use crate::cli::picking::{self, Manner};
 use crate::cli::standing::{self, Standing};
 use crate::cli::words;
 use crate::cli::workspace::{Stage, Workspace, shown};
@@ -36,10 +37,11 @@ const MOST_PROMPT: usize = 4000;
 
 /// Prints all that is known of one shot.
 pub fn why(args: &WhyArgs) -> Outcome<Exit> {
-    let opened = context::open(&args.asked, None)?;
-    let ix = opened.plan.find(&args.shot).ok_or_else(|| unknown(&opened.plan, &args.shot))?;
+    let mut opened = context::open(&args.asked, None)?;
     let workspace = Workspace::find(Stage::of(args.stage.rehearse))?;
     let memory = Memory::of(&workspace)?;
+    picking::settle(&mut opened, &workspace, &memory, Manner::Lenient)?;
+    let ix = opened.plan.find(&args.shot).ok_or_else(|| unknown(&opened.plan, &args.shot))?;
     let everything = SelectionArgs { only: Vec::new(), until: Vec::new() };
     let standing = standing::standing(&opened, &memory, &everything, OnDoubt::Hold)?;
     let key = opened.plan.job(ix).key;
@@ -80,6 +82,11 @@ fn state(plan: &Plan, ix: JobIx, standing: &Standing) -> String {
             Some(first) => format!("the same picture as `{}`: made and paid once, there", plan.id(*first)),
             None => "the same picture as another shot's: made and paid once, there".to_owned(),
         },
+        Work::Look => "to check: a picture is there that its checks have not seen, or that passes them now; looking costs nothing".to_owned(),
+        Work::Reroll => "rejected by its checks: the next run pays for another picture".to_owned(),
+        Work::Rejected => "rejected by its checks, and no reroll is left: lower a threshold, raise `rerolls`, or change the prompt".to_owned(),
+        Work::Waiting if plan.waits_for_a_pick(ix) => "waiting for a pick: nobody has chosen yet".to_owned(),
+        Work::Waiting => "waiting for a pick that it is made from".to_owned(),
         Work::Excluded => "left out by the profile".to_owned(),
     }
 }
@@ -115,7 +122,32 @@ fn picture(said: &mut Said, opened: &Opened, workspace: &Workspace, standing: &S
         }
         JobState::InDoubt { failure, .. } => said.say("doubt", &format!("{}, {}: {}", failure.class.as_str(), failure.code, failure.message)),
         JobState::Running { task, .. } => said.say("task", task.as_str()),
+        JobState::Rejected { artifact, .. } => {
+            let info = &artifact.info;
+            said.say("picture", &format!("turned down: {} {}, blake3 {}", info.size, info.format, artifact.blob.digest));
+        }
         JobState::Untried | JobState::Submitting { .. } => {}
+    }
+    looked_at(said, opened, standing, ix);
+}
+
+/// Tells what was measured of each picture, who chose, and who turned down.
+fn looked_at(said: &mut Said, opened: &Opened, standing: &Standing, ix: JobIx) {
+    let plan = &opened.plan;
+    for known in standing.history.judged(&plan.job(ix).key) {
+        let findings = plan.bar(ix).findings(&known.artifact, &known.findings);
+        let told: Vec<String> = findings.iter().map(|finding| format!("{}{finding}", if finding.passed { "" } else { "NOT " })).collect();
+        let of = known.of.map_or("made here".to_owned(), |attempt| format!("attempt {attempt}"));
+        said.say("checked", &format!("{of}, {}: {}", known.artifact.blob.digest.short(), told.join("; ")));
+    }
+    for refused in plan.refused.get(&ix).into_iter().flatten() {
+        let note = refused.note.as_deref().map_or(String::new(), |note| format!(": {note}"));
+        said.say("rejected", &format!("{} by you{note}", refused.picture.short()));
+    }
+    if let Some(picked) = plan.picks.get(&ix).and_then(|cell| cell.chosen.as_ref()) {
+        let note = picked.note.as_deref().map_or(String::new(), |note| format!(": {note}"));
+        let who = picked.automatic.map_or("by you".to_owned(), |rule| format!("by `--auto-pick {rule}`, nobody has looked"));
+        said.say("picked", &format!("{} {who}{note}", plan.id(picked.from)));
     }
 }
 

@@ -110,9 +110,10 @@ fn shared(of: JobIx, outcome: &JobOutcome) -> JobOutcome {
 fn inherited(ix: JobIx, outcome: &JobOutcome) -> Option<JobOutcome> {
     match outcome {
         JobOutcome::Bought { .. } | JobOutcome::Made { .. } | JobOutcome::Reused { .. } | JobOutcome::Shared { .. } => None,
-        JobOutcome::Failed { .. } | JobOutcome::InDoubt { .. } => Some(JobOutcome::Skipped { because: ix }),
+        JobOutcome::Failed { .. } | JobOutcome::Rejected { .. } | JobOutcome::InDoubt { .. } => Some(JobOutcome::Skipped { because: ix }),
         JobOutcome::Skipped { because } => Some(JobOutcome::Skipped { because: *because }),
         JobOutcome::Undone(Undone::OverCap) => Some(JobOutcome::Undone(Undone::OverCap)),
+        JobOutcome::Undone(Undone::Pick) => Some(JobOutcome::Undone(Undone::Pick)),
         JobOutcome::Undone(Undone::Stopped | Undone::StillRunning) | JobOutcome::Excluded => Some(JobOutcome::Undone(Undone::Stopped)),
     }
 }

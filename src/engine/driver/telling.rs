@@ -33,6 +33,10 @@ impl Driver<'_> {
                 self.spending.surprise();
                 self.tell(EventKind::AttemptFailedWillRetry { job, attempt, failure, delay });
             }
+            News::Notice(Notice::Rejected { attempt, reason }) => {
+                self.spending.surprise();
+                self.tell(EventKind::PictureRejected { job, attempt, reason });
+            }
             News::Notice(Notice::Throttled { delay }) => self.tell_throttled(job, delay),
         }
     }
@@ -60,6 +64,7 @@ impl Driver<'_> {
                 EventKind::JobDone { job, picture: picture(artifact), charged: None }
             }
             JobOutcome::Failed { attempt, failure } => EventKind::JobFailed { job, attempt: *attempt, failure: failure.clone() },
+            JobOutcome::Rejected { attempt } => EventKind::JobRejected { job, attempt: *attempt },
             JobOutcome::Skipped { because } => EventKind::JobSkipped { job, because: self.plan.id(*because) },
             JobOutcome::InDoubt { failure } => EventKind::JobInDoubt { job, failure: failure.clone() },
             JobOutcome::Undone(_) | JobOutcome::Excluded => return,
@@ -72,6 +77,7 @@ impl Driver<'_> {
             JobOutcome::Bought { .. } | JobOutcome::Made { .. } | JobOutcome::Shared { .. } => &mut self.stats.done,
             JobOutcome::Reused { .. } => &mut self.stats.reused,
             JobOutcome::Failed { .. } => &mut self.stats.failed,
+            JobOutcome::Rejected { .. } => &mut self.stats.rejected,
             JobOutcome::Skipped { .. } => &mut self.stats.skipped,
             JobOutcome::InDoubt { .. } => &mut self.stats.in_doubt,
             JobOutcome::Undone(_) => &mut self.stats.undone,
@@ -89,7 +95,7 @@ impl Driver<'_> {
 
     pub(super) fn refresh(&mut self) {
         let stats = &mut self.stats;
-        let decided = stats.done + stats.reused + stats.failed + stats.skipped + stats.in_doubt + stats.undone;
+        let decided = stats.done + stats.reused + stats.failed + stats.rejected + stats.skipped + stats.in_doubt + stats.undone;
         stats.running = (self.places + self.paid_before + self.cores).min(stats.total.saturating_sub(decided));
         stats.waiting = stats.total.saturating_sub(decided + stats.running);
         let read = |sum: &AtomicI64| Micros::new(sum.load(Ordering::Relaxed));

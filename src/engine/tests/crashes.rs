@@ -11,7 +11,7 @@ use tokio::sync::Notify;
 use super::stage::{Act, Stage, Step, chains, failure};
 use crate::engine::{JobOutcome, Ports};
 use crate::ledger::{
-    AttemptRow, Grant, History, JobState, Ledger, LedgerError, MemoryLedger, PlanRecord, Recipe, Record, Scope, ScopeTotals, SubmitIntent,
+    AttemptRow, Grant, History, JobState, Judgement, Ledger, LedgerError, MemoryLedger, PlanRecord, Recipe, Record, Scope, ScopeTotals, SubmitIntent,
 };
 use crate::store::memory::MemoryStore;
 use crate::types::{Digest, FailureClass, JobId, JobKey, RunId};
@@ -57,6 +57,10 @@ impl Ledger for Dying {
 
     fn load(&self, key: JobKey) -> Result<JobState, LedgerError> {
         self.ledger.load(key)
+    }
+
+    fn judgements(&self, key: JobKey) -> Result<Vec<Judgement>, LedgerError> {
+        self.ledger.judgements(key)
     }
 
     fn history(&self, campaign: &str, keys: &[JobKey]) -> Result<History, LedgerError> {

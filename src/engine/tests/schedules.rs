@@ -14,12 +14,13 @@ use tokio::sync::Notify;
 use super::stage::{Act, CAMPAIGN, PausedClock, Stage, Step, chains, failure};
 use crate::engine::{JobPrice, OnDoubt, Ports};
 use crate::ledger::{
-    AttemptRow, Cap, Durability, Grant, History, JobState, Ledger, LedgerError, MemoryLedger, PlanRecord, Recipe, Record, Scope, ScopeTotals,
-    SqliteLedger, SubmitIntent,
+    AttemptRow, Cap, Durability, Grant, History, JobState, Judgement, Ledger, LedgerError, MemoryLedger, PlanRecord, Recipe, Record, Scope,
+    ScopeTotals, SqliteLedger, SubmitIntent,
 };
 use crate::provider::manifest::Known;
 use crate::types::{
-    Amount, AttemptNo, Billed, Clock, Currency, Digest, Failure, FailureClass, JobId, JobKey, ManualClock, Micros, Operation, Rates, RunId, TaskId,
+    Amount, AttemptNo, Billed, Check, Clock, Currency, Digest, Failure, FailureClass, JobId, JobKey, ManualClock, Micros, Operation, Rates, RunId,
+    TaskId,
 };
 
 const CHAIN: [Step; 2] = [Step("hero", true, None), Step("surface", true, Some("hero"))];
@@ -32,6 +33,9 @@ struct Case {
     limits: [Option<i64>; 4],
     /// What the provider does with a shot's submits, and what it says that a picture cost, by row and step.
     acts: Vec<(Vec<u8>, i64)>,
+    /// What the pictures must be like, and how often one that is not may be bought anew.
+    sharpness: Option<u32>,
+    rerolls: u32,
     runs: Vec<Run>,
 }
 
@@ -71,12 +75,9 @@ fn cases(most_rows: usize) -> impl Strategy<Value = Case> {
                 refunds,
                 late,
             });
-        ([limit(), limit(), limit(), limit()], acts, prop::collection::vec(run, 1..4)).prop_map(move |(limits, acts, runs)| Case {
-            rows,
-            limits,
-            acts,
-            runs,
-        })
+        let checks = (proptest::option::weighted(0.5, 1..200_000_u32), 0..3_u32);
+        ([limit(), limit(), limit(), limit()], acts, checks, prop::collection::vec(run, 1..4))
+            .prop_map(move |(limits, acts, (sharpness, rerolls), runs)| Case { rows, limits, acts, sharpness, rerolls, runs })
     })
 }
 
@@ -201,6 +202,10 @@ impl Ledger for Watched {
         self.ledger.load(key)
     }
 
+    fn judgements(&self, key: JobKey) -> Result<Vec<Judgement>, LedgerError> {
+        self.ledger.judgements(key)
+    }
+
     fn history(&self, campaign: &str, keys: &[JobKey]) -> Result<History, LedgerError> {
         self.ledger.history(campaign, keys)
     }
@@ -274,7 +279,12 @@ impl House {
 /// Plays a case; returns how often the caps were looked at.
 async fn play(case: &Case, on_disk: bool) -> Result<u32, String> {
     let clock = Arc::new(ManualClock::new(PausedClock::new().now()));
-    let mut stage = Stage::new(chains(case.rows, &CHAIN));
+    let mut plan = chains(case.rows, &CHAIN);
+    for step in &mut plan.steps {
+        step.checks = case.sharpness.map(Check::Sharpness).into_iter().collect();
+        step.rerolls = case.rerolls;
+    }
+    let mut stage = Stage::new(plan);
     let mut house = match on_disk {
         true => House::Disk(tempfile::tempdir().unwrap(), 0),
         false => House::Memory(Arc::new(MemoryLedger::new(Arc::clone(&clock) as Arc<dyn Clock>))),

@@ -78,6 +78,8 @@ pub(in crate::engine) fn chains(rows: usize, steps: &[Step]) -> Plan {
             inputs: from.into_iter().collect(),
             is_final: true,
             depth,
+            checks: Arc::from([]),
+            rerolls: 0,
         });
     }
     let keys: Vec<Arc<str>> = (0..rows).map(|row| Arc::from(row.to_string())).collect();
@@ -89,6 +91,9 @@ pub(in crate::engine) fn chains(rows: usize, steps: &[Step]) -> Plan {
         jobs,
         graph,
         twins: BTreeMap::new(),
+        picks: BTreeMap::new(),
+        checked_as: BTreeMap::new(),
+        refused: BTreeMap::new(),
     }
 }
 
@@ -148,6 +153,8 @@ pub(super) struct Scripted {
     script: Mutex<HashMap<String, VecDeque<Act>>>,
     /// What it says that a picture cost, by subject; 10 unless something else is written here.
     pub(super) figures: Mutex<HashMap<String, i64>>,
+    /// How many of a subject's tries bring a picture of one plain tone.
+    pub(super) plain: Mutex<HashMap<String, u32>>,
     /// When it takes nothing.
     pub(super) outage: Mutex<Option<Outage>>,
     /// What it really takes in any span, whatever its manifest says; more is refused with this wait.
@@ -185,7 +192,12 @@ impl Books {
 impl Scripted {
     pub(super) fn new(latency: Duration) -> Self {
         let (outage, rate) = (Mutex::new(None), Mutex::new(None));
-        Self { latency, script: Mutex::default(), figures: Mutex::default(), outage, rate, books: Mutex::default() }
+        Self { latency, script: Mutex::default(), figures: Mutex::default(), plain: Mutex::default(), outage, rate, books: Mutex::default() }
+    }
+
+    fn picture(&self, shot: &Shot, whole: bool) -> ByteStream {
+        let is_plain = self.plain.lock().unwrap().get(&shot.slate.subject).is_some_and(|tries| shot.attempt.0 <= *tries);
+        picture(&shot.key, shot.attempt.0, is_plain, whole)
     }
 
     pub(super) fn will(&self, subject: &str, acts: impl IntoIterator<Item = Act>) {
@@ -228,7 +240,7 @@ impl Scripted {
             Some(Act::Hang) => return Ok(None),
             Some(Act::Answer | Act::AnswerCut) => {
                 let whole = matches!(act, Some(Act::Answer));
-                return Ok(Some(Submitted::Picture { bytes: picture(&shot.key, whole), charged: None }));
+                return Ok(Some(Submitted::Picture { bytes: self.picture(shot, whole), charged: None }));
             }
             _ => {}
         }
@@ -240,9 +252,14 @@ impl Scripted {
     }
 }
 
-fn picture(key: &JobKey, whole: bool) -> ByteStream {
-    let [red, green, blue, ..] = *key.0.as_bytes();
-    let pixels = image::RgbImage::from_pixel(4, 4, image::Rgb([red, green, blue]));
+/// Every job and every try of it has another picture.
+fn picture(key: &JobKey, attempt: u32, is_plain: bool, whole: bool) -> ByteStream {
+    let mut hasher = crate::types::digest::FieldHasher::new("picture");
+    crate::types::Fields::field(&mut hasher, "key", key.0.as_bytes());
+    crate::types::Fields::field(&mut hasher, "attempt", &attempt.to_le_bytes());
+    let tones = hasher.finish();
+    let tone = |x, y| tones.as_bytes()[if is_plain { 0 } else { (x + 4 * y) as usize }];
+    let pixels = image::RgbImage::from_fn(4, 4, |x, y| image::Rgb([tone(x, y); 3]));
     let mut bytes = encode(&Picture::Rgb(pixels), ImageFormat::Png, None, &[]).unwrap();
     if !whole {
         bytes.truncate(bytes.len() / 2);
@@ -297,7 +314,7 @@ impl Provider for Scripted {
                 }
                 _ => true,
             };
-            Ok(picture(&shot.key, whole))
+            Ok(self.picture(shot, whole))
         }
         .boxed()
     }
@@ -429,12 +446,15 @@ fn tale(kind: &EventKind) -> Option<String> {
         EventKind::JobStarted { job, .. } => format!("started {job}"),
         EventKind::JobDone { job, .. } => format!("done {job}"),
         EventKind::JobFailed { job, .. } => format!("failed {job}"),
+        EventKind::PictureRejected { job, reason, .. } => format!("turned down {job}: {reason}"),
+        EventKind::JobRejected { job, .. } => format!("rejected {job}"),
         EventKind::JobSkipped { job, because } => format!("skipped {job} because {because}"),
         EventKind::JobInDoubt { job, .. } => format!("in doubt {job}"),
         EventKind::PictureKept { job, failure, .. } => format!("kept {job}: {}", failure.code),
         EventKind::AttemptFailedWillRetry { job, attempt, failure, .. } => format!("retry {job} after {attempt}: {}", failure.code),
         EventKind::Throttled { job, delay } => format!("throttled {job} {}ms", delay.as_millis()),
         EventKind::CapReached { scope, .. } => format!("cap {scope}"),
+        EventKind::TooManyDoubts { rounds } => format!("{rounds} rounds of doubts"),
         EventKind::TooManyFailures { limit } => format!("{limit} failures"),
         EventKind::AccountRefused { .. } => "account refused".to_owned(),
         EventKind::Cancelling => "cancelling".to_owned(),
@@ -450,6 +470,7 @@ pub(super) fn outcomes(plan: &Plan, outcome: &RunOutcome) -> String {
         JobOutcome::Reused { .. } => "reused".to_owned(),
         JobOutcome::Shared { of, .. } => format!("shared with {}", plan.id(*of)),
         JobOutcome::Failed { failure, .. } => format!("failed: {}", failure.code),
+        JobOutcome::Rejected { .. } => "rejected".to_owned(),
         JobOutcome::Skipped { because } => format!("skipped because of {}", plan.id(*because)),
         JobOutcome::InDoubt { failure } => format!("in doubt: {}", failure.code),
         JobOutcome::Undone(why) => format!("undone: {why:?}"),

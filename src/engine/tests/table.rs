@@ -89,10 +89,20 @@ struct Setting {
     on_doubt: OnDoubt,
     idempotent: bool,
     alone: bool,
+    checked: bool,
 }
 
-const PLAIN: Setting =
-    Setting { paid: true, lost: false, closed: false, attempts: 1, fetches: 3, on_doubt: OnDoubt::Hold, idempotent: false, alone: false };
+const PLAIN: Setting = Setting {
+    paid: true,
+    lost: false,
+    closed: false,
+    attempts: 1,
+    fetches: 3,
+    on_doubt: OnDoubt::Hold,
+    idempotent: false,
+    alone: false,
+    checked: false,
+};
 
 fn decide(state: &JobState, event: JobEvent, setting: Setting, effort: Effort) -> Turn {
     decide_at(state, event, setting, effort, Timestamp::from_millis(0))
@@ -125,6 +135,8 @@ fn decide_with(
         trade: if setting.paid { Trade::Paid(&price) } else { Trade::Local },
         terms,
         rules: &rules,
+        ruling: None,
+        checked: setting.checked,
         lost: setting.lost,
         closed: setting.closed,
         not_before,
@@ -151,6 +163,7 @@ fn words(turn: &Turn) -> String {
         Effect::Submit { attempt } => Some(format!("submit attempt {attempt}")),
         Effect::Poll { .. } => Some("poll".to_owned()),
         Effect::Fetch { .. } => Some("fetch".to_owned()),
+        Effect::Judge { .. } => Some("judge".to_owned()),
         Effect::MakeLocal => Some("make".to_owned()),
         Effect::Again { after, queue } => Some(format!("again in {}ms to {queue:?}", after.as_millis())),
         Effect::Finish(ending) => Some(format!("end {}", ending_word(ending))),
@@ -164,6 +177,7 @@ fn ending_word(ending: &Ending) -> &'static str {
         Ending::Made(_) => "made",
         Ending::There(_) => "there",
         Ending::Failed { .. } => "failed",
+        Ending::Rejected { .. } => "rejected",
         Ending::InDoubt(_) => "in doubt",
         Ending::StillRunning => "still running",
         Ending::Closed => "closed",
@@ -235,7 +249,7 @@ fn every_state_takes_every_event_legally_and_moves_the_job_once() {
     for paid in flags {
         for (lost, closed, idempotent) in [(false, false, false), (true, false, false), (false, true, false), (false, false, true)] {
             for (attempts, fetches, on_doubt) in [(1, 3, OnDoubt::Hold), (3, 1, OnDoubt::Resend)] {
-                let setting = Setting { paid, lost, closed, attempts, fetches, on_doubt, idempotent, alone: false };
+                let setting = Setting { paid, lost, closed, attempts, fetches, on_doubt, idempotent, alone: false, checked: false };
                 for (name, state) in states() {
                     for (event_name, event) in events() {
                         let turn = decide(&state, event, setting, Effort::default());

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use proptest::prelude::*;
 
-use super::stage::{Recorded, StageClock, accepted, doubt, failure, intent, key, picture, run, sums_equal_the_fold};
+use super::stage::{Recorded, StageClock, accepted, doubt, failure, intent, judged, key, picture, run, sums_equal_the_fold};
 use crate::ledger::*;
 use crate::types::{Failure, FailureClass, Rates};
 
@@ -167,8 +167,19 @@ async fn one(ledger: &dyn Recorded, campaign: &Campaign, books: &mut Books, step
     let (reserved, from) = match &state {
         JobState::Submitting { reserved, .. } | JobState::Running { reserved, .. } => (reserved.clone(), HELD),
         JobState::InDoubt { reserved, .. } => (reserved.clone(), DOUBTED),
+        // A look at a picture moves no money; one that is turned down is bought anew like one that was lost.
+        JobState::Done { .. } if step.what % 4 == 1 => {
+            let turned_down = ledger.append(run("r1"), key(&job), vec![judged(attempt, false)], None).await;
+            prop_assert!(matches!(turned_down, Ok(JobState::Rejected { .. })), "{turned_down:?}");
+            return Ok(());
+        }
+        JobState::Rejected { .. } if step.what % 8 == 1 => {
+            let taken = ledger.append(run("r1"), key(&job), vec![judged(attempt, true)], None).await;
+            prop_assert!(matches!(taken, Ok(JobState::Done { .. })), "{taken:?}");
+            return Ok(());
+        }
         JobState::Done { .. } if !step.what.is_multiple_of(4) => return Ok(()),
-        JobState::Untried | JobState::Failed { .. } | JobState::Done { .. } => {
+        JobState::Untried | JobState::Failed { .. } | JobState::Rejected { .. } | JobState::Done { .. } => {
             return submit(ledger, campaign, books, &job, attempt + 1, caps, Amount::new(currency(dollars), Micros::units(step.amount))).await;
         }
     };

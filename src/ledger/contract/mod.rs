@@ -6,6 +6,7 @@ mod balances;
 mod caps;
 mod crash;
 mod currencies;
+mod judgements;
 mod plans;
 mod random;
 pub(super) mod stage;
@@ -16,6 +17,7 @@ use currencies::*;
 use stage::{Stage, accepted, cap, credits, done, doubt, failed, failure, intent, key, picture, run, settled};
 
 use balances::balances_are_kept_in_order_by_account_and_are_no_records;
+use judgements::*;
 use plans::{a_plan_is_begun_by_the_first_run_and_taken_up_by_others, a_plan_is_spent_once};
 
 use super::*;
@@ -72,6 +74,10 @@ contract! {
     a_plan_is_begun_by_the_first_run_and_taken_up_by_others,
     a_plan_is_spent_once,
     balances_are_kept_in_order_by_account_and_are_no_records,
+    a_picture_that_is_turned_down_stays_paid_and_known,
+    a_reroll_is_a_new_try_and_every_cap_counts_it,
+    an_earlier_picture_is_taken_for_good_for_nothing_and_the_tries_go_on_counting,
+    local_work_is_turned_down_and_taken_again_for_nothing,
 }
 
 async fn a_picture_costs_what_was_charged_and_frees_the_rest(stage: Stage) {

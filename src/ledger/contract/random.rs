@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 
-use super::stage::{Stage, accepted, cap, done, doubt, failed, intent, key, picture, run, settled};
+use super::stage::{Stage, accepted, cap, done, doubt, failed, intent, judged, key, picture, run, settled};
 use crate::ledger::fold::{Folded, fold};
 use crate::ledger::*;
 
@@ -25,6 +25,7 @@ fn record() -> impl Strategy<Value = Record> {
         3 => (attempt.clone(), 0..4_i64).prop_map(|(attempt, charged)| done(attempt, charged)),
         2 => (attempt.clone(), 0..3_i64).prop_map(|(attempt, charged)| failed(attempt, charged, 1)),
         2 => attempt.clone().prop_map(doubt),
+        2 => (attempt.clone(), any::<bool>()).prop_map(|(attempt, accepted)| judged(attempt, accepted)),
         2 => (attempt, 0..3_i64).prop_map(|(attempt, charged)| settled(attempt, charged, 2)),
         1 => (1..3_u32).prop_map(|n| Record::Made { job: crate::types::JobId::new("local"), artifact: picture(n) }),
     ]

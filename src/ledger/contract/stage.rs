@@ -141,6 +141,10 @@ pub(in crate::ledger) fn sums_equal_the_fold(ledger: &dyn Ledger, entries: &[Ent
     let keys: Vec<JobKey> = folded.jobs().keys().copied().collect();
     let history = ledger.history("spring", &keys).expect("history can be read");
     assert_eq!(history.jobs.len(), keys.len());
+    for key in &keys {
+        assert_eq!(history.judged(key), folded.judged(key));
+        assert_eq!(ledger.judgements(*key).expect("judgements can be read"), folded.judged(key));
+    }
     assert_eq!(ledger.attempts("nobody's", &keys).expect("attempts can be read"), folded.attempts(|_, _| true));
 }
 
@@ -206,6 +210,12 @@ pub(in crate::ledger) fn accepted(attempt: u32, task: &str) -> Record {
 
 pub(in crate::ledger) fn done(attempt: u32, charged: i64) -> Record {
     Record::Done { attempt: AttemptNo(attempt), artifact: picture(attempt), charged: credits(charged), settled: true }
+}
+
+/// A look at the picture of a try.
+pub(in crate::ledger) fn judged(attempt: u32, accepted: bool) -> Record {
+    let findings = vec![crate::types::Check::Sharpness(20).finding(if accepted { 40 } else { 3 }, None)];
+    Record::Judged { job: JobId::new("hero"), of: Some(AttemptNo(attempt)), artifact: picture(attempt), accepted, findings }
 }
 
 pub(in crate::ledger) fn failed(attempt: u32, charged: i64, refunded: i64) -> Record {

@@ -11,6 +11,7 @@
 //! Never: a future that holds a lock, a second writer inside the process.
 
 mod balances;
+mod judgements;
 mod pictures;
 mod plans;
 mod read;
@@ -25,7 +26,7 @@ use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use rusqlite::Connection;
 
-use super::history::{AttemptRow, History, KeptPicture};
+use super::history::{AttemptRow, History, Judgement, KeptPicture};
 use super::record::{Entry, Scope, ScopeTotals};
 use super::state::JobState;
 use super::{BalanceNote, Balances, Grant, Ledger, LedgerError, PlanRecord, Recipe, Record, SubmitIntent};
@@ -112,6 +113,11 @@ impl SqliteReader {
         read::history_for_plan(&self.reader(), campaign, keys)
     }
 
+    /// Returns where a job stands.
+    pub fn load(&self, key: JobKey) -> Result<JobState, LedgerError> {
+        read::job(&self.reader(), &key)
+    }
+
     /// Returns the ingredients of a key, if the ledger ever took it.
     pub fn recipe(&self, key: JobKey) -> Result<Option<Recipe>, LedgerError> {
         read::recipe(&self.reader(), &key)
@@ -162,6 +168,10 @@ impl Ledger for SqliteLedger {
 
     fn history(&self, campaign: &str, keys: &[JobKey]) -> Result<History, LedgerError> {
         read::history(&self.reader(), campaign, keys)
+    }
+
+    fn judgements(&self, key: JobKey) -> Result<Vec<Judgement>, LedgerError> {
+        judgements::of_job(&self.reader(), &key)
     }
 
     fn remember(&self, campaign: &str, addresses: Vec<(JobId, JobKey)>) -> BoxFuture<'_, Result<(), LedgerError>> {

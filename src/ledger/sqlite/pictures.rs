@@ -14,9 +14,14 @@ pub(super) fn pictures(connection: &Connection) -> Result<Vec<KeptPicture>, Ledg
     let snapshot = connection.unchecked_transaction()?;
     let shown = shown(&snapshot)?;
     // A picture that was made anew stands in its try only.
-    let mut select = snapshot.prepare_cached(
-        "SELECT digest, len, key, 1 FROM jobs WHERE digest IS NOT NULL UNION ALL SELECT digest, len, key, 0 FROM attempts WHERE digest IS NOT NULL",
-    )?;
+    let mut named =
+        "SELECT digest, len, key, 1 FROM jobs WHERE digest IS NOT NULL UNION ALL SELECT digest, len, key, 0 FROM attempts WHERE digest IS NOT NULL"
+            .to_owned();
+    // One that was made here and turned down stands in its judgement only.
+    if super::judgements::are_known(&snapshot)? {
+        named.push_str(" UNION ALL SELECT digest, len, key, 0 FROM judgements");
+    }
+    let mut select = snapshot.prepare_cached(&named)?;
     let mut pictures: BTreeMap<_, KeptPicture> = BTreeMap::new();
     let mut found = select.query([])?;
     while let Some(row) = found.next()? {

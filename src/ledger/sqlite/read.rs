@@ -43,7 +43,8 @@ pub(super) fn last_seq(connection: &Connection) -> Result<u64, LedgerError> {
 /// Returns what is known about `keys` and the addresses of `campaign`, as of one moment.
 pub(super) fn history(connection: &Connection, campaign: &str, keys: &[JobKey]) -> Result<History, LedgerError> {
     let snapshot = connection.unchecked_transaction()?;
-    Ok(History { jobs: jobs(&snapshot, keys)?, addresses: addresses(&snapshot, campaign)? })
+    let judged = super::judgements::of_jobs(&snapshot, keys)?;
+    Ok(History { jobs: jobs(&snapshot, keys)?, addresses: addresses(&snapshot, campaign)?, judged })
 }
 
 /// Returns the same, but no addresses when all of `keys` are known.
@@ -52,7 +53,8 @@ pub(super) fn history_for_plan(connection: &Connection, campaign: &str, keys: &[
     let jobs = jobs(&snapshot, keys)?;
     let is_all = keys.iter().all(|key| jobs.contains_key(key));
     let addresses = if is_all { HashMap::new() } else { addresses(&snapshot, campaign)? };
-    Ok(History { jobs, addresses })
+    let judged = if jobs.is_empty() { HashMap::new() } else { super::judgements::of_jobs(&snapshot, keys)? };
+    Ok(History { jobs, addresses, judged })
 }
 
 fn jobs(connection: &Connection, keys: &[JobKey]) -> Result<HashMap<JobKey, KnownJob>, LedgerError> {

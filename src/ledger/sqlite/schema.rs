@@ -20,7 +20,7 @@ const BUSY_PATIENCE: Duration = Duration::from_secs(10);
 const CHECKPOINT_PAGES: u32 = 4096;
 
 /// Each migration brings a file from the format of its index to the next one.
-const MIGRATIONS: [&str; 4] = [FORMAT_1, FORMAT_2, FORMAT_3, FORMAT_4];
+const MIGRATIONS: [&str; 5] = [FORMAT_1, FORMAT_2, FORMAT_3, FORMAT_4, FORMAT_5];
 
 /// Newest format that this code reads and writes.
 pub(super) const FORMAT: u32 = MIGRATIONS.len() as u32;
@@ -129,6 +129,18 @@ const FORMAT_4: &str = "
         currency TEXT NOT NULL,
         micros INTEGER NOT NULL
     );
+";
+
+/// Pictures that were looked at: the latest judgement of each, by job and try; 0 is local work.
+const FORMAT_5: &str = "
+    CREATE TABLE judgements (
+        key BLOB NOT NULL,
+        attempt INTEGER NOT NULL,
+        seq INTEGER NOT NULL,
+        digest BLOB NOT NULL,
+        len INTEGER NOT NULL,
+        PRIMARY KEY (key, attempt)
+    ) WITHOUT ROWID;
 ";
 
 /// Opens the file for writing, creates or migrates it.

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use super::*;
-use crate::ledger::contract::stage::{StageClock, accepted, credits, done, intent, key, run};
+use crate::ledger::contract::stage::{StageClock, accepted, credits, done, intent, judged, key, run};
 use crate::types::Micros;
 
 fn file() -> (tempfile::TempDir, PathBuf) {
@@ -33,7 +33,7 @@ fn a_newer_format_is_refused_and_left_alone() {
     drop(try_open(&path).expect("a new ledger opens"));
     raw(&path, "PRAGMA user_version = 9");
     let before = std::fs::read(&path).expect("the file can be read");
-    insta::assert_snapshot!(refusal(&path), @"the ledger has format 9, this callsheet reads up to 4");
+    insta::assert_snapshot!(refusal(&path), @"the ledger has format 9, this callsheet reads up to 5");
     assert_eq!(std::fs::read(&path).expect("the file can be read"), before);
 }
 
@@ -47,6 +47,7 @@ const SCOPES_OF_FORMAT_1: &str = "
     ALTER TABLE older RENAME TO scopes;
     DROP TABLE plans;
     DROP TABLE balances;
+    DROP TABLE judgements;
     PRAGMA user_version = 1;
 ";
 
@@ -76,14 +77,14 @@ async fn a_file_of_format_1_is_read_as_it_is_and_brought_up_by_the_first_writer(
     assert_eq!(ledger.totals(&scope).expect("totals can be read").len(), 2);
     drop(ledger);
     let version: i64 = Connection::open(&path).and_then(|file| file.pragma_query_value(None, "user_version", |row| row.get(0))).expect("it opens");
-    assert_eq!(version, 4);
+    assert_eq!(version, 5);
 }
 
 #[tokio::test]
 async fn a_ledger_of_format_2_knows_no_plans_until_a_writer_brings_it_up() {
     let (_folder, path) = file();
     drop(try_open(&path).expect("a new ledger opens"));
-    raw(&path, "DROP TABLE plans; DROP TABLE balances; PRAGMA user_version = 2");
+    raw(&path, "DROP TABLE plans; DROP TABLE balances; DROP TABLE judgements; PRAGMA user_version = 2");
     let plan = crate::types::Digest::of(b"plan");
     let reader = SqliteReader::open(&path).expect("it opens").expect("it is there");
     assert_eq!(reader.plan(plan).expect("it can be read"), None);
@@ -96,12 +97,41 @@ async fn a_ledger_of_format_2_knows_no_plans_until_a_writer_brings_it_up() {
 async fn a_ledger_of_format_3_knows_no_balances_until_a_writer_brings_it_up() {
     let (_folder, path) = file();
     drop(try_open(&path).expect("a new ledger opens"));
-    raw(&path, "DROP TABLE balances; PRAGMA user_version = 3");
+    raw(&path, "DROP TABLE balances; DROP TABLE judgements; PRAGMA user_version = 3");
     let reader = super::schema::open_reader(&path).expect("it opens");
     assert_eq!(super::balances::balances(&reader, "kie:K").expect("it can be read"), []);
     let ledger = try_open(&path).expect("it is brought up");
     let noted = ledger.note_balance("kie:K", run("r1"), credits(4)).await.expect("noted");
     assert_eq!(super::balances::balances(&reader, "kie:K").expect("it can be read"), [noted]);
+}
+
+#[tokio::test]
+async fn a_ledger_of_format_4_knows_no_judgements_until_a_writer_brings_it_up() {
+    let (_folder, path) = file();
+    let ledger = try_open(&path).expect("a new ledger opens");
+    ledger.begin_submit(intent("hero", 1)).await.expect("granted");
+    ledger.append(run("r1"), key("hero"), vec![done(1, 3)], None).await.expect("legal");
+    drop(ledger);
+    raw(&path, "DROP TABLE judgements; PRAGMA user_version = 4");
+    let reader = SqliteReader::open(&path).expect("it opens").expect("it is there");
+    let history = reader.history("spring", &[key("hero")]).expect("it can be read");
+    assert!(history.artifact(&key("hero")).is_some() && history.judged.is_empty());
+    assert_eq!(reader.pictures().expect("they can be read").len(), 1);
+    let ledger = try_open(&path).expect("it is brought up");
+    ledger.append(run("r2"), key("hero"), vec![judged(1, false)], None).await.expect("legal");
+    assert_eq!(reader.history("spring", &[key("hero")]).expect("it can be read").judged(&key("hero")).len(), 1);
+    assert_eq!(reader.pictures().expect("they can be read").len(), 1, "what is turned down is named by its try");
+}
+
+#[tokio::test]
+async fn a_picture_that_was_made_here_and_turned_down_is_still_named() {
+    let (_folder, path) = file();
+    let ledger = try_open(&path).expect("a new ledger opens");
+    let (job, artifact) = (JobId::new("sheet"), crate::ledger::contract::stage::picture(7));
+    let judged = Record::Judged { job: job.clone(), of: None, artifact, accepted: false, findings: Vec::new() };
+    ledger.append(run("r1"), key("sheet"), vec![Record::Made { job, artifact }, judged], None).await.expect("legal");
+    let reader = SqliteReader::open(&path).expect("it opens").expect("it is there");
+    assert_eq!(reader.pictures().expect("they can be read").iter().map(|picture| picture.blob).collect::<Vec<_>>(), [artifact.blob]);
 }
 
 #[test]

@@ -14,7 +14,7 @@ use rusqlite::{Connection, params};
 use tokio::sync::oneshot;
 
 use super::rows::{self, Blob, TRY};
-use super::{balances, plans};
+use super::{balances, judgements, plans};
 use crate::ledger::fold::{Try, before};
 use crate::ledger::record::{Scope, ScopeTotals};
 use crate::ledger::rules::{self, Changes, PLACE_HELD, View};
@@ -208,7 +208,9 @@ impl Group<'_> {
             let mut insert =
                 self.connection.prepare_cached("INSERT INTO records (at, run, key, kind, body, terms) VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?;
             insert.execute(params![at.millis(), run.as_str(), Blob::from(&key), record.name(), rows::json(record)?, terms])?;
-            last = Some(self.connection.last_insert_rowid());
+            let seq = self.connection.last_insert_rowid();
+            judgements::put(self.connection, &key, seq, record)?;
+            last = Some(seq);
         }
         if let Some(seq) = last {
             match (&paid_try, &opening) {

@@ -274,6 +274,14 @@ pub enum SavedWork {
     InDoubt,
     /// The same picture as an earlier shot's.
     Twin,
+    /// With a picture that its checks were to look at.
+    Look,
+    /// Turned down by its checks, to be bought once more.
+    Reroll,
+    /// Turned down by its checks for good.
+    Rejected,
+    /// Waiting for a person's choice.
+    Waiting,
     /// Not selected.
     Excluded,
 }
@@ -290,18 +298,22 @@ impl SavedWork {
             Self::Reused => "reused",
             Self::InDoubt => "in doubt",
             Self::Twin => "twin",
+            Self::Look => "to check",
+            Self::Reroll => "reroll",
+            Self::Rejected => "rejected",
+            Self::Waiting => "waiting for a pick",
             Self::Excluded => "excluded",
         }
     }
 
     /// Returns whether a paid shot of this work needs a new try.
     pub fn is_outstanding(self) -> bool {
-        matches!(self, Self::New | Self::Changed | Self::Lost | Self::Again)
+        matches!(self, Self::New | Self::Changed | Self::Lost | Self::Again | Self::Reroll)
     }
 
     /// Returns whether a run has anything to do for it.
     pub fn is_to_do(self) -> bool {
-        self.is_outstanding() || matches!(self, Self::Resumed | Self::Twin)
+        self.is_outstanding() || matches!(self, Self::Resumed | Self::Twin | Self::Look)
     }
 }
 
@@ -316,6 +328,10 @@ impl From<Work> for SavedWork {
             Work::Reused => Self::Reused,
             Work::InDoubt => Self::InDoubt,
             Work::Twin => Self::Twin,
+            Work::Look => Self::Look,
+            Work::Reroll => Self::Reroll,
+            Work::Rejected => Self::Rejected,
+            Work::Waiting => Self::Waiting,
             Work::Excluded => Self::Excluded,
         }
     }

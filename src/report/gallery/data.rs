@@ -11,14 +11,14 @@ use serde::{Serialize, Serializer};
 
 use super::super::run_report::{RunReport, Shot};
 use super::super::text::{money, number, sum_words};
-use super::super::{ReportError, ReportRow};
+use super::super::{Reject, ReportError, ReportRow, rejects};
 use super::said::Said;
 use super::thumbnails::thumbnail_path;
 use crate::ledger::{AttemptStatus, JobState};
 use crate::plan::{JobIx, Plan, PlannedStep};
 use crate::pricing::JobQuote;
 use crate::types::diagnostic::counted;
-use crate::types::{Currency, Fields, JobKey, Micros, Operation, Settings, visible};
+use crate::types::{Currency, Fields, Finding, JobKey, Micros, Operation, Settings, visible};
 
 /// Everything.
 #[derive(Serialize)]
@@ -123,6 +123,12 @@ struct ShotEntry<'a> {
     /// What the provider, or we, said of the last failure.
     #[serde(skip_serializing_if = "Option::is_none")]
     why: Option<String>,
+    /// What its checks measured of the picture in use.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    m: Vec<(String, bool)>,
+    /// Pictures that were turned down.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    rj: Vec<Down<'a>>,
 }
 
 /// One paid try.
@@ -158,12 +164,27 @@ struct Try<'a> {
     task: Option<Cow<'a, str>>,
 }
 
+/// One picture that was turned down, by a check or by a person.
+#[derive(Serialize)]
+struct Down<'a> {
+    /// The try that brought it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    n: Option<u32>,
+    f: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    t: Option<String>,
+    why: String,
+    m: Vec<(String, bool)>,
+}
+
 /// The shots, each made when its turn comes.
 struct Shots<'a> {
     report: &'a RunReport<'a>,
     rows: HashMap<JobKey, Vec<&'a ReportRow<'a>>>,
     currencies: Vec<Currency>,
     runs: IndexSet<&'a str>,
+    /// Pictures that were turned down, by shot.
+    rejects: HashMap<JobIx, Vec<Reject>>,
     /// Place of the prompt of each shot.
     prompts: HashMap<&'a str, usize>,
     /// Place of the settings of each step.
@@ -190,6 +211,10 @@ impl<'a> Page<'a> {
         for row in report.rows.iter().filter(|row| row.job.is_some()) {
             rows.entry(row.attempt.key).or_default().push(row);
         }
+        let mut turned_down: HashMap<JobIx, Vec<Reject>> = HashMap::new();
+        for reject in rejects(report) {
+            turned_down.entry(reject.job).or_default().push(reject);
+        }
         let gone = gone(report, &currencies)?;
         Ok(Self {
             version: 1,
@@ -205,12 +230,13 @@ impl<'a> Page<'a> {
             prompts: prompts.iter().map(|prompt| told(prompt)).collect(),
             settings: settings.into_iter().collect(),
             picks: cells(plan).into_iter().map(|(cell, of)| Cell { cell: cell.0, of: of.iter().map(|ix| ix.0).collect() }).collect(),
-            saved: Said::default(),
+            saved: Said::of(plan),
             shots: Shots {
                 report,
                 rows,
                 currencies: currencies.clone(),
                 runs,
+                rejects: turned_down,
                 prompts: prompts.iter().enumerate().map(|(place, prompt)| (*prompt, place)).collect(),
                 settings: of_step,
             },
@@ -221,9 +247,7 @@ impl<'a> Page<'a> {
 
 /// Returns the cells in which one of several shots is to be chosen.
 pub fn cells(plan: &Plan) -> Vec<(JobIx, Vec<JobIx>)> {
-    let steps = plan.steps.iter().filter(|step| step.kind == "pick");
-    let cell = |ix: JobIx| (ix, plan.inputs(ix).into_iter().map(|input| input.from).collect());
-    steps.flat_map(|step| step.jobs.clone()).map(JobIx).map(cell).collect()
+    plan.picks.iter().map(|(ix, cell)| (*ix, cell.candidates.clone())).collect()
 }
 
 fn axis(axis: &crate::plan::PlannedAxis) -> Axis<'_> {
@@ -349,6 +373,11 @@ impl Shots<'_> {
             }),
             a: rows.iter().map(|row| self.paid_try(row)).collect(),
             why: failure.filter(|message| !message.is_empty()),
+            m: artifact.map_or_else(Vec::new, |artifact| {
+                let known = report.history.judged(&job.key).iter().find(|known| known.artifact == *artifact);
+                known.map_or_else(Vec::new, |known| measured(&plan.bar(ix).findings(artifact, &known.findings)))
+            }),
+            rj: self.rejects.get(&ix).map_or(&[][..], Vec::as_slice).iter().map(down).collect(),
         }
     }
 
@@ -376,11 +405,23 @@ impl Shots<'_> {
     }
 }
 
+fn down(reject: &Reject) -> Down<'_> {
+    let artifact = &reject.artifact;
+    Down { n: reject.of.map(|of| of.0), f: &reject.path, t: thumbnail_path(artifact), why: told(&reject.why), m: measured(&reject.findings) }
+}
+
+/// Returns figures in words, and whether each was good enough.
+fn measured(findings: &[Finding]) -> Vec<(String, bool)> {
+    findings.iter().map(|finding| (visible(&finding.to_string()).into_owned(), finding.passed)).collect()
+}
+
 /// Returns the word for where a shot stands, and whom it waits for.
 fn status(shot: Shot) -> (&'static str, Option<u32>) {
     match shot {
         Shot::Done => ("done", None),
         Shot::Failed => ("failed", None),
+        Shot::Rejected => ("rejected", None),
+        Shot::ToPick => ("waiting", None),
         Shot::InDoubt => ("in doubt", None),
         Shot::UnderWay => ("under way", None),
         Shot::Blocked(cause) => ("blocked", Some(cause.0)),

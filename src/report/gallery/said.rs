@@ -6,7 +6,8 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use crate::picks::PicksFile;
+use crate::picks::{Chosen, PicksFile};
+use crate::plan::Plan;
 
 /// Choices by cell, refusals by shot.
 #[derive(Debug, Default, Serialize)]
@@ -30,6 +31,25 @@ struct Refusal {
     picture: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     note: Option<String>,
+}
+
+impl Said {
+    /// Returns what a plan was made with.
+    pub fn of(plan: &Plan) -> Self {
+        let mut file = PicksFile::new(&*plan.campaign);
+        for (ix, cell) in &plan.picks {
+            if let Some(picked) = &cell.chosen {
+                let chosen = Chosen { shot: plan.id(picked.from), picture: picked.picture, note: picked.note.clone(), automatic: picked.automatic };
+                file.choose(plan.id(*ix), chosen);
+            }
+        }
+        for (ix, refused) in &plan.refused {
+            for rejected in refused {
+                file.reject(plan.id(*ix), rejected.clone());
+            }
+        }
+        Self::from(&file)
+    }
 }
 
 impl From<&PicksFile> for Said {

@@ -105,7 +105,8 @@ fn every_part_of_the_script_is_short_enough_to_be_read() {
 #[test]
 fn a_picture_has_one_thumbnail_whoever_shows_it_and_a_small_one_has_none() {
     let ran = sample::ran();
-    let small = thumbnails(&ran.plan, &ran.history, &ran.attempts);
+    let report = RunReport::new(&ran.plan, &ran.history, &ran.attempts, &ran.quotes, None).expect("small sums");
+    let small = thumbnails(&report);
     assert_eq!(small.len(), 5, "of five pictures");
     assert!(small.iter().all(|one| one.path.starts_with("thumbnails/") && one.path.ends_with(".jpg")));
     let mut artifact = crate::pricing::sample::artifact(&ran.plan, crate::plan::JobIx(0));

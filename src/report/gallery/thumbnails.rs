@@ -6,8 +6,9 @@
 use std::collections::HashSet;
 
 use super::super::tree::{Form, Placement};
-use crate::ledger::{Artifact, AttemptRow, History};
-use crate::plan::{JobIx, Plan};
+use super::super::{RunReport, rejects};
+use crate::ledger::Artifact;
+use crate::plan::JobIx;
 use crate::types::Digest;
 
 /// Longest side of a thumbnail in pixels: a card of the gallery on a screen of double density.
@@ -24,15 +25,16 @@ fn path(digest: Digest) -> String {
     format!("thumbnails/{}.jpg", name.get(..24).unwrap_or(&name))
 }
 
-/// Returns the thumbnails that belong beside the gallery: of every picture of the plan, and of those that tries brought and something else has replaced.
-pub fn thumbnails(plan: &Plan, history: &History, attempts: &[AttemptRow]) -> Vec<Placement> {
+/// Returns the thumbnails that belong beside the gallery: of every picture of the plan, of those that tries brought and something else has
+/// replaced, and of those that were turned down.
+pub fn thumbnails(report: &RunReport<'_>) -> Vec<Placement> {
     let mut seen = HashSet::new();
-    let shown = plan.indices().filter_map(|ix| Some((ix, history.artifact(&plan.job(ix).key)?)));
-    let keys: std::collections::HashMap<_, _> = plan.indices().map(|ix| (plan.job(ix).key, ix)).collect();
-    let tried = attempts.iter().filter_map(|row| Some((*keys.get(&row.key)?, row.artifact.as_ref()?)));
-    let place = |(job, artifact): (JobIx, &Artifact)| {
-        let path = thumbnail_path(artifact)?;
+    let shown = report.plan.indices().filter_map(|ix| Some((ix, *report.history.artifact(&report.plan.job(ix).key)?)));
+    let tried = report.rows.iter().filter_map(|row| Some((row.job?, row.attempt.artifact?)));
+    let down = rejects(report).into_iter().map(|reject| (reject.job, reject.artifact));
+    let place = |(job, artifact): (JobIx, Artifact)| {
+        let path = thumbnail_path(&artifact)?;
         seen.insert(artifact.blob.digest).then(|| Placement { path: path.into(), job, blob: artifact.blob, form: Form::Thumbnail })
     };
-    shown.chain(tried).filter_map(place).collect()
+    shown.chain(tried).chain(down).filter_map(place).collect()
 }

@@ -163,7 +163,11 @@ impl Chromium {
     pub fn mishaps(&self) -> Vec<String> {
         let is_one = |event: &&Value| match event["method"].as_str() {
             Some("Page.javascriptDialogOpening" | "Runtime.exceptionThrown") => true,
-            Some("Log.entryAdded") => event["params"]["entry"]["level"] == "error",
+            // Browsers ask every server for an icon; this one has none.
+            Some("Log.entryAdded") => {
+                let entry = &event["params"]["entry"];
+                entry["level"] == "error" && !entry["url"].as_str().unwrap_or_default().ends_with("/favicon.ico")
+            }
             _ => false,
         };
         self.events.iter().filter(is_one).map(|event| event["params"].to_string()).collect()

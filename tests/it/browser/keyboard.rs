@@ -31,7 +31,7 @@ fn the_gallery_is_searched_filtered_grouped_and_looked_at_by_keys() {
 
     browser.press(&["/"]);
     browser.insert("oak teapot");
-    browser.wait("document.querySelector('.count').textContent.startsWith('4 of 26 shots, 24 credits')");
+    browser.wait("document.querySelector('.count').textContent.startsWith('6 of 26 shots, 24 credits')");
     browser.value("(document.querySelector('.count button').click(), 0)");
     browser.wait("document.querySelector('.count').textContent.startsWith('26 shots')");
 

@@ -168,12 +168,11 @@ fn nothing_that_prompts_names_or_vendors_say_runs() {
 
     // The attacks are real: on a page that takes them for markup they run.
     let plain = folder.path().join("plain.html");
-    let body: String = attacks.iter().map(|attack| format!("<div>{attack}</div>\n")).collect();
+    // Without the dialog, which some of them would open for ever.
+    let body: String = attacks.iter().map(|attack| format!("<div>{}</div>\n", attack.replace(",alert(1)", ""))).collect();
     std::fs::write(&plain, format!("<!doctype html><meta charset=utf-8><body class=plain>{body}</body>")).expect("written");
     browser.call("Page.navigate", serde_json::json!({ "url": address_of(&plain) }));
-    browser.wait("document.readyState === 'complete'");
-    let ran_there = browser.value("window.__ran ?? 0").as_u64().unwrap_or_default();
-    assert!(ran_there >= 10, "the traces are seen: {ran_there}");
+    browser.wait("window.__ran >= 10 && document.title === 'ran'");
     browser.call("Page.navigate", serde_json::json!({ "url": "about:blank" }));
     browser.events.clear();
 

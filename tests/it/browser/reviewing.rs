@@ -15,9 +15,9 @@ struct Reviewing {
 }
 
 impl Reviewing {
-    fn start(desk: &Desk) -> Self {
+    fn start(desk: &Desk, campaign: &[&str]) -> Self {
         let mut command = Command::new(assert_cmd::cargo::cargo_bin!("callsheet"));
-        command.current_dir(desk.path()).env_clear().args(["review", SPRING, "--profile", "draft", "--rehearse", "--no-open"]);
+        command.current_dir(desk.path()).env_clear().arg("review").args(campaign).args(["--rehearse", "--no-open"]);
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("the program starts");
         let mut address = String::new();
         BufReader::new(child.stdout.take().expect("it is piped")).read_line(&mut address).expect("it says where");
@@ -52,6 +52,9 @@ impl Drop for Reviewing {
     }
 }
 
+/// The campaign that is reviewed where nothing is to be chosen.
+const DRAFT: [&str; 3] = [SPRING, "--profile", "draft"];
+
 fn rehearsed() -> Desk {
     let desk = Desk::new();
     desk.rehearse(&[SPRING, "--profile", "draft", "-q"], 0);
@@ -61,7 +64,7 @@ fn rehearsed() -> Desk {
 #[test]
 fn only_those_who_know_the_address_are_served_and_only_files_of_the_tree() {
     let desk = rehearsed();
-    let review = Reviewing::start(&desk);
+    let review = Reviewing::start(&desk, &DRAFT);
     let (host, root) = review.parts();
     let own = format!("Host: {host}\r\n");
 
@@ -119,7 +122,7 @@ fn ctrl_c_ends_it() {
     use nix::sys::signal::{Signal, kill};
     use nix::unistd::Pid;
     let desk = rehearsed();
-    let mut review = Reviewing::start(&desk);
+    let mut review = Reviewing::start(&desk, &DRAFT);
     kill(Pid::from_raw(i32::try_from(review.child.id()).expect("a number")), Signal::SIGINT).expect("it is there");
     assert_eq!(review.child.wait().expect("it ends").code(), Some(0));
 }
@@ -130,7 +133,7 @@ fn a_picture_is_turned_down_with_a_note_and_taken_back_by_keys() {
         return;
     };
     let desk = rehearsed();
-    let review = Reviewing::start(&desk);
+    let review = Reviewing::start(&desk, &DRAFT);
     browser.open(&review.address);
     browser.wait("document.querySelectorAll('.card').length > 8");
     browser.wait("[...document.querySelectorAll('.card img')].every((image) => image.naturalWidth > 0)");
@@ -157,4 +160,67 @@ fn a_picture_is_turned_down_with_a_note_and_taken_back_by_keys() {
     browser.press(&["Enter"]);
     browser.wait("document.querySelector('.verdicts .why')?.textContent.includes('has mistakes')");
     assert_eq!(desk.read(file), b"version: 1\ncampaign: summer\n", "what another hand has written is left");
+}
+
+/// Two cups on three grounds each, of which one is chosen.
+const CUPS: &str = r#"callsheet: 1
+campaign: cups
+provider: kie
+prices: gptimage2-flat
+defaults: { model: gpt-image-2, aspect: "1:1", resolution: 1K }
+axes: { cup: [red, blue], ground: [oak, linen, stone] }
+steps:
+  shot: { generate: { prompt: "A {{ cup }} cup on {{ ground }}", over: [cup, ground] } }
+  best: { pick: { from: shot, across: [ground] } }
+  evening: { edit: { image: best, prompt: "The same cup in evening light" } }
+"#;
+
+#[test]
+fn one_of_several_is_chosen_by_number_and_the_next_run_goes_on_from_it() {
+    let Some(mut browser) = Chromium::start("browser::reviewing::one_of_several_is_chosen_by_number_and_the_next_run_goes_on_from_it", 1440, 900)
+    else {
+        return;
+    };
+    let desk = Desk::new();
+    desk.write("cups.yaml", CUPS);
+    desk.rehearse(&["cups.yaml", "-q"], 6);
+    let review = Reviewing::start(&desk, &["cups.yaml"]);
+    browser.open(&format!("{}#view=picks", review.address));
+    browser.wait("document.querySelectorAll('.cell ol li').length === 6");
+    let progress = "document.querySelector('.progress').textContent";
+    assert_eq!(browser.value(progress), "0 of 2 chosen");
+    browser.value("(document.querySelector('.cell ol li').focus(), 0)");
+    browser.press(&["2"]);
+    browser.wait(&format!("{progress} === '1 of 2 chosen'"));
+    browser.wait("document.activeElement.getAttribute('aria-label') === 'red · linen, chosen'");
+    browser.press(&["n"]);
+    browser.wait("document.querySelector('dialog.ask[open]') !== null");
+    browser.insert("the grain reads well");
+    browser.press(&["Enter"]);
+    browser.wait("document.querySelector('.cell h3').textContent.includes('the grain reads well')");
+    browser.press(&["ArrowDown", "3"]);
+    browser.wait(&format!("{progress} === '2 of 2 chosen'"));
+    browser.press(&["ArrowLeft", "r"]);
+    browser.wait("document.querySelector('dialog.ask[open]') !== null");
+    browser.press(&["Enter"]);
+    browser.wait(&format!("{progress} === '2 of 2 chosen, 1 turned down'"));
+    assert!(browser.mishaps().is_empty(), "{:?}", browser.mishaps());
+    drop(review);
+
+    let text = String::from_utf8(desk.read("picks/rehearsal/cups.yaml")).expect("it is text");
+    assert!(
+        text.contains("\"best[cup=red]\":\n    shot: \"shot[cup=red,ground=linen]\"") && text.contains("    note: \"the grain reads well\"\n"),
+        "{text}"
+    );
+    assert!(text.contains("shot: \"shot[cup=blue,ground=stone]\"") && text.contains("rejected:\n  \"shot[cup=blue,ground=linen]\""), "{text}");
+    desk.rehearse(&["cups.yaml", "-q"], 0);
+    let manifest = desk.manifest("cups");
+    let of =
+        |job: &str| manifest["files"].as_array().into_iter().flatten().find(|file| file["job"] == job).cloned().unwrap_or_else(|| panic!("no {job}"));
+    assert_eq!(of("best[cup=red]")["digest"], of("shot[cup=red,ground=linen]")["digest"]);
+    assert_eq!(of("evening[cup=red]")["parents"][0]["digest"], of("best[cup=red]")["digest"]);
+
+    browser.open(&super::address_of(&desk.path().join("rehearsal/cups/index.html")));
+    let refused = "JSON.parse(document.getElementById('data').textContent).shots.find((shot) => shot.id === 'shot[cup=blue,ground=linen]').rj.length";
+    assert_eq!(browser.value(refused), 1, "what was turned down can still be looked at");
 }

@@ -32,9 +32,19 @@ class Choose {
       el("p", { class: "note" }, el("kbd", {}, "1\u20139"), " choose  ", el("kbd", {}, "r"), " turn down  ", el("kbd", {}, "n"), " note  ", el("kbd", {}, "u"), " take back  ", el("kbd", {}, "arrows"), " move  ", el("kbd", {}, "enter"), " look closer"),
       saving(picks));
     refill(this.list, this.cells.map((cell, row) => this.cell(cell, row)),
-      this.refused.length > 0 && el("section", { class: "cell" }, el("h3", {}, "Turned down"), el("ol", {}, this.refused.map((shot) => this.candidate(undefined, shot, -1, 0)))));
+      this.refused.length > 0 && el("section", { class: "cell" }, el("h3", {}, "Turned down"), el("ol", {}, this.refused.map((shot) => this.candidate(undefined, shot, -1, 0)))),
+      this.gone());
     this.place();
     if (hadFocus) this.focus();
+  }
+
+  /** Refusals of pictures that their shots no longer have: made again since, or about to be. */
+  gone() {
+    const now = new Set(SHOTS.filter((shot) => shot.d).map((shot) => `${address(shot)} ${shot.d}`));
+    const all = [...this.picks.rejected].flatMap(([shot, pictures]) => pictures.map((one) => [shot, one]));
+    const gone = all.filter(([shot, one]) => !now.has(`${shot} ${one.picture}`));
+    const item = ([shot, one]) => el("li", { class: "plain" }, el("span", { class: "address" }, shot), one.note && ` \u201c${one.note}\u201d `, button("take back", () => this.picks.say([{ do: "unreject", shot, picture: one.picture }]), { class: "text" }));
+    return gone.length > 0 && el("section", { class: "cell" }, el("h3", {}, "Turned down earlier"), el("ul", {}, gone.map(item)));
   }
 
   cell(cell, row) {

@@ -13,6 +13,8 @@ function factsOf(shot, open) {
     part("Made with", settingsPart(shot)),
     shot.step.paid && part("Cost", costPart(shot)),
     shot.a.length > 0 && part(counted(shot.a.length, "try", "tries"), triesPart(shot)),
+    shot.m && part("Measured", measuredPart(shot.m)),
+    shot.rj && part("Turned down", downPart(shot.rj)),
     shot.i.length > 0 && part("Made from", relatives(shot.i.map(([ix, role]) => [SHOTS[ix], role]), open)),
     shot.makes.length > 0 && part("Made of it", relatives(shot.makes.map((ix) => [SHOTS[ix], SHOTS[ix].step.kind]), open)),
   ];
@@ -76,6 +78,20 @@ function triesPart(shot) {
       el("td", { class: "number" }, charged));
   });
   return el("table", { class: "tries" }, el("thead", {}, el("tr", {}, el("th", { scope: "col" }, "#"), el("th", { scope: "col" }, "what came of it"), el("th", { scope: "col", class: "number" }, "charged"))), el("tbody", {}, rows));
+}
+
+/** What checks measured, in words; what was not good enough stands out. */
+function measuredPart(measured) {
+  return el("ul", { class: "measured" }, measured.map(([words, passed]) => el("li", {}, passed ? words : el("b", { "data-status": "rejected" }, words))));
+}
+
+/** Pictures that were paid for and turned down: all of them can still be looked at. */
+function downPart(pictures) {
+  return el("ul", { class: "relatives" }, pictures.map((one) => {
+    const link = el("a", { href: hrefOf(one.f), target: "_blank", rel: "noopener", class: "link", "aria-label": `What was turned down${one.n ? ` of try ${one.n}` : ""}` });
+    link.append(picture(one));
+    return el("li", {}, link, el("span", {}, one.why, el("small", {}, one.n ? `try ${one.n}` : "", one.m.map(([words]) => ` \u00b7 ${words}`))));
+  }));
 }
 
 /** Shots as small pictures with a name; many of them are cut short and opened on demand. */
