@@ -114,7 +114,7 @@ fn refuse_unpriced(request: &RunRequest) -> Result<(), EngineError> {
     let unpriced = |(ix, work): &(JobIx, Work)| {
         let paid = matches!(request.plan.job(*ix).operation, Operation::Paid(_));
         let has_price = request.prices.get(ix.index()).is_some_and(Option::is_some);
-        paid && !has_price && *work != Work::Excluded && *work != Work::Reused
+        paid && !has_price && !matches!(work, Work::Excluded | Work::Reused | Work::Waiting)
     };
     match request.work.iter().find(unpriced) {
         Some((ix, _)) => Err(EngineError::Unpriced { job: request.plan.id(ix) }),
@@ -348,7 +348,11 @@ impl<'a> Driver<'a> {
             }
             match self.desk.request.work.work(ix) {
                 Work::Resumed | Work::InDoubt => self.start(ix, Post::PaidBefore),
-                Work::Look | Work::Rejected if matches!(plan.job(ix).operation, Operation::Paid(_)) => self.looks.push_back(ix),
+                Work::Look | Work::Rejected if matches!(plan.job(ix).operation, Operation::Paid(_)) => {
+                    // It needs none of its inputs to be looked at, so their coming must not start it a second time.
+                    self.begun[ix.index()] = true;
+                    self.looks.push_back(ix);
+                }
                 _ if missing == 0 => self.ready.push(&plan, ix),
                 _ => {}
             }

@@ -79,8 +79,6 @@ pub(super) fn chosen(
             (None, Operation::Local(_)) => Need::Inputs,
             (None, _) if follows.contains_key(&ix) => Need::Inputs,
             (None, Operation::Paid(_)) if begun[ix.index()] && holds_money(desk, ix)? => Need::Nothing,
-            // Its picture is there; only if it is turned down is another one paid for.
-            (None, Operation::Paid(_)) if !begun[ix.index()] && matches!(desk.request.work.work(ix), Work::Look | Work::Rejected) => Need::Inputs,
             (None, Operation::Paid(_)) => Need::Price { quoted: desk.quoted(ix).unwrap_or(Micros::ZERO), reserved: desk.reserved(ix) },
         });
     }

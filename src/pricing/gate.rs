@@ -237,15 +237,17 @@ pub fn gate(estimate: &Estimate, told: Gate) -> Verdict {
     verdict
 }
 
-/// Returns floor and expected of what stands under a cap.
+/// Returns floor and expected of what stands under a cap; expected counts what stands behind choices that nobody has made.
 fn under(estimate: &Estimate, cap: &CapLine) -> (Micros, Micros) {
+    let with = |expected: Micros, later: Micros| Micros::new(expected.get().saturating_add(later.get()));
+    let all = &estimate.totals;
     match &cap.of {
-        CapOf::Campaign | CapOf::Profile => (estimate.totals.floor.micros, estimate.totals.expected.micros),
+        CapOf::Campaign | CapOf::Profile => (all.floor.micros, with(all.expected.micros, all.later.micros)),
         CapOf::Step(name) => estimate
             .lines
             .iter()
             .find(|line| line.name == *name)
-            .map_or((Micros::ZERO, Micros::ZERO), |line| (line.floor.micros, line.expected.micros)),
+            .map_or((Micros::ZERO, Micros::ZERO), |line| (line.floor.micros, with(line.expected.micros, line.later.micros))),
     }
 }
 

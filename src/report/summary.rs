@@ -234,10 +234,11 @@ pub(super) fn to_pick(report: &RunReport<'_>, lines: &mut Notes) {
     }
 }
 
-/// Returns how many choices nobody has made, and how many shots wait for them.
+/// Returns how many choices can be made now, and how many shots wait for them, later choices included.
 pub(super) fn picks_open(report: &RunReport<'_>) -> (usize, usize) {
     let open = report.plan.indices().filter(|ix| report.shot(*ix) == Shot::ToPick);
-    open.fold((0, 0), |(cells, behind), ix| if report.plan.waits_for_a_pick(ix) { (cells + 1, behind) } else { (cells, behind + 1) })
+    let waits = |ix: JobIx| report.plan.inputs(ix).iter().any(|input| report.shot(input.from) == Shot::ToPick);
+    open.fold((0, 0), |(cells, behind), ix| if waits(ix) { (cells, behind + 1) } else { (cells + 1, behind) })
 }
 
 fn stopped_lines(stopped: &Stopped) -> Vec<(String, String)> {

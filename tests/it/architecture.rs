@@ -21,7 +21,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("event", &["types"]),
     ("engine", &["types", "catalog", "plan", "ledger", "store", "imaging", "provider", "event"]),
     ("reporter", &["types", "event"]),
-    ("report", &["types", "catalog", "plan", "ledger", "store", "imaging", "pricing", "picks"]),
+    ("report", &["types", "catalog", "picks", "plan", "ledger", "store", "imaging", "pricing"]),
 ];
 
 /// Words that must not stand in a folder, and why.

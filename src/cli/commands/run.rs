@@ -26,7 +26,7 @@ use crate::cli::workspace::{Stage, Workspace};
 use crate::engine::{JobOutcome, OnDoubt, RunOutcome, StopReason, Undone};
 use crate::ledger::WorkspaceLock;
 use crate::picks::AutoPick;
-use crate::plan::{JobIx, Work};
+use crate::plan::{JobIx, PickCell, Work};
 use crate::pricing::{Quotes, Refusal, without_price};
 use crate::provider::Provider;
 use crate::provider::sim::SimOptions;
@@ -309,7 +309,9 @@ fn nothing_to_do(args: &RunArgs, opened: &Opened, workspace: &Workspace, memory:
         return Ok(Exit::SomeFailed);
     }
     if waiting > 0 {
-        let open = opened.plan.picks.values().filter(|cell| cell.chosen.is_none()).count();
+        let waits = |ix: &JobIx| standing.work.work(*ix) == Work::Waiting;
+        let is_open = |cell: &&PickCell| cell.chosen.is_none() && !cell.candidates.iter().any(waits);
+        let open = opened.plan.picks.values().filter(is_open).count();
         console::talk(&format!("nothing to do before somebody chooses: {} done, {} to make", counted(reused, "shot"), counted(open, "choice")));
         console::hint(&review);
         return Ok(Exit::Pick);

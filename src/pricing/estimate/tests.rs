@@ -189,3 +189,20 @@ proptest! {
         prop_assert!(one.min(other) <= together.get() && together.get() <= one.max(other) + 1, "{} lies between them", together);
     }
 }
+
+#[test]
+fn rerolls_count_in_the_ceiling_and_not_a_second_time_in_what_is_expected() {
+    let of = |rerolls: u32| {
+        let mut plan = sample::plan(2);
+        plan.steps[1].checks = [crate::types::Check::NotBlank].into();
+        plan.steps[1].rerolls = rerolls;
+        let budget = Budget { iteration: Some(("explore".to_owned(), Micros::new(1_800_000))), ..Budget::default() };
+        let work = sample::all_work(&plan, &History::default());
+        estimate(&plan, &work, &quotes(&plan, &sample::catalog("kie")), &budget, 2, &Committed::default()).expect("small sums")
+    };
+    let (plain, rerolled) = (of(0), of(2));
+    assert_eq!((rerolled.totals.floor, rerolled.totals.expected), (plain.totals.floor, plain.totals.expected));
+    // Six surfaces at 6 credits, twice more each.
+    let more = rerolled.totals.ceiling.micros.checked_sub(plain.totals.ceiling.micros);
+    assert_eq!((more, rerolled.rerolls, plain.rerolls), (Ok(Micros::units(72)), 12, 0));
+}
