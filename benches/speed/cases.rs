@@ -25,7 +25,7 @@ pub struct Case {
 }
 
 /// All of them, the quick ones first.
-pub const ALL: [Case; 8] = [
+pub const ALL: [Case; 9] = [
     Case { name: "start", measure: start },
     Case { name: "refuse", measure: refuse },
     Case { name: "plan", measure: plan },
@@ -34,6 +34,7 @@ pub const ALL: [Case; 8] = [
     Case { name: "million", measure: million },
     Case { name: "rehearse idle", measure: rehearse_then_idle },
     Case { name: "memory", measure: memory },
+    Case { name: "gallery", measure: crate::gallery::gallery },
 ];
 
 /// What is measured, and how much of it.
@@ -77,7 +78,8 @@ impl Setup {
         if self.quick { full.div_ceil(10) } else { full }
     }
 
-    fn run(&self, folder: &Path, args: &[&str]) -> Cost {
+    /// Runs the binary in a folder.
+    pub fn run(&self, folder: &Path, args: &[&str]) -> Cost {
         measure(folder, 0, &self.callsheet, args)
     }
 }

@@ -18,10 +18,17 @@ mod campaign;
 mod cases;
 #[cfg(unix)]
 mod child;
+// The browser that the tests speak to.
+#[cfg(unix)]
+#[allow(dead_code)]
+#[path = "../../tests/it/browser/chromium.rs"]
+mod chromium;
 #[cfg(unix)]
 mod compare;
 #[cfg(unix)]
 mod estimates;
+#[cfg(unix)]
+mod gallery;
 #[cfg(unix)]
 mod ninja;
 #[cfg(unix)]

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use clap::builder::styling::{AnsiColor, Styles};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use super::commands::{cache, check, estimate, graph, manual, plan, prices, providers, reconcile, report, run, schema, status, why};
+use super::commands::{cache, check, estimate, graph, manual, plan, prices, providers, reconcile, report, review, run, schema, status, why};
 use crate::plan::Only;
 use crate::provider::http::protocol::Origin;
 use crate::spec::MoneySpec;
@@ -66,6 +66,7 @@ pub enum Command {
     Why(why::WhyArgs),
     Reconcile(reconcile::ReconcileArgs),
     Report(report::ReportArgs),
+    Review(review::ReviewArgs),
     Graph(graph::GraphArgs),
     Cache(cache::CacheArgs),
     Prices(prices::PricesArgs),

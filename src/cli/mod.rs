@@ -26,6 +26,7 @@ mod memory;
 mod performance;
 mod picking;
 mod publish;
+mod review;
 mod saved;
 mod seller;
 mod standing;
@@ -81,6 +82,7 @@ fn execute(command: &Command) -> Outcome<Exit> {
         Command::Why(args) => commands::why::why(args),
         Command::Reconcile(args) => commands::reconcile::reconcile(args),
         Command::Report(args) => commands::report::report(args),
+        Command::Review(args) => commands::review::review(args),
         Command::Graph(args) => commands::graph::graph(args),
         Command::Cache(args) => commands::cache::cache(args),
         Command::Prices(args) => commands::prices::prices(args),

@@ -1,4 +1,4 @@
-//! The output folder: pictures under the names the author chose, reports, the contact page.
+//! The output folder: pictures under the names the author chose, reports, the gallery.
 //!
 //! In: a plan, the ledger after a run. Out: files that changed, and only those. Never: a file that callsheet did not write is touched.
 
@@ -14,7 +14,7 @@ use crate::ledger::AttemptRow;
 use crate::plan::ruled;
 use crate::pricing::Quotes;
 use crate::report::tree::{Stamp, TreeKind, is_current};
-use crate::report::{Materialised, RunReport, files, materialise, placements, rejected_placements, sidecar_paths, sidecars};
+use crate::report::{Materialised, RunReport, files, materialise, placements, rejected_placements, sidecar_paths, sidecars, thumbnails};
 use crate::types::diagnostic::{counted, listed};
 use crate::types::{Digest, RunId};
 
@@ -54,6 +54,11 @@ impl Material {
         })
     }
 
+    /// Returns what the ledger knows of the plan's jobs.
+    pub fn history(&self) -> &crate::ledger::History {
+        &self.history
+    }
+
     /// Returns the run that wrote the last paid try.
     pub fn last_run(&self) -> Option<RunId> {
         self.attempts.last().map(|attempt| attempt.run.clone())
@@ -88,6 +93,13 @@ impl Shelf {
         is_current(&self.root, self.kind, &Stamp::new(&opened.plan, seq, opened.campaign.sidecar))
     }
 
+    /// Returns all that the folder holds for this plan: paths below it, with `/` between folders, and the files.
+    pub fn files(&self, report: &RunReport<'_>) -> std::collections::HashMap<String, PathBuf> {
+        let pictures = pictures(report).into_iter().map(|picture| picture.path.to_string());
+        let reports = crate::report::WRITERS.iter().map(|writer| writer.path().to_owned());
+        pictures.chain(reports).map(|path| (path.clone(), self.root.join(path))).collect()
+    }
+
     /// Writes pictures and reports.
     ///
     /// # Errors
@@ -99,12 +111,18 @@ impl Shelf {
         let stamp = Stamp::new(&opened.plan, material.seq, opened.campaign.sidecar);
         let beside = if opened.campaign.sidecar { sidecar_paths(report) } else { Vec::new() };
         let reports: Vec<_> = files(report).into_iter().chain(sidecars(report, &beside)).collect();
-        let mut pictures = placements(&opened.plan, &material.history);
-        pictures.extend(rejected_placements(report));
-        let done = materialise(&self.root, self.kind, &stamp, &pictures, &reports, &open)?;
+        let done = materialise(&self.root, self.kind, &stamp, &pictures(report), &reports, &open)?;
         tell(&done);
         Ok(done)
     }
+}
+
+/// Returns all pictures that belong into the folder, and their small copies for the gallery.
+fn pictures(report: &RunReport<'_>) -> Vec<crate::report::Placement> {
+    let mut pictures = placements(report.plan, report.history);
+    pictures.extend(rejected_placements(report));
+    pictures.extend(thumbnails(report));
+    pictures
 }
 
 /// Says what the user should look at.

@@ -1,4 +1,4 @@
-//! What a plan and a run leave behind: tables, the tree of pictures, cost reports, the contact page.
+//! What a plan and a run leave behind: tables, the tree of pictures, cost reports, the gallery.
 //!
 //! In: the plan, its history, the paid tries, quotes. Out: bytes and text; [`tree`] alone writes to the disk.
 //! Never: network; a prompt, a path or a vendor's message unescaped.
@@ -8,8 +8,8 @@ pub mod changes;
 pub mod costs_csv;
 pub mod costs_summary;
 pub mod focus_csv;
+pub mod gallery;
 pub mod graph;
-pub mod index_html;
 pub mod junit;
 pub mod manifest_json;
 pub mod markdown;
@@ -47,6 +47,7 @@ pub mod worksheet;
 use std::io;
 
 pub use focus_csv::{FocusDone, FocusError, FocusNames, focus_csv};
+pub use gallery::thumbnails;
 pub use plan_comment::{Reader, diff_markdown, plan_comment};
 pub use plan_diff::{DiffView, diff_table};
 pub use plan_diff_export::{diff_csv, diff_json};
@@ -61,7 +62,7 @@ pub use sidecar::{Sidecar, sidecar_paths, sidecars};
 pub use spending::{Deviation, Group, RunLine, Spending};
 pub use status::{costs_table, status};
 pub use summary::{CapStop, RunView, Stopped, run_summary};
-pub use tree::{Materialised, OpenPicture, Placement, Stamp, TreeError, TreeKind, is_current, materialise, placements, rejected_placements};
+pub use tree::{Form, Materialised, OpenPicture, Placement, Stamp, TreeError, TreeKind, is_current, materialise, placements, rejected_placements};
 
 /// Writes the bytes of a report.
 type Write<'a> = dyn Fn(&mut dyn io::Write) -> Result<(), ReportError> + 'a;
@@ -147,7 +148,7 @@ pub static WRITERS: &[&dyn ReportWriter] = &[
     &manifest_json::ManifestJson,
     &prompts_jsonl::PromptsJsonl,
     &summary_md::SummaryMd,
-    &index_html::IndexHtml,
+    &gallery::IndexHtml,
 ];
 
 /// Returns the files of all reports; each is made when it is written.

@@ -35,20 +35,32 @@ pub struct Placement {
     pub job: JobIx,
     /// The picture.
     pub blob: BlobRef,
+    /// As what.
+    pub form: Form,
+}
+
+/// As what a picture stands in the tree.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// Byte for byte.
+    Picture,
+    /// Small, for the gallery: a JPEG named by the picture's digest. It is made once and never compared with anything.
+    Thumbnail,
 }
 
 /// Returns the pictures that are there and where they belong, in the plan's order.
 pub fn placements(plan: &Plan, history: &History) -> Vec<Placement> {
     let placed = |ix: JobIx| {
         let job = plan.job(ix);
-        history.artifact(&job.key).map(|artifact| Placement { path: job.path.clone(), job: ix, blob: artifact.blob })
+        history.artifact(&job.key).map(|artifact| Placement { path: job.path.clone(), job: ix, blob: artifact.blob, form: Form::Picture })
     };
     plan.indices().filter_map(placed).collect()
 }
 
 /// Returns the pictures that were turned down and where they are kept: they were paid for.
 pub fn rejected_placements(report: &RunReport<'_>) -> Vec<Placement> {
-    let place = |reject: super::Reject| Placement { path: reject.path.into_boxed_str(), job: reject.job, blob: reject.artifact.blob };
+    let place =
+        |reject: super::Reject| Placement { path: reject.path.into_boxed_str(), job: reject.job, blob: reject.artifact.blob, form: Form::Picture };
     super::rejects(report).into_iter().map(place).collect()
 }
 
@@ -205,12 +217,15 @@ pub fn materialise(
         noted.extend(to_write.iter().map(|(path, source)| (path.clone(), Known { digest: source.digest(), len: source.len(), changed: 0 })));
         tree.save(&State { kind, stamp: String::new(), files: noted })?;
     }
+    let small: HashSet<String> = to_write.iter().filter(|(_, source)| matches!(source, Source::Thumbnail(_))).map(|(path, _)| path.clone()).collect();
     for (path, written) in write_all(root, to_write, open)? {
         match written {
             Some(known) => {
                 tree.done.written += 1;
                 tree.now.insert(path, known);
             }
+            // A picture without a small copy is shown itself.
+            None if small.contains(&path) => {}
             None => tree.done.missing.push(path),
         }
     }
@@ -226,20 +241,22 @@ pub fn materialise(
 /// Where the bytes of a file come from.
 pub(super) enum Source {
     Picture(BlobRef),
+    /// A small copy of a picture; its own bytes are not known before it is made.
+    Thumbnail(BlobRef),
     Report(Prepared),
 }
 
 impl Source {
     pub(super) fn digest(&self) -> Digest {
         match self {
-            Self::Picture(blob) => blob.digest,
+            Self::Picture(blob) | Self::Thumbnail(blob) => blob.digest,
             Self::Report(report) => report.digest,
         }
     }
 
     fn len(&self) -> u64 {
         match self {
-            Self::Picture(blob) => blob.len,
+            Self::Picture(blob) | Self::Thumbnail(blob) => blob.len,
             Self::Report(report) => report.len,
         }
     }
@@ -247,7 +264,11 @@ impl Source {
 
 /// Returns what belongs where. Reports are written beside their later names here: what is in them is not known before.
 fn wanted(root: &Path, kind: TreeKind, placements: &[Placement], reports: &[ReportFile<'_>]) -> Result<BTreeMap<String, Source>, TreeError> {
-    let pictures = placements.iter().map(|placement| Ok::<_, TreeError>((placement.path.to_string(), Source::Picture(placement.blob))));
+    let source = |placement: &Placement| match placement.form {
+        Form::Picture => Source::Picture(placement.blob),
+        Form::Thumbnail => Source::Thumbnail(placement.blob),
+    };
+    let pictures = placements.iter().map(|placement| Ok::<_, TreeError>((placement.path.to_string(), source(placement))));
     let note = (kind == TreeKind::Rehearsal).then(|| ReportFile::new(NOTE_FILE, write_note));
     let report = |file: &ReportFile<'_>| Ok((file.path.to_owned(), Source::Report(prepare(root, file)?)));
     let mut wanted = BTreeMap::new();
@@ -303,6 +324,14 @@ impl Tree<'_> {
             return Ok(Found::Foreign);
         }
         let known = self.known.get(path);
+        if let Source::Thumbnail(_) = source {
+            // Its name says of which picture it is: one that nobody has touched since is right.
+            return Ok(match known {
+                Some(known) if known.fits(&metadata) => Found::Right(*known),
+                Some(_) if metadata.is_file() => Found::ToWrite,
+                _ => Found::Foreign,
+            });
+        }
         if let Some(known) = known.filter(|known| known.digest == source.digest() && known.fits(&metadata)) {
             return Ok(Found::Right(*known));
         }

@@ -8,8 +8,10 @@ use std::io::{self, BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
 
 use super::ReportFile;
+use super::gallery::THUMBNAIL_SIDE;
 use super::tree::{OpenPicture, Source, TreeError, io_error};
 use super::tree_state::{Known, changed};
+use crate::imaging;
 use crate::types::{BlobRef, Digest};
 
 /// Bytes copied at once, 256 KiB.
@@ -95,7 +97,26 @@ impl Hand<'_> {
         match source {
             Source::Report(report) => self.place(path, report).map(Some),
             Source::Picture(blob) => self.copy(path, &blob, open),
+            Source::Thumbnail(blob) => self.shrink(path, &blob, open),
         }
+    }
+
+    /// Writes a small copy of a picture. One that cannot be read has none: the gallery shows the file itself then.
+    fn shrink(&mut self, path: &str, blob: &BlobRef, open: &OpenPicture<'_>) -> Result<Option<Known>, TreeError> {
+        let mut bytes = Vec::new();
+        match open(blob).and_then(|mut picture| picture.read_to_end(&mut bytes)) {
+            Ok(_) => {}
+            // That it is gone is told of the picture itself.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(io_error("cannot read the picture for", path)(error)),
+        }
+        let Ok(small) = imaging::thumbnail(&bytes, THUMBNAIL_SIDE) else { return Ok(None) };
+        let folder = self.folders.make(path)?;
+        let mut file = beside(&folder).map_err(io_error("cannot write", path))?;
+        file.write_all(&small).map_err(io_error("cannot write", path))?;
+        let written = file.persist(self.folders.root.join(path)).map_err(|error| io_error("cannot write", path)(error.error))?;
+        let metadata = written.metadata().map_err(io_error("cannot look at", path))?;
+        Ok(Some(Known { digest: Digest::of(&small), len: metadata.len(), changed: changed(&metadata) }))
     }
 
     fn place(&mut self, path: &str, report: Prepared) -> Result<Known, TreeError> {

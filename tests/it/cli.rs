@@ -27,6 +27,7 @@ fn every_command_helps_with_an_example() {
         &["status"],
         &["why"],
         &["report"],
+        &["review"],
         &["graph"],
         &["cache"],
         &["cache", "size"],

@@ -5,6 +5,7 @@ mod architecture;
 mod aspects;
 mod batch_faults;
 mod batches;
+mod browser;
 mod buying;
 mod campaigns;
 mod canary;

@@ -10,6 +10,7 @@ pub mod prices;
 pub mod providers;
 pub mod reconcile;
 pub mod report;
+pub mod review;
 pub mod run;
 pub mod schema;
 pub mod status;

@@ -1,0 +1,185 @@
+//! The gallery on this machine, with a place to write picks: one page, one campaign, nobody else.
+//!
+//! ```text
+//! connection ─▶ guard (who asks, for what) ─▶ a file of the tree │ the picks as they are │ words ─▶ picks file, whole and renamed into place
+//! ```
+//! In: connections from loopback. Out: files that the campaign's tree is known to hold; the picks file.
+//! Never: an answer to anybody who does not know the address with its secret, to another site's page, or for another file.
+
+mod guard;
+mod keep;
+
+use std::collections::HashMap;
+use std::convert::Infallible;
+use std::net::Ipv4Addr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http_body_util::{BodyExt, Full, Limited};
+use hyper::body::{Bytes, Incoming};
+use hyper::header::{self, HeaderName, HeaderValue};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper::{Request, Response, StatusCode};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{Mutex, Semaphore};
+
+pub use guard::Secret;
+use guard::{Asked, Guard, Refusal};
+pub use keep::{Keeper, Shots};
+
+/// Connections at a time: a browser opens six.
+const CONNECTIONS: usize = 32;
+
+/// Longest wait for the head of a request, and for its body.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Longest body, in bytes: a note has at most 2,000 characters.
+const BODY: usize = 64 << 10;
+
+/// What may be read: paths below the page's folder, and where the files stand.
+pub type Files = HashMap<String, PathBuf>;
+
+/// A server that is about to listen.
+pub struct Review {
+    /// What may be read.
+    pub files: Files,
+    /// Who writes the picks.
+    pub keeper: Keeper,
+    /// The secret part of the address.
+    pub secret: Secret,
+}
+
+impl Review {
+    /// Takes a place on loopback: `port`, or any that is free. Returns the listener and the address to open.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub async fn listen(&self, port: u16) -> std::io::Result<(TcpListener, String)> {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await?;
+        let port = listener.local_addr()?.port();
+        Ok((listener, format!("http://127.0.0.1:{port}/{}/", self.secret)))
+    }
+
+    /// Answers until the future is dropped.
+    ///
+    /// # Errors
+    /// What the system says when it takes the listener away.
+    pub async fn serve(self, listener: TcpListener) -> std::io::Result<()> {
+        let guard = Guard { port: listener.local_addr()?.port(), secret: self.secret };
+        let desk = Arc::new(Desk { files: self.files, keeper: Mutex::new(self.keeper), guard });
+        let places = Arc::new(Semaphore::new(CONNECTIONS));
+        loop {
+            // The semaphore is never closed.
+            let Ok(place) = Arc::clone(&places).acquire_owned().await else { return Ok(()) };
+            let stream = match listener.accept().await {
+                Ok((stream, _)) => stream,
+                // A connection that broke before it was taken, or no more file numbers for a moment.
+                Err(_) => {
+                    tokio::time::sleep(Duration::from_millis(20)).await;
+                    continue;
+                }
+            };
+            let desk = Arc::clone(&desk);
+            tokio::spawn(async move {
+                desk.talk(stream).await;
+                drop(place);
+            });
+        }
+    }
+}
+
+/// What all connections share.
+struct Desk {
+    files: Files,
+    keeper: Mutex<Keeper>,
+    guard: Guard,
+}
+
+type Answer = Response<Full<Bytes>>;
+
+impl Desk {
+    async fn talk(self: Arc<Self>, stream: TcpStream) {
+        let service = service_fn(move |request| {
+            let desk = Arc::clone(&self);
+            async move { Ok::<_, Infallible>(desk.answer(request).await) }
+        });
+        let mut http = http1::Builder::new();
+        http.timer(TokioTimer::new()).header_read_timeout(PATIENCE).max_buf_size(32 << 10);
+        // A browser that goes away in the middle is nobody's trouble.
+        let _ = http.serve_connection(TokioIo::new(stream), service).await;
+    }
+
+    async fn answer(&self, request: Request<Incoming>) -> Answer {
+        let (head, body) = request.into_parts();
+        match self.guard.judge(&head) {
+            Err(refusal) => refused(&refusal),
+            Ok(Asked::File(path)) => self.file(&path).await,
+            Ok(Asked::Picks) => self.kept(self.keeper.lock().await.read()),
+            Ok(Asked::Say) => match tokio::time::timeout(PATIENCE, Limited::new(body, BODY).collect()).await {
+                Ok(Ok(body)) => self.kept(self.keeper.lock().await.say(&body.to_bytes())),
+                Ok(Err(_)) => refused(&Refusal { status: StatusCode::PAYLOAD_TOO_LARGE, why: "the words are too long".to_owned() }),
+                Err(_) => refused(&Refusal { status: StatusCode::REQUEST_TIMEOUT, why: "the words did not come".to_owned() }),
+            },
+        }
+    }
+
+    fn kept(&self, state: Result<String, Refusal>) -> Answer {
+        match state {
+            Ok(state) => answer(StatusCode::OK, "application/json", state.into_bytes()),
+            Err(refusal) => refused(&refusal),
+        }
+    }
+
+    async fn file(&self, path: &str) -> Answer {
+        let missing = || refused(&Refusal { status: StatusCode::NOT_FOUND, why: "there is no such file".to_owned() });
+        let Some(file) = self.files.get(path).cloned() else { return missing() };
+        // A link that somebody has put in the place of a picture leads nowhere.
+        let read = move || if std::fs::symlink_metadata(&file)?.is_file() { std::fs::read(&file) } else { Err(std::io::ErrorKind::NotFound.into()) };
+        match tokio::task::spawn_blocking(read).await {
+            Ok(Ok(bytes)) => answer(StatusCode::OK, kind_of(path), bytes),
+            _ => missing(),
+        }
+    }
+}
+
+fn refused(refusal: &Refusal) -> Answer {
+    let said = serde_json::json!({ "error": refusal.why }).to_string();
+    answer(refusal.status, "application/json", said.into_bytes())
+}
+
+/// Builds an answer that a browser neither guesses at, nor keeps, nor shows inside of another page.
+fn answer(status: StatusCode, kind: &'static str, bytes: Vec<u8>) -> Answer {
+    let mut answer = Response::new(Full::new(Bytes::from(bytes)));
+    *answer.status_mut() = status;
+    // The page's own policy stands in the page; nothing else that is served here may do anything.
+    let policy = if kind.starts_with("text/html") { "frame-ancestors 'none'" } else { "default-src 'none'; sandbox; frame-ancestors 'none'" };
+    let headers: [(HeaderName, &'static str); 7] = [
+        (header::CONTENT_TYPE, kind),
+        (header::CONTENT_SECURITY_POLICY, policy),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::X_FRAME_OPTIONS, "DENY"),
+        (header::CACHE_CONTROL, "no-store"),
+        (header::REFERRER_POLICY, "no-referrer"),
+        (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
+    ];
+    for (name, value) in headers {
+        answer.headers_mut().insert(name, HeaderValue::from_static(value));
+    }
+    answer
+}
+
+/// Returns how a file is told to a browser: the page alone is a page.
+fn kind_of(path: &str) -> &'static str {
+    match path.rsplit_once('.').map_or("", |(_, extension)| extension) {
+        _ if path == "index.html" => "text/html; charset=utf-8",
+        "png" => "image/png",
+        "jpg" | "jpeg" => "image/jpeg",
+        "webp" => "image/webp",
+        "json" | "jsonl" => "application/json",
+        "csv" | "md" | "txt" | "yaml" => "text/plain; charset=utf-8",
+        _ => "application/octet-stream",
+    }
+}
