@@ -122,6 +122,5 @@ pub fn run(spec: &CampaignSpec) -> RunSettings {
         stop_after: spec.run.stop_after_failures,
         attempts: spec.run.attempts.unwrap_or(ATTEMPTS),
         max_jobs: spec.run.max_jobs.unwrap_or(MAX_JOBS),
-        rates: spec.run.rates.clone(),
     }
 }

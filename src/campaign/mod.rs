@@ -229,6 +229,4 @@ pub struct RunSettings {
     pub attempts: u32,
     /// Largest number of shots.
     pub max_jobs: u64,
-    /// What the author's accounts allow, by provider.
-    pub rates: indexmap::IndexMap<String, crate::spec::RateSpec>,
 }

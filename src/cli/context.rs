@@ -113,7 +113,6 @@ pub fn open_in(asked: &CampaignArgs, cap: Option<&MoneySpec>, files: &dyn Files)
     let Market { catalog, manifest, sellers } = market_in(&wanted, &base, files, &mut sources)?;
 
     let mut found_so_far = found_so_far;
-    found_so_far.extend(unknown_rates(&spec, manifest.as_ref()));
 
     let today = jiff::Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC).date();
     let resolved = match resolve(&spec, &tables, &catalog, asked.profile.as_deref(), today) {
@@ -152,21 +151,6 @@ pub fn open_in(asked: &CampaignArgs, cap: Option<&MoneySpec>, files: &dyn Files)
         files,
         picks,
     })
-}
-
-/// Returns rates that are stated for nobody: a name that is misspelt would leave the account at the slowest rate in silence.
-fn unknown_rates(spec: &CampaignSpec, provider: Option<&Manifest>) -> Diagnostics {
-    let known: Vec<&str> = manifest::builtin_names().iter().copied().chain(provider.map(|provider| &*provider.id)).collect();
-    let mut found = Diagnostics::new();
-    for name in spec.run.rates.keys().filter(|name| !known.contains(&name.as_str())) {
-        let at = FieldPath::campaign().key("run").key("rates").key(name).at_key();
-        let help = match did_you_mean(name, known.iter().copied()) {
-            Some(near) => format!("did you mean `{near}`?"),
-            None => format!("providers are {}", listed(&known, 12)),
-        };
-        found.push(Diagnostic::error("unknown-provider", at, format!("there is no provider `{name}` to state a rate of")).help(help));
-    }
-    found
 }
 
 /// Returns whether a campaign can be read and names no such profile.

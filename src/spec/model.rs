@@ -304,19 +304,6 @@ pub struct RunSpec {
     /// Largest number of shots that a plan may have; by default 100000.
     #[schemars(range(min = 1))]
     pub max_jobs: Option<u64>,
-    /// What your account allows by provider, in the place of its manifest's own windows: `openai: 50/1m`.
-    #[serde(default)]
-    #[schemars(example = serde_json::json!({ "openai": "50/1m" }))]
-    pub rates: IndexMap<String, RateSpec>,
-}
-
-/// At most so many requests in a span: `50/1m`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct RateSpec {
-    /// How many.
-    pub count: u32,
-    /// In how long.
-    pub span: std::time::Duration,
 }
 
 /// A number of failures, or a share of the paid shots: `5` or `10%`.

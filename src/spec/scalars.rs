@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde::de::{Error, MapAccess, SeqAccess, Visitor};
 
-use super::model::{AxisSpec, FailureLimitSpec, FileAxisSpec, IterationSpec, MoneySpec, PercentSpec, RateSpec};
+use super::model::{AxisSpec, FailureLimitSpec, FileAxisSpec, IterationSpec, MoneySpec, PercentSpec};
 use super::policy::GrowthSpec;
 use crate::types::Micros;
 
@@ -202,24 +202,6 @@ schema!(FailureLimitSpec, "FailureLimit", {
     "description": "So many failed shots, or a share of the paid shots.",
     "type": ["integer", "string"], "minimum": 0, "pattern": "^([0-9]+|[0-9]{1,3}([.][0-9]{1,2})?%)$",
     "patternErrorMessage": "a number of failures like 5, nor a share like 10%", "examples": [5, "10%"],
-});
-
-deserialize_from_text!(RateSpec, "a rate such as 50/1m", |text| {
-    let wrong = || format!("`{text}` is not a rate such as 50/1m or 20/10s");
-    let (count, span) = text.split_once('/').ok_or_else(wrong)?;
-    let digits = span.find(|letter: char| !letter.is_ascii_digit()).ok_or_else(wrong)?;
-    let seconds = [("s", 1), ("m", 60), ("h", 3_600)].into_iter().find(|(unit, _)| *unit == &span[digits..]).map(|(_, seconds)| seconds);
-    let times: u64 = span[..digits].parse().map_err(|_| wrong())?;
-    let count: u32 = count.parse().map_err(|_| wrong())?;
-    let span = seconds.and_then(|seconds| times.checked_mul(seconds)).filter(|span| (1..=86_400).contains(span)).ok_or_else(wrong)?;
-    if count == 0 {
-        return Err(format!("`{text}` allows nothing at all"));
-    }
-    Ok(RateSpec { count, span: std::time::Duration::from_secs(span) })
-});
-schema!(RateSpec, "Rate", {
-    "description": "At most so many requests in a span of up to 24 hours.",
-    "type": "string", "pattern": "^[1-9][0-9]*/[1-9][0-9]*[smh]$", "patternErrorMessage": "a rate like 50/1m", "examples": ["50/1m", "20/10s"],
 });
 
 impl AxisSpec {

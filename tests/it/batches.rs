@@ -271,14 +271,14 @@ fn a_rehearsal_plays_the_prices_of_batches_and_sends_nothing() {
 
 #[test]
 fn the_rate_of_an_account_is_stated_in_the_campaign() {
-    let campaign = THREE.replace("run: { attempts: 1 }", "run: { attempts: 1, rates: { openai: 2/2s } }");
+    let campaign = format!("{THREE}providers: {{ openai: {{ windows: [{{ count: 2, span: 2s }}] }} }}\n");
     let shop = shop(&campaign, together(|_| {}));
     shop.run(&[], 0);
     let mut at: Vec<_> = shop.server.requests().iter().filter(|request| request.path.ends_with("/generations")).map(|request| request.at).collect();
     at.sort();
     assert_eq!(at.len(), 3);
     assert!(at[2] - at[0] >= Duration::from_millis(1_990), "the third waits for the window: {:?}", at[2] - at[0]);
-    shop.desk.write("campaigns/c.yaml", campaign.replace("openai: 2/2s", "opneai: 2/2s"));
+    shop.desk.write("campaigns/c.yaml", campaign.replace("{ openai:", "{ opneai:"));
     let told = shop.desk.say(&["check", "campaigns/c.yaml"]);
     assert!(told.code == 3 && told.all().contains("did you mean `openai`?"), "{}", told.all());
 }

@@ -72,7 +72,7 @@ steps:
   evening: { edit: { image: draft, images: [draft, draft], prompt: "{{ way.title }} in the evening" } }
   mended: { edit: { image: evening, mask: hole, prompt: "{{ way.title }}, the handle is mended", aspect: "3:2" } }
 budget: { cap: "USD 20" }
-run: { rates: { openai: 1000/1m } }
+providers: { openai: { windows: [{ count: 1000, span: 1m }] } }
 "#;
 
 #[test]

@@ -10,7 +10,7 @@ use crate::ledger::{Judgement, LedgerError, Record};
 use crate::types::JobKey;
 
 /// Format of the first ledger that knows of judgements.
-const SINCE: u32 = 5;
+const SINCE: u32 = 6;
 
 /// Returns whether the file has the table: an older one that is only read has none.
 pub(super) fn are_known(connection: &Connection) -> Result<bool, LedgerError> {

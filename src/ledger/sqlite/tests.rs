@@ -33,7 +33,7 @@ fn a_newer_format_is_refused_and_left_alone() {
     drop(try_open(&path).expect("a new ledger opens"));
     raw(&path, "PRAGMA user_version = 9");
     let before = std::fs::read(&path).expect("the file can be read");
-    insta::assert_snapshot!(refusal(&path), @"the ledger has format 9, this callsheet reads up to 5");
+    insta::assert_snapshot!(refusal(&path), @"the ledger has format 9, this callsheet reads up to 6");
     assert_eq!(std::fs::read(&path).expect("the file can be read"), before);
 }
 
@@ -79,7 +79,7 @@ async fn a_file_of_format_1_is_read_as_it_is_and_brought_up_by_the_first_writer(
     assert_eq!(ledger.totals(&scope).expect("totals can be read").len(), 2);
     drop(ledger);
     let version: i64 = Connection::open(&path).and_then(|file| file.pragma_query_value(None, "user_version", |row| row.get(0))).expect("it opens");
-    assert_eq!(version, 5);
+    assert_eq!(version, 6);
 }
 
 #[tokio::test]
