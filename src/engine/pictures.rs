@@ -45,6 +45,14 @@ impl PictureSource for Stored {
             self.0.read(blob.digest).await.map_err(failed)
         })
     }
+
+    fn open_mask(&self, blob: BlobRef, hole_is_white: bool) -> BoxFuture<'_, Result<Vec<u8>, Failure>> {
+        Box::pin(async move {
+            let bytes = self.open(blob).await?;
+            let redrawn = off_thread(move || imaging::black_and_white(&bytes, hole_is_white)).await?;
+            redrawn.map_err(|error| Failure::new(FailureClass::Local, "mask", error.to_string()))
+        })
+    }
 }
 
 /// Bytes from which on pictures are looked at one after the other, 8 MiB.

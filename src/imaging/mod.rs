@@ -3,6 +3,7 @@
 //! In: bytes and plain values. Out: bytes, [`ImageInfo`]s, [`ImagingError`]s.
 //! Never: async, paths, a clock. It is CPU work: callers on a runtime put it on a blocking thread.
 
+pub mod mask;
 pub mod picture;
 mod png_reader;
 pub mod probe;
@@ -11,6 +12,7 @@ pub mod sheet;
 pub mod text;
 pub mod transform;
 
+pub use mask::black_and_white;
 pub use picture::{Picture, decode, encode};
 pub use probe::{Limits, probe, verify};
 pub use sheet::{sheet, thumbnail};

@@ -16,7 +16,9 @@ use futures_util::future::BoxFuture;
 
 pub use account::Tariff;
 
-use crate::types::{Amount, AttemptNo, BlobRef, Failure, IdempotencyKey, ImageInfo, InputRole, JobKey, Micros, Paid, PixelSize, TaskId};
+use crate::types::{
+    Amount, AttemptNo, BlobRef, Failure, FailureClass, IdempotencyKey, ImageInfo, InputRole, JobKey, Micros, Paid, PixelSize, TaskId,
+};
 
 /// Bytes of a picture as they come; an error ends the stream.
 pub type ByteStream = Pin<Box<dyn Stream<Item = Result<Vec<u8>, Failure>> + Send>>;
@@ -36,6 +38,11 @@ pub struct InputPicture {
 pub trait PictureSource: Send + Sync {
     /// Returns the bytes of a stored picture.
     fn open(&self, blob: BlobRef) -> BoxFuture<'_, Result<Vec<u8>, Failure>>;
+
+    /// Returns a stored mask as a PNG in black and white: what was transparent is white where `hole_is_white`, else black.
+    fn open_mask(&self, _: BlobRef, _: bool) -> BoxFuture<'_, Result<Vec<u8>, Failure>> {
+        Box::pin(async { Err(Failure::new(FailureClass::Local, "mask", "masks cannot be redrawn here")) })
+    }
 }
 
 /// What the shot is about, for a rehearsal's drawing and for traces; a real provider sends none of it.

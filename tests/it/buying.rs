@@ -18,7 +18,7 @@ use crate::loopback::{KEY, Loopback, LoopbackScript, Misdeed, Reply};
 pub struct Shop {
     pub desk: Desk,
     pub server: Loopback,
-    provider: &'static str,
+    pub provider: &'static str,
 }
 
 /// One picture, and one that is made from it.

@@ -29,6 +29,11 @@ impl PictureSource for NoPictures {
 }
 
 fn shot(provider: &str) -> Shot {
+    shot_of(provider, "gpt-image-2")
+}
+
+/// A picture of a cup by this model.
+pub fn shot_of(provider: &str, model: &str) -> Shot {
     let settings = Settings { aspect: Some(Ratio::new(1, 1)), resolution: Some("1K".into()), ..Settings::default() };
     let quality = (provider == "openai").then(|| "medium".into());
     let settings = Settings { quality, ..settings };
@@ -36,7 +41,7 @@ fn shot(provider: &str) -> Shot {
         key: JobKey(Digest::of(b"a shot of the test")),
         attempt: AttemptNo(1),
         idempotency_key: IdempotencyKey::new("once"),
-        paid: Arc::new(Paid { provider: provider.into(), model: "gpt-image-2".into(), action: Action::Generate, settings }),
+        paid: Arc::new(Paid { provider: provider.into(), model: model.into(), action: Action::Generate, settings }),
         prompt: "a cup".into(),
         inputs: Vec::new(),
         output: PixelSize::new(1024, 1024),
@@ -46,7 +51,7 @@ fn shot(provider: &str) -> Shot {
 }
 
 /// Speaks to `url` as the built-in manifest says, but does not wait for long.
-fn speaker(provider: &str, url: &str) -> HttpProvider {
+pub fn speaker(provider: &str, url: &str) -> HttpProvider {
     let text = builtin_text(provider).expect("a built-in manifest");
     let text = text.replace("timeout: 100s", "timeout: 400ms").replace("timeout: 30s", "timeout: 400ms").replace("timeout: 4m", "timeout: 400ms");
     let manifest = Manifest::parse(&text).expect("a manifest");
@@ -55,7 +60,7 @@ fn speaker(provider: &str, url: &str) -> HttpProvider {
     HttpProvider::new(&manifest, book(provider).expect("a built-in book"), Secret::new(KEY.to_owned()), Some(own)).expect("it can be spoken to")
 }
 
-fn wait<T>(work: impl Future<Output = T>) -> T {
+pub fn wait<T>(work: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime starts").block_on(work)
 }
 
@@ -126,7 +131,7 @@ fn a_paid_request_is_not_carried_elsewhere_by_a_redirect() {
 }
 
 /// Answers that no provider should give.
-fn nonsense() -> Vec<Reply> {
+pub fn nonsense() -> Vec<Reply> {
     let json = |body: Value| Reply::json(200, &body);
     let raw = |body: Vec<u8>| Reply::bytes("application/json", body);
     let deep = [b"[".repeat(200_000), b"]".repeat(200_000)].concat();

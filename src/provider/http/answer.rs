@@ -8,10 +8,11 @@ use std::time::{Duration, SystemTime};
 use reqwest::header::{HeaderMap, RETRY_AFTER};
 use serde_json::Value;
 
+use super::ending::EndRule;
 use super::place::Place;
 use super::protocol::{Call, ErrorPlaces, ErrorRule, Plain, Protocol};
 use crate::provider::manifest::Known;
-use crate::types::{Billed, Failure, FailureClass, Secret};
+use crate::types::{Billed, Failure, FailureClass, Micros, Secret};
 
 /// Longest wait that a provider is believed, 1 hour: more is taken for nonsense.
 const LONGEST_WAIT: Duration = Duration::from_secs(3600);
@@ -29,6 +30,8 @@ pub(super) struct Answer {
     pub(super) status: u16,
     /// How long we are asked to wait.
     pub(super) retry_after: Option<Duration>,
+    /// Its headers.
+    pub(super) headers: HeaderMap,
     /// The body as JSON, or why it is none.
     pub(super) body: Result<Value, String>,
 }
@@ -46,12 +49,16 @@ struct Complaint {
     code: Option<String>,
     kind: Option<String>,
     message: Option<String>,
+    wait: Option<Duration>,
 }
 
 impl Complaint {
     fn read(body: &Value, places: &ErrorPlaces) -> Self {
         let first = |places: &[Place]| places.iter().find_map(|place| place.text(body));
-        Self { code: first(&places.code), kind: first(&places.kind), message: first(&places.message) }
+        // Some errors are a plain sentence instead of JSON.
+        let sentence = || body.as_str().map(str::to_owned);
+        let wait = first(&places.wait).and_then(|told| told_wait(&told));
+        Self { code: first(&places.code), kind: first(&places.kind), message: first(&places.message).or_else(sentence), wait }
     }
 }
 
@@ -61,13 +68,13 @@ impl Reader<'_> {
     /// # Errors
     /// The classed failure that the answer tells.
     pub(super) fn good(&self, call: Call, answer: Answer) -> Result<Value, Failure> {
-        let Answer { status, retry_after, body } = answer;
+        let Answer { status, retry_after, body, .. } = answer;
         let accepted = (200..300).contains(&status);
         match body {
             Ok(body) if accepted && self.succeeds(&body) => Ok(body),
             Ok(body) => {
                 let complaint = Complaint::read(&body, &self.protocol.error);
-                Err(self.failure(call, status, retry_after, complaint))
+                Err(self.failure(call, status, retry_after.or(complaint.wait), complaint))
             }
             Err(why) if accepted => {
                 let class = if call == Call::Submit { FailureClass::Ambiguous } else { FailureClass::Transient };
@@ -81,6 +88,22 @@ impl Reader<'_> {
         let Some(success) = &self.protocol.success else { return true };
         let said = success.at.text(body);
         said.is_some_and(|said| success.is.iter().any(|good| good.0 == said))
+    }
+
+    /// Returns what the endings of a submit make of a good answer; those that hold despite a picture, or all.
+    pub(super) fn ending(&self, rules: &[EndRule], body: &Value, headers: &HeaderMap, has_picture: bool, charged: Option<Micros>) -> Option<Failure> {
+        let among = rules.iter().filter(|rule| rule.despite_picture || !has_picture);
+        let (rule, word) = among.into_iter().find_map(|rule| rule.fits(body, headers).map(|word| (rule, word)))?;
+        let class = FailureClass::from(rule.class);
+        let billed = match charged {
+            Some(Micros::ZERO) => Billed::No,
+            Some(figure) => Billed::Yes(figure),
+            None => billed_as(class, rule.billed),
+        };
+        let code = if word.is_empty() { "no-picture" } else { word.as_str() };
+        let said = Complaint::read(body, &self.protocol.error).message;
+        let message = said.unwrap_or_else(|| "the request was answered, without a picture that can be kept".to_owned());
+        Some(self.told(class, code, &message, billed, None))
     }
 
     /// Returns why a task has ended without a picture.
@@ -171,6 +194,27 @@ fn billed_as(class: FailureClass, said: Option<Known>) -> Billed {
     }
 }
 
+/// Reads how long a body asks us to wait: seconds, or the first number in a text that has a unit behind it.
+fn told_wait(text: &str) -> Option<Duration> {
+    let of = |number: &str, unit: f64| number.parse::<f64>().ok().and_then(|number| Duration::try_from_secs_f64(number * unit).ok());
+    let wait = of(text.trim(), 1.0).or_else(|| {
+        let starts = text.char_indices().filter(|(at, letter)| {
+            letter.is_ascii_digit() && !text[..*at].ends_with(|before: char| before.is_ascii_digit() || matches!(before, '.' | '-'))
+        });
+        starts.map(|(at, _)| &text[at..]).find_map(|rest| {
+            let (number, unit) = rest.split_at(rest.find(|letter: char| !letter.is_ascii_digit() && letter != '.')?);
+            let unit: String = unit.trim_start().chars().take_while(char::is_ascii_alphabetic).collect();
+            match unit.as_str() {
+                "ms" | "milliseconds" => of(number, 0.001),
+                "s" | "sec" | "second" | "seconds" => of(number, 1.0),
+                "m" | "min" | "minute" | "minutes" => of(number, 60.0),
+                _ => None,
+            }
+        })
+    });
+    wait.map(|wait| wait.min(LONGEST_WAIT))
+}
+
 /// Returns how long an answer asks us to wait: milliseconds, seconds or a date; nonsense is ignored, hours are cut to one.
 pub(super) fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
     let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).map(str::trim);
@@ -198,7 +242,7 @@ mod tests {
         let key = Secret::new("sk-canary".to_owned());
         let reader = Reader { protocol: &protocol, key: &key };
         let line = |(status, body): &(u16, Value)| {
-            let answer = Answer { status: *status, retry_after: None, body: Ok(body.clone()) };
+            let answer = Answer { status: *status, retry_after: None, headers: HeaderMap::new(), body: Ok(body.clone()) };
             match reader.good(call, answer) {
                 Ok(_) => format!("{status} {body} -> good\n"),
                 Err(failure) => format!("{status} {body} -> {} {} {:?}\n", failure.class.as_str(), failure.code, failure.billed),
@@ -284,7 +328,7 @@ mod tests {
             let reader = Reader { protocol: &protocol, key: &key };
             let mut ambiguous = 0;
             for status in 100..=599 {
-                let answer = || Answer { status, retry_after: None, body: Err("not JSON".to_owned()) };
+                let answer = || Answer { status, retry_after: None, headers: HeaderMap::new(), body: Err("not JSON".to_owned()) };
                 let submit = reader.good(Call::Submit, answer()).expect_err("an unreadable answer is no success").class;
                 let poll = reader.good(Call::Poll, answer()).expect_err("an unreadable answer is no success").class;
                 ambiguous += usize::from(submit == FailureClass::Ambiguous);
@@ -305,9 +349,29 @@ mod tests {
         let key = Secret::new("sk-canary".to_owned());
         let reader = Reader { protocol: &protocol, key: &key };
         let body = json!({ "code": "4\u{1b}[31m sk-canary", "msg": format!("key sk-canary {}", "x".repeat(5000)) });
-        let failure = reader.good(Call::Submit, Answer { status: 200, retry_after: None, body: Ok(body) }).expect_err("not a success");
+        let failure = reader
+            .good(Call::Submit, Answer { status: 200, retry_after: None, headers: HeaderMap::new(), body: Ok(body) })
+            .expect_err("not a success");
         assert_eq!(failure.code, "4_[31m_[redacted]");
         assert!(failure.message.starts_with("key [redacted] xxx") && failure.message.chars().count() == MESSAGE_MOST);
+    }
+
+    #[test]
+    fn a_wait_in_the_body_is_read_with_its_unit() {
+        let waits = [
+            ("34.4s", 34_400),
+            ("7", 7_000),
+            ("250ms", 250),
+            ("limit reached, resets in ~30s", 30_000),
+            ("retry in 2 minutes", 120_000),
+            ("99999999s", 3_600_000),
+        ];
+        for (told, millis) in waits {
+            assert_eq!(told_wait(told), Some(Duration::from_millis(millis)), "{told}");
+        }
+        for told in ["", "soon", "-1s", "error 429", "1e400s", "NaN", "gpt-2 is busy", "\u{fc}\u{fc}3\u{fc}"] {
+            assert_eq!(told_wait(told), None, "{told}");
+        }
     }
 
     #[test]

@@ -3,6 +3,8 @@
 //! In: a [`Manifest`] that reads well. Out: diagnostics, each with its path.
 //! Never: a model whose settings or pictures would be dropped in silence.
 
+mod answers;
+
 use super::protocol::{Protocol, Request, SubmitCall};
 use super::template::Template;
 use crate::catalog::OperationCard;
@@ -19,6 +21,7 @@ pub fn check(manifest: &Manifest, doc: DocId) -> Diagnostics {
     let mut check = Check { manifest, protocol, http: FieldPath::root(doc).key("http"), found: Diagnostics::new() };
     check.origins();
     check.calls();
+    check.answers();
     check.lookup();
     check.translations();
     check.models(doc);
@@ -130,18 +133,28 @@ impl<'a> Check<'a> {
                 self.wrong("long-timeout", at.clone().key("timeout"), message, "give at most `4m`".to_owned());
             }
             for (index, part) in request.form.iter().enumerate() {
-                if part.text.is_some() == part.files.is_some() {
-                    let message = format!("the part `{}` has exactly one of `text` and `files`", part.name);
+                let carries = [part.text.is_some(), part.files.is_some(), part.spread.is_some()].into_iter().filter(|is| *is).count();
+                if carries != 1 {
+                    let message = format!("the part `{}` has exactly one of `text`, `files` and `spread`", part.name);
                     self.wrong("form-part", at.clone().key("form").index(index), message, "say what it carries".to_owned());
+                } else if part.name.is_empty() != part.spread.is_some() {
+                    let help = "give a text or files a `name`; the names of what is spread are its keys".to_owned();
+                    self.wrong(
+                        "form-part",
+                        at.clone().key("form").index(index),
+                        "a part of a form has a name, unless it spreads many".to_owned(),
+                        help,
+                    );
                 }
             }
         }
         for (at, call) in self.submits() {
-            if call.task.is_empty() == call.picture.is_empty() {
+            let brings_picture = call.bytes || !call.picture.is_empty() || !call.address.is_empty();
+            if call.task.is_empty() != brings_picture {
                 self.wrong(
                     "no-result",
                     at.clone(),
-                    "a submit has exactly one of `task` and `picture`".to_owned(),
+                    "the answer to a submit is either a `task`, or a picture: `picture`, `address` or `bytes`".to_owned(),
                     "say what its answer is".to_owned(),
                 );
             }
@@ -159,9 +172,15 @@ impl<'a> Check<'a> {
             templates.push((at.clone().key("path"), &request.path));
             templates.extend(request.json.iter().map(|template| (at.clone().key("json"), template)));
             templates.extend(request.query.values().map(|template| (at.clone().key("query"), template)));
-            templates
-                .extend(request.form.iter().enumerate().filter_map(|(index, part)| Some((at.clone().key("form").index(index), part.text.as_ref()?))));
+            templates.extend(
+                request
+                    .form
+                    .iter()
+                    .enumerate()
+                    .filter_map(|(index, part)| Some((at.clone().key("form").index(index), part.text.as_ref().or(part.spread.as_ref())?))),
+            );
         }
+        templates.extend(self.protocol.each_picture.iter().map(|template| (self.http.clone().key("each-picture"), template)));
         let parameters = self.http.clone().key("parameters");
         templates.extend(self.protocol.parameters.iter().map(|(wire, template)| (parameters.clone().key(wire.as_str()), template)));
         for (at, template) in templates {
@@ -211,7 +230,7 @@ fn carries_key(request: &Request) -> bool {
     has(&request.path)
         || request.query.values().any(has)
         || request.json.as_ref().is_some_and(has)
-        || request.form.iter().any(|part| part.text.as_ref().is_some_and(has))
+        || request.form.iter().any(|part| part.text.as_ref().or(part.spread.as_ref()).is_some_and(has))
 }
 
 /// What a request of one model carries.
@@ -222,14 +241,15 @@ struct Sent<'a> {
 
 impl Sent<'_> {
     fn asks_for_parameters(&self) -> bool {
-        self.call.request.json.as_ref().is_some_and(|json| json.has("parameters"))
+        let in_form = self.call.request.form.iter().any(|part| part.spread.as_ref().is_some_and(|tree| tree.has("parameters")));
+        in_form || self.call.request.json.as_ref().is_some_and(|json| json.has("parameters"))
     }
 
     fn has(&self, slot: &str) -> bool {
         let request = &self.call.request;
         let own = request.path.has(slot) || request.query.values().any(|template| template.has(slot));
         let body = request.json.as_ref().is_some_and(|json| json.has(slot))
-            || request.form.iter().any(|part| part.text.as_ref().is_some_and(|text| text.has(slot)));
+            || request.form.iter().any(|part| part.text.as_ref().or(part.spread.as_ref()).is_some_and(|text| text.has(slot)));
         own || body || (self.asks_for_parameters() && self.parameters.is_some_and(|parameters| parameters.has(slot)))
     }
 
@@ -332,7 +352,7 @@ mod tests {
         no-key-slot at http.auth.value: the key header does not carry the key
         unknown-origin at http.upload.request.origin: there is no origin `uploads`
         long-timeout at http.upload.request.timeout: `10m` is longer than an exchange may take
-        no-result at http.submit: a submit has exactly one of `task` and `picture`
+        no-result at http.submit: the answer to a submit is either a `task`, or a picture: `picture`, `address` or `bytes`
         unknown-words at http.parameters.seedream/5-pro-image-to-image: there are no words `seedream-5`
         unknown-words at http.parameters.seedream/5-pro-text-to-image: there are no words `seedream-5`
         dropped-setting at models.ideogram-character.operations.edit: `ideogram-character` takes a speed to edit, but its request has no place for it

@@ -10,7 +10,7 @@ use std::time::{Duration, SystemTime};
 
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::redirect::Policy;
-use reqwest::{Client, ClientBuilder, RequestBuilder};
+use reqwest::{Client, ClientBuilder, RequestBuilder, Response};
 
 use super::addresses::is_public;
 use super::answer::{Answer, retry_after};
@@ -20,6 +20,9 @@ const CONNECT: Duration = Duration::from_secs(15);
 
 /// How long a connection may be silent while a body is read.
 const SILENCE: Duration = Duration::from_secs(60);
+
+/// Longest error that is taken for a sentence, 4 KiB.
+const LONGEST_SENTENCE: usize = 4 << 10;
 
 /// Who we say we are; some hosts refuse clients that do not say it.
 const USER_AGENT: &str = concat!("callsheet/", env!("CARGO_PKG_VERSION"));
@@ -82,10 +85,21 @@ fn plain(secure: bool) -> ClientBuilder {
 
 /// Sends a request, once, and reads the answer up to `limit` bytes.
 pub(super) async fn exchange(request: RequestBuilder, timeout: Duration, limit: usize) -> Result<Answer, Broken> {
-    let mut response = request.timeout(timeout).send().await.map_err(broken)?;
+    whole(begun(request, timeout).await?, limit).await
+}
+
+/// Sends a request, once, and waits for the head of the answer; its body must come within the same time.
+pub(super) async fn begun(request: RequestBuilder, timeout: Duration) -> Result<Response, Broken> {
+    request.timeout(timeout).send().await.map_err(broken)
+}
+
+/// Reads the rest of an answer up to `limit` bytes.
+pub(super) async fn whole(mut response: Response, limit: usize) -> Result<Answer, Broken> {
     let status = response.status().as_u16();
-    let retry_after = retry_after(response.headers(), SystemTime::now());
-    let too_large = || Answer { status, retry_after, body: Err(format!("it is larger than {} MB", limit >> 20)) };
+    let headers = response.headers().clone();
+    let retry_after = retry_after(&headers, SystemTime::now());
+    let answer = |body| Answer { status, retry_after, headers: headers.clone(), body };
+    let too_large = || answer(Err(format!("it is larger than {} MB", limit >> 20)));
     let stated = response.content_length().unwrap_or(0);
     if stated > limit as u64 {
         return Ok(too_large());
@@ -102,8 +116,14 @@ pub(super) async fn exchange(request: RequestBuilder, timeout: Duration, limit: 
             Err(error) => return Err(broken(error)),
         }
     }
-    let body = super::body::read(&body).map_err(|error| format!("it is no JSON that is read ({error})"));
-    Ok(Answer { status, retry_after, body })
+    let read = super::body::read(&body).map_err(|error| format!("it is no JSON that is read ({error})"));
+    Ok(answer(if status >= 400 { read.or_else(|error| sentence(&body).ok_or(error)) } else { read }))
+}
+
+/// Returns an error that is a plain sentence, as some are; a page is none.
+fn sentence(body: &[u8]) -> Option<serde_json::Value> {
+    let text = std::str::from_utf8(body).ok().map(str::trim).filter(|text| !text.is_empty() && text.len() <= LONGEST_SENTENCE)?;
+    (!text.starts_with(['<', '{', '['])).then(|| serde_json::Value::String(text.to_owned()))
 }
 
 /// Tells whether a byte may have left.

@@ -108,7 +108,11 @@ fn is_safe(url: &Url) -> Result<(), &'static str> {
     }
 }
 
-fn body(response: Response) -> Result<ByteStream, Failure> {
+/// Streams the body of an answer that is a picture.
+///
+/// # Errors
+/// A picture that says beforehand that it is too large.
+pub(super) fn body(response: Response) -> Result<ByteStream, Failure> {
     let too_large = || Failure::new(FailureClass::BadResult, "too-large", format!("the picture is larger than {} MB", MOST >> 20));
     if response.content_length().is_some_and(|length| length > MOST) {
         return Err(too_large());

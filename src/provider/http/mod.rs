@@ -1,7 +1,7 @@
 //! Every provider that is data: one HTTP engine that reads a manifest.
 //!
 //! ```text
-//! submit ─▶ (upload inputs) ─▶ fill body ─▶ POST once ─▶ read answer ─▶ task | picture
+//! submit ─▶ (upload inputs) ─▶ fill body ─▶ POST once ─▶ read answer ─▶ task | picture | its address, kept as a task | refusal
 //! poll   ─▶ GET ─▶ state ─▶ running | ready, charge figure | failed
 //! fetch  ─▶ GET without the key ─▶ stream      (address expired ─▶ refresh, once)
 //! ```
@@ -14,8 +14,12 @@ mod answer;
 mod body;
 pub mod check;
 mod client;
+mod delivered;
 mod download;
+pub mod ending;
+pub mod figure;
 mod lookup;
+mod origin;
 mod pictures;
 pub mod place;
 pub mod protocol;
@@ -29,12 +33,14 @@ use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
 use futures_util::{FutureExt, stream};
+use reqwest::Response;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use serde_json::Value;
 
 use self::answer::{Answer, Reader};
 use self::client::{Broken, Clients, LARGE, SMALL};
 use self::download::Missed;
+use self::figure::Figure;
 use self::pictures::Uploads;
 use self::place::Place;
 use self::protocol::{Call, Origin, PollCall, Protocol, SubmitCall, TaskState, UsagePlaces};
@@ -110,7 +116,7 @@ impl HttpProvider {
     /// The classed failure that the answer tells.
     pub fn read_submit(&self, shot: &Shot, status: u16, body: &[u8]) -> Result<Submitted, Failure> {
         let call = self.protocol.submit_by_action.get(&shot.paid.action).unwrap_or(&self.protocol.submit);
-        self.bought(call, shot, Answer { status, retry_after: None, body: body::read(body) })
+        self.bought(call, shot, Answer { status, retry_after: None, headers: HeaderMap::new(), body: body::read(body) })
     }
 
     /// Reads the answer about a task as if it had just come.
@@ -119,7 +125,8 @@ impl HttpProvider {
     /// The classed failure that the answer tells.
     pub fn read_poll(&self, status: u16, body: &[u8]) -> Result<Polled, Failure> {
         let call = self.protocol.poll.as_ref().ok_or_else(no_poll)?;
-        let body = self.reader().good(Call::Poll, Answer { status, retry_after: None, body: body::read(body) })?;
+        let answer = Answer { status, retry_after: None, headers: HeaderMap::new(), body: body::read(body) };
+        let body = self.reader().good(Call::Poll, answer)?;
         Ok(self.seen(call, &body))
     }
 
@@ -142,12 +149,8 @@ impl HttpProvider {
     }
 
     /// Returns a figure of the provider's own in the currency of the book; `None` if there is none or it is in another one.
-    fn figure(&self, places: &[Place], body: &Value) -> Option<Micros> {
-        if self.protocol.unit.as_ref() != Some(&self.book.currency) {
-            return None;
-        }
-        let figure = places.iter().find_map(|place| place.text(body)).and_then(|text| text.parse::<Micros>().ok());
-        figure.filter(|figure| *figure >= Micros::ZERO)
+    fn figure(&self, figures: &[Figure], body: &Value, headers: &HeaderMap) -> Option<Micros> {
+        figures.iter().find_map(|figure| figure.read(body, headers, self.protocol.unit.as_ref(), &self.book.currency))
     }
 
     // --- submit -------------------------------------------------------------------------------------------------------------------
@@ -156,28 +159,69 @@ impl HttpProvider {
         let call = self.protocol.submit_by_action.get(&shot.paid.action).unwrap_or(&self.protocol.submit);
         let (order, files) = self.order(call, shot).await?;
         let request = self.prepared(&self.clients.paid, &order, files)?;
-        let limit = if call.picture.is_empty() { SMALL } else { LARGE };
-        let answer = client::exchange(request, call.request.timeout.0, limit).await.map_err(|broken| match broken {
+        let lost = |broken| match broken {
             Broken::Before(why) => self.reader().told(FailureClass::Transient, "connection", &why, Billed::No, None),
             Broken::After(code, why) => self.reader().told(FailureClass::Ambiguous, code, &why, Billed::Maybe, None),
-        })?;
+        };
+        let response = client::begun(request, call.request.timeout.0).await.map_err(lost)?;
+        if call.bytes && is_picture(&response) {
+            return self.streamed(call, response);
+        }
+        let limit = if call.picture.is_empty() { SMALL } else { LARGE };
+        let answer = client::whole(response, limit).await.map_err(lost)?;
         self.bought(call, shot, answer)
+    }
+
+    /// Takes an answer that is the picture: it was made, so whatever breaks from here on was paid for.
+    fn streamed(&self, call: &SubmitCall, response: Response) -> Result<Submitted, Failure> {
+        let headers = response.headers().clone();
+        let charged = self.figure(&call.charged, &Value::Null, &headers);
+        if let Some(failure) = self.reader().ending(&call.endings, &Value::Null, &headers, true, charged) {
+            return Err(failure);
+        }
+        match download::body(response) {
+            Ok(bytes) => Ok(Submitted::Picture { bytes, charged }),
+            Err(failure) => Err(self.nothing(&failure.code, &failure.message, charged)),
+        }
     }
 
     /// Reads the answer to a submit.
     fn bought(&self, call: &SubmitCall, shot: &Shot, answer: Answer) -> Result<Submitted, Failure> {
+        let headers = answer.headers.clone();
         let body = self.reader().good(Call::Submit, answer)?;
-        let charged = self.figure(&call.charged, &body).or_else(|| self.metered(call.usage.as_ref(), shot, &body));
-        if !call.picture.is_empty() {
-            return match picture(&call.picture, &body) {
-                Ok(bytes) => Ok(Submitted::Picture { bytes, charged }),
-                Err(why) => Err(self.nothing("no-picture", &why, charged)),
-            };
+        let charged = self.figure(&call.charged, &body, &headers).or_else(|| self.metered(call.usage.as_ref(), shot, &body));
+        if call.task.is_empty() {
+            return self.delivered(call, &body, &headers, charged);
         }
         let task = call.task.iter().find_map(|place| place.text(&body));
         match task.filter(|task| task.len() <= LONGEST_TASK && !task.chars().any(char::is_control)) {
             Some(task) => Ok(Submitted::Task(TaskId::new(task))),
             None => Err(self.nothing("no-task", "the request was accepted, but the answer names no task", charged)),
+        }
+    }
+
+    /// Takes the picture that an answer holds, or its address; the first one, if there are several.
+    fn delivered(&self, call: &SubmitCall, body: &Value, headers: &HeaderMap, charged: Option<Micros>) -> Result<Submitted, Failure> {
+        let first = |places: &[Place]| places.iter().flat_map(|place| place.texts(body)).next();
+        let (address, inline) = match first(&call.address) {
+            Some(text) if text.starts_with("data:") => (None, Some(text)),
+            address => (address, None),
+        };
+        let inline = first(&call.picture).or(inline);
+        let has_picture = inline.is_some() || address.is_some();
+        if let Some(failure) = self.reader().ending(&call.endings, body, headers, has_picture, charged) {
+            return Err(failure);
+        }
+        match (inline, address) {
+            (Some(text), _) => match picture(&text) {
+                Ok(bytes) => Ok(Submitted::Picture { bytes, charged }),
+                Err(why) => Err(self.nothing("no-picture", &why, charged)),
+            },
+            (None, Some(address)) => {
+                let task = delivered::named(&address, charged).map(Submitted::Task);
+                task.ok_or_else(|| self.nothing("no-picture", "the address of the picture is none that can be fetched", charged))
+            }
+            (None, None) => Err(self.nothing("no-picture", "the answer holds no picture", charged)),
         }
     }
 
@@ -197,6 +241,7 @@ impl HttpProvider {
             text_in: count(&usage.text_in)?,
             image_in: count(&usage.image_in).unwrap_or(0),
             image_out: count(&usage.image_out)?,
+            text_out: count(&usage.text_out).unwrap_or(0),
             ..TokenUsage::default()
         };
         self.book.charge_tokens(&shot.paid.model, shot.paid.action, &tokens).map(|amount| amount.micros)
@@ -205,6 +250,9 @@ impl HttpProvider {
     // --- poll and fetch -----------------------------------------------------------------------------------------------------------
 
     async fn polled(&self, task: &TaskId) -> Result<Polled, Failure> {
+        if let Some(waiting) = delivered::found(task).filter(|_| self.protocol.hands_addresses()) {
+            return Ok(waiting);
+        }
         let call = self.protocol.poll.as_ref().ok_or_else(no_poll)?;
         let values = Values::from([("task", Value::String(task.as_str().to_owned()))]);
         let body = self.ask(Order { call: Call::Poll, request: &call.request, values, parameters: None }, SMALL).await?;
@@ -214,7 +262,7 @@ impl HttpProvider {
     /// Says what the answer about a task means.
     fn seen(&self, call: &PollCall, body: &Value) -> Polled {
         let said = call.state.text(body);
-        let charged = self.figure(&call.charged, body);
+        let charged = self.figure(&call.charged, body, &HeaderMap::new());
         match said.and_then(|said| call.states.get(&said).copied()).unwrap_or(TaskState::Running) {
             TaskState::Running => Polled::Running,
             TaskState::Ready => {
@@ -258,11 +306,16 @@ fn no_poll() -> Failure {
     Failure::new(FailureClass::Transient, "no-poll", "the manifest does not say how a task is asked after")
 }
 
-/// Returns the picture that an answer holds.
-fn picture(places: &[Place], body: &Value) -> Result<ByteStream, String> {
-    let text = places.iter().flat_map(|place| place.texts(body)).next().ok_or("the answer holds no picture")?;
-    let bytes = pictures::decoded(&text).map_err(|why| format!("the picture in the answer cannot be read: {why}"))?;
+/// Reads the picture that stands in an answer.
+fn picture(text: &str) -> Result<ByteStream, String> {
+    let bytes = pictures::decoded(text).map_err(|why| format!("the picture in the answer cannot be read: {why}"))?;
     Ok(Box::pin(stream::once(async move { Ok(bytes) })))
+}
+
+/// Whether an answer is good and says of itself that it is a picture.
+fn is_picture(response: &Response) -> bool {
+    let media = response.headers().get("content-type").and_then(|media| media.to_str().ok()).unwrap_or_default();
+    response.status().is_success() && media.trim_start().to_ascii_lowercase().starts_with("image/")
 }
 
 /// Makes the headers that every call of the API carries; the key is marked so that no log shows it.

@@ -6,18 +6,18 @@
 use std::sync::Arc;
 
 use futures_util::future::try_join_all;
-use reqwest::header::HeaderName;
+use reqwest::header::{HeaderName, HeaderValue};
 use reqwest::multipart::{Form, Part};
 use reqwest::{Client, RequestBuilder};
 use serde_json::{Value, json};
 
 use super::client::SMALL;
-use super::pictures::{Arranged, Kept, file_name, inlined, part};
-use super::protocol::{Call, Files, Method, PicturesAs, Request, SubmitCall};
+use super::pictures::{Arranged, Kept, file_name, inlined, media_type, part};
+use super::protocol::{Call, Files, MaskAs, Method, PicturesAs, Request, SubmitCall};
 use super::template::{Template, Unfilled, Values};
 use super::{HttpProvider, client};
 use crate::provider::{InputPicture, Shot};
-use crate::types::{Failure, FailureClass};
+use crate::types::{Failure, FailureClass, ImageFormat, ImageInfo, InputRole};
 
 /// A request in the making.
 pub(super) struct Order<'a> {
@@ -42,7 +42,7 @@ impl HttpProvider {
         if call.request.form.is_empty() {
             self.inline(&mut values, call, parameters, &arranged, shot).await?;
         }
-        let files = form_files(&call.request, &arranged, shot).await?;
+        let files = self.form_files(&call.request, &arranged, shot).await?;
         let parameters = parameters.map(|template| template.fill(&values, &self.protocol.words)).transpose().map_err(unfilled)?.flatten();
         Ok((Order { call: Call::Submit, request: &call.request, values, parameters }, files))
     }
@@ -89,10 +89,10 @@ impl HttpProvider {
             if which.is_empty() || !has(call, parameters, slot) {
                 continue;
             }
-            let texts = try_join_all(which.into_iter().map(|picture| self.handed_over(picture, shot))).await?;
+            let handed = try_join_all(which.into_iter().map(|picture| self.handed_over(picture, shot))).await?;
             let value = match files {
-                Files::Image | Files::Mask | Files::Picture => texts.into_iter().next().map_or(Value::Null, Value::String),
-                Files::Pictures | Files::References => json!(texts),
+                Files::Image | Files::Mask | Files::Picture => handed.into_iter().next().unwrap_or(Value::Null),
+                Files::Pictures | Files::References => Value::Array(handed),
             };
             values.insert(slot, value);
         }
@@ -100,12 +100,43 @@ impl HttpProvider {
     }
 
     /// Returns what stands for a picture in a body.
-    async fn handed_over(&self, picture: &InputPicture, shot: &Shot) -> Result<String, Failure> {
-        match self.protocol.pictures {
-            PicturesAs::Upload => self.uploaded(picture, shot).await,
-            PicturesAs::DataUrl => Ok(inlined(picture, &shot.pictures.open(picture.blob).await?, true)),
-            PicturesAs::Base64 => Ok(inlined(picture, &shot.pictures.open(picture.blob).await?, false)),
+    async fn handed_over(&self, picture: &InputPicture, shot: &Shot) -> Result<Value, Failure> {
+        let (text, media) = match self.protocol.pictures {
+            PicturesAs::Upload => (self.uploaded(picture, shot).await?, media_type(picture)),
+            as_text => {
+                let (picture, bytes) = self.opened(picture, shot).await?;
+                (inlined(&picture, &bytes, as_text == PicturesAs::DataUrl), media_type(&picture))
+            }
+        };
+        match &self.protocol.each_picture {
+            None => Ok(Value::String(text)),
+            Some(shape) => {
+                let values = Values::from([("picture", Value::String(text)), ("media", Value::String(media))]);
+                Ok(shape.fill(&values, &self.protocol.words).map_err(unfilled)?.unwrap_or(Value::Null))
+            }
         }
+    }
+
+    /// Returns a picture as it is sent: a mask is redrawn where the provider reads masks in another way than campaigns have them.
+    async fn opened(&self, picture: &InputPicture, shot: &Shot) -> Result<(InputPicture, Vec<u8>), Failure> {
+        let sent = |format, bytes| Ok((InputPicture { info: ImageInfo { format, ..picture.info }, ..picture.clone() }, bytes));
+        match (picture.role, self.protocol.masks) {
+            (InputRole::Mask, MaskAs::White) => sent(ImageFormat::Png, shot.pictures.open_mask(picture.blob, true).await?),
+            (InputRole::Mask, MaskAs::Black) => sent(ImageFormat::Png, shot.pictures.open_mask(picture.blob, false).await?),
+            _ => sent(picture.info.format, shot.pictures.open(picture.blob).await?),
+        }
+    }
+
+    /// Returns the files of a form, in the order of its fields.
+    async fn form_files(&self, request: &Request, arranged: &Arranged<'_>, shot: &Shot) -> Result<Vec<File>, Failure> {
+        let mut files = Vec::new();
+        for field in &request.form {
+            for picture in field.files.map(|files| arranged.which(files)).unwrap_or_default() {
+                let (picture, bytes) = self.opened(picture, shot).await?;
+                files.push((field.name.clone(), part(&picture, bytes)?));
+            }
+        }
+        Ok(files)
     }
 
     /// Returns the address of a picture at the provider's; uploads it if it has none, or one that will soon expire.
@@ -117,14 +148,14 @@ impl HttpProvider {
         if let Some(kept) = place.as_ref().filter(|kept| kept.is_fresh()) {
             return Ok(kept.url.clone());
         }
-        let bytes = shot.pictures.open(picture.blob).await?;
-        let mut values = Values::from([("file-name", json!(file_name(picture)))]);
+        let (picture, bytes) = self.opened(picture, shot).await?;
+        let mut values = Values::from([("file-name", json!(file_name(&picture)))]);
         let mut files = Vec::new();
         if call.request.form.is_empty() {
-            values.insert("picture", json!(inlined(picture, &bytes, self.protocol.pictures != PicturesAs::Base64)));
+            values.insert("picture", json!(inlined(&picture, &bytes, self.protocol.pictures != PicturesAs::Base64)));
         } else {
             for field in call.request.form.iter().filter(|field| field.files == Some(Files::Picture)) {
-                files.push((field.name.clone(), part(picture, bytes.clone())?));
+                files.push((field.name.clone(), part(&picture, bytes.clone())?));
             }
         }
         let order = Order { call: Call::Upload, request: &call.request, values, parameters: None };
@@ -167,7 +198,16 @@ impl HttpProvider {
             Method::Post => client.post(url),
             Method::Get => client.get(url),
         };
-        let mut builder = builder.headers(self.headers.clone());
+        // One map: the builder adds to what is there, and a header that comes twice is two headers.
+        let mut headers = self.headers.clone();
+        for (name, value) in &request.headers {
+            let (name, value) = match (name.parse::<HeaderName>(), HeaderValue::from_str(value)) {
+                (Ok(name), Ok(value)) => (name, value),
+                _ => return Err(invalid(format!("the header `{name}` has characters that no header may have"))),
+            };
+            headers.insert(name, value);
+        }
+        let mut builder = builder.headers(headers);
         if let (Call::Submit, Some(name), Some(key)) = (order.call, &self.protocol.idempotency_header, values.get("idempotency-key")) {
             let name: HeaderName = name.parse().map_err(|_| invalid(format!("`{name}` is no name of a header")))?;
             builder = builder.header(name, key.as_str().unwrap_or_default());
@@ -187,6 +227,13 @@ impl HttpProvider {
             {
                 form = form.text(field.name.clone(), text);
             }
+            if let Some(template) = &field.spread {
+                let filled = template.fill(&values, words).map_err(unfilled)?;
+                for (name, value) in filled.as_ref().and_then(Value::as_object).into_iter().flatten() {
+                    let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+                    form = form.text(name.clone(), text);
+                }
+            }
             while field.files.is_some() && files.peek().is_some_and(|(name, _)| *name == field.name) {
                 if let Some((name, part)) = files.next() {
                     form = form.part(name, part);
@@ -197,21 +244,10 @@ impl HttpProvider {
     }
 }
 
-/// Returns whether the body, or the model's parameters in it, have this slot.
+/// Returns whether a JSON body, or the model's parameters in it, have this slot; pictures stand in a form as files only.
 fn has(call: &SubmitCall, parameters: Option<&Template>, slot: &str) -> bool {
     let Some(json) = &call.request.json else { return false };
     json.has(slot) || (json.has("parameters") && parameters.is_some_and(|parameters| parameters.has(slot)))
-}
-
-/// Returns the files of a form, in the order of its fields.
-async fn form_files(request: &Request, arranged: &Arranged<'_>, shot: &Shot) -> Result<Vec<File>, Failure> {
-    let mut files = Vec::new();
-    for field in &request.form {
-        for picture in field.files.map(|files| arranged.which(files)).unwrap_or_default() {
-            files.push((field.name.clone(), part(picture, shot.pictures.open(picture.blob).await?)?));
-        }
-    }
-    Ok(files)
 }
 
 /// Returns what a request is about, by the names of slots; what is not said is not there.

@@ -21,7 +21,7 @@ pub type Values = BTreeMap<&'static str, Value>;
 pub type Words = BTreeMap<String, BTreeMap<String, Value>>;
 
 /// The slots that exist.
-pub const SLOTS: [&str; 26] = [
+pub const SLOTS: [&str; 27] = [
     "action",
     "aspect",
     "background",
@@ -32,6 +32,7 @@ pub const SLOTS: [&str; 26] = [
     "image",
     "key",
     "mask",
+    "media",
     "model",
     "parameters",
     "picture",
@@ -209,8 +210,16 @@ impl Tree {
                 }
             },
             Self::List(items) => {
-                let filled: Result<Vec<_>, _> = items.iter().filter_map(|item| item.fill(values, words).transpose()).collect();
-                Ok(Some(Value::Array(filled?)))
+                let mut filled = Vec::with_capacity(items.len());
+                for item in items {
+                    match (item.fill(values, words)?, item) {
+                        // A slot that holds several things lays them out beside its neighbours.
+                        (Some(Value::Array(several)), Self::Text(_)) => filled.extend(several),
+                        (Some(one), _) => filled.push(one),
+                        (None, _) => {}
+                    }
+                }
+                Ok(Some(Value::Array(filled)))
             }
             Self::Map(entries) => {
                 let mut map = serde_json::Map::new();
@@ -356,6 +365,14 @@ mod tests {
             filled,
             json!({ "n": 1, "prompt": "a \"cup\"}{ {{ seed }}", "seed": u64::MAX, "factor": "2", "size": "640*480", "ratio": "auto", "deep": {} })
         );
+    }
+
+    #[test]
+    fn a_slot_in_a_list_lays_its_items_out_beside_its_neighbours() {
+        let body = template(json!({ "parts": [{ "text": "{{ prompt }}" }, "{{ pictures }}", "{{ mask }}"], "nested": [["{{ prompt }}"]] }));
+        let values = Values::from([("prompt", json!("cup")), ("pictures", json!([{ "data": "a" }, { "data": "b" }]))]);
+        let filled = body.fill(&values, &Words::new()).expect("it can be filled").expect("something is left");
+        assert_eq!(filled, json!({ "parts": [{ "text": "cup" }, { "data": "a" }, { "data": "b" }], "nested": [["cup"]] }));
     }
 
     #[test]

@@ -4,9 +4,15 @@
 //! In: a [`LoopbackScript`]. Out: an address, and afterwards what was asked, what was wrong with it, and what it cost.
 //! Never: a look at a manifest; what the program sends is judged by the documents, not by the program's own data.
 
+pub mod gemini;
+pub mod ideogram;
 pub mod kie;
 pub mod openai;
+pub mod recraft;
+pub mod shelf;
+pub mod stability;
 mod wire;
+pub mod xai;
 
 use std::collections::BTreeMap;
 use std::io::Write as _;
