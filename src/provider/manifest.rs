@@ -352,6 +352,13 @@ mod tests {
     }
 
     #[test]
+    fn a_picture_that_waits_at_an_address_is_asked_after_at_once() {
+        let curve = builtin("xai").and_then(|manifest| manifest.curve()).expect("its answers are addresses");
+        assert_eq!((curve.start, curve.wait(Duration::ZERO)), (Span(Duration::ZERO), Some(Duration::from_secs(1))));
+        assert_eq!(builtin("gemini").and_then(|manifest| manifest.curve()), None, "its answers are pictures");
+    }
+
+    #[test]
     fn spans_are_written_as_they_are_read() {
         for text in ["250ms", "10s", "15m", "24h", "90s", "0ms"] {
             assert_eq!(text.parse::<Span>().map(|span| span.to_string()), Ok(text.to_owned()));

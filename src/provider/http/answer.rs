@@ -199,7 +199,7 @@ fn told_wait(text: &str) -> Option<Duration> {
     let of = |number: &str, unit: f64| number.parse::<f64>().ok().and_then(|number| Duration::try_from_secs_f64(number * unit).ok());
     let wait = of(text.trim(), 1.0).or_else(|| {
         let starts = text.char_indices().filter(|(at, letter)| {
-            letter.is_ascii_digit() && !text[..*at].ends_with(|before: char| before.is_ascii_digit() || matches!(before, '.' | '-'))
+            letter.is_ascii_digit() && !text[..*at].ends_with(|before: char| before.is_ascii_alphanumeric() || matches!(before, '.' | '-'))
         });
         starts.map(|(at, _)| &text[at..]).find_map(|rest| {
             let (number, unit) = rest.split_at(rest.find(|letter: char| !letter.is_ascii_digit() && letter != '.')?);

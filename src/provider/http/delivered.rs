@@ -49,7 +49,7 @@ mod tests {
             assert_eq!(named(address, None), None);
         }
         for task in ["abc", "delivered", "delivered:x"] {
-            assert_eq!(found(&TaskId::new(task.to_owned())), None, "{task}");
+            assert_eq!(found(&TaskId::new(task)), None, "{task}");
         }
     }
 }

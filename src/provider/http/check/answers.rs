@@ -74,10 +74,10 @@ impl Check<'_> {
 #[cfg(test)]
 mod tests {
     use crate::provider::manifest::{Manifest, builtin_text};
-    use crate::types::{Diagnostics, DocId};
+    use crate::types::DocId;
 
     fn told(text: &str) -> String {
-        let found = Manifest::read(DocId(1), text).err().unwrap_or_else(Diagnostics::new);
+        let found = Manifest::read(DocId(1), text).err().unwrap_or_default();
         found.iter().map(|one| format!("{} at {}: {}\n", one.code, one.at, one.message)).collect()
     }
 
