@@ -252,7 +252,7 @@ macro_rules! manifests {
     };
 }
 
-manifests!["kie", "openai"];
+manifests!["bfl", "fal", "imagineart", "kie", "openai", "qolaba", "replicate"];
 
 /// Returns the embedded manifest called `name`.
 pub fn builtin(name: &str) -> Option<Manifest> {
@@ -347,7 +347,7 @@ mod tests {
 
     #[test]
     fn a_key_that_nothing_reads_is_refused() {
-        let text = MANIFESTS[0].1.replacen("idempotency:", "idempotent:", 1);
+        let text = builtin_text("kie").expect("a name of the list").replacen("idempotency:", "idempotent:", 1);
         assert!(Manifest::parse(&text).is_err_and(|error| error.to_string().contains("unknown field `idempotent`")));
     }
 }

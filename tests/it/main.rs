@@ -36,3 +36,4 @@ mod schemas;
 mod shared_workspace;
 mod signals;
 mod support;
+mod vendors;

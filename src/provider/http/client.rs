@@ -10,7 +10,7 @@ use std::time::{Duration, SystemTime};
 
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::redirect::Policy;
-use reqwest::{Client, ClientBuilder, RequestBuilder};
+use reqwest::{Client, ClientBuilder, RequestBuilder, Response};
 
 use super::addresses::is_public;
 use super::answer::{Answer, retry_after};
@@ -82,10 +82,20 @@ fn plain(secure: bool) -> ClientBuilder {
 
 /// Sends a request, once, and reads the answer up to `limit` bytes.
 pub(super) async fn exchange(request: RequestBuilder, timeout: Duration, limit: usize) -> Result<Answer, Broken> {
-    let mut response = request.timeout(timeout).send().await.map_err(broken)?;
+    whole(begun(request, timeout).await?, limit).await
+}
+
+/// Sends a request, once, and waits for the head of the answer; its body must come within the same time.
+pub(super) async fn begun(request: RequestBuilder, timeout: Duration) -> Result<Response, Broken> {
+    request.timeout(timeout).send().await.map_err(broken)
+}
+
+/// Reads the rest of an answer up to `limit` bytes.
+pub(super) async fn whole(mut response: Response, limit: usize) -> Result<Answer, Broken> {
     let status = response.status().as_u16();
     let retry_after = retry_after(response.headers(), SystemTime::now());
-    let too_large = || Answer { status, retry_after, body: Err(format!("it is larger than {} MB", limit >> 20)) };
+    let headers = response.headers().clone();
+    let too_large = || Answer { status, retry_after, headers: headers.clone(), body: Err(format!("it is larger than {} MB", limit >> 20)) };
     let stated = response.content_length().unwrap_or(0);
     if stated > limit as u64 {
         return Ok(too_large());
@@ -103,7 +113,7 @@ pub(super) async fn exchange(request: RequestBuilder, timeout: Duration, limit: 
         }
     }
     let body = super::body::read(&body).map_err(|error| format!("it is no JSON that is read ({error})"));
-    Ok(Answer { status, retry_after, body })
+    Ok(Answer { status, retry_after, headers, body })
 }
 
 /// Tells whether a byte may have left.

@@ -91,7 +91,7 @@ fn place(url: &Url) -> String {
 }
 
 /// Says why an address of a stranger must not be followed; names are looked at again when they are resolved.
-fn is_safe(url: &Url) -> Result<(), &'static str> {
+pub(super) fn is_safe(url: &Url) -> Result<(), &'static str> {
     if url.scheme() != "https" {
         return Err("only https is followed");
     }
@@ -108,7 +108,11 @@ fn is_safe(url: &Url) -> Result<(), &'static str> {
     }
 }
 
-fn body(response: Response) -> Result<ByteStream, Failure> {
+/// Streams the body of an answer that is a picture.
+///
+/// # Errors
+/// A picture that says beforehand that it is too large.
+pub(super) fn body(response: Response) -> Result<ByteStream, Failure> {
     let too_large = || Failure::new(FailureClass::BadResult, "too-large", format!("the picture is larger than {} MB", MOST >> 20));
     if response.content_length().is_some_and(|length| length > MOST) {
         return Err(too_large());
