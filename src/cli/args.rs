@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use clap::builder::styling::{AnsiColor, Styles};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use super::commands::{cache, check, estimate, graph, plan, prices, providers, reconcile, report, run, schema, status, why};
+use super::commands::{cache, check, estimate, graph, manual, plan, prices, providers, reconcile, report, run, schema, status, why};
 use crate::plan::Only;
 use crate::provider::http::protocol::Origin;
 use crate::spec::MoneySpec;
@@ -65,6 +65,8 @@ pub enum Command {
     Prices(prices::PricesArgs),
     Providers(providers::ProvidersArgs),
     Schema(schema::SchemaArgs),
+    Completions(manual::CompletionsArgs),
+    Man(manual::ManArgs),
 }
 
 /// Which campaign, in which version.

@@ -8,6 +8,7 @@ use std::ops::Range;
 use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet};
 use serde_json::{Value, json};
 
+use crate::report::junit;
 use crate::spec::{Place, Sources};
 use crate::types::diagnostic::counted;
 use crate::types::{Diagnostic, Diagnostics, FieldPath, Severity, visible};
@@ -63,6 +64,22 @@ pub fn to_json(diagnostics: &Diagnostics, sources: &Sources) -> Value {
         Value::Object(object)
     });
     all.collect()
+}
+
+/// Returns mistakes as GitHub's workflow commands, one line each: notes beside the lines of a pull request.
+pub fn to_github(diagnostics: &Diagnostics, sources: &Sources) -> String {
+    let mut text = String::new();
+    for diagnostic in sorted(diagnostics, sources) {
+        let place = sources.locate(&diagnostic.at).and_then(|place| Some((sources.document(place.doc)?, place)));
+        let at = place.map_or(String::new(), |(document, place)| {
+            let ((line, column), (end, _)) = (sources.position(place.doc, place.start), sources.position(place.doc, place.end));
+            format!("file={},line={line},endLine={end},col={column},", junit::property(&document.shown))
+        });
+        let help = diagnostic.help.as_ref().map_or(String::new(), |help| format!("\n{help}"));
+        let message = junit::data(&format!("{}{help}", diagnostic.message));
+        text.push_str(&format!("::{} {at}title={}::{message}\n", word(diagnostic.severity), junit::property(diagnostic.code.0)));
+    }
+    text
 }
 
 fn place_json(at: &FieldPath, sources: &Sources) -> serde_json::Map<String, Value> {

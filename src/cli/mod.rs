@@ -69,6 +69,8 @@ fn execute(command: &Command) -> Outcome<Exit> {
         Command::Prices(args) => commands::prices::prices(args),
         Command::Providers(args) => commands::providers::providers(args),
         Command::Schema(args) => commands::schema::schema(args),
+        Command::Completions(args) => commands::manual::completions(args),
+        Command::Man(args) => commands::manual::man(args),
     }
 }
 

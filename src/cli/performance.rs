@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
+use indicatif::ProgressDrawTarget;
 use tokio::runtime::Runtime;
 use tokio::sync::watch;
 
@@ -24,11 +25,12 @@ use crate::campaign::Campaign;
 use crate::engine::{self, Cancel, JobPrice, OnDoubt, Originals, PATIENCE, Ports, ProviderTerms, RunOutcome, RunRequest, RunRules, SteadyClock};
 use crate::event::Event;
 use crate::ledger::{AccountLimits, Balances as _, Cap, Durability, Scope, SqliteLedger};
+use crate::plan::{JobIx, Work};
 use crate::pricing::JobQuote;
 use crate::provider::manifest::{ChargePolicy, ChargedOn, Known, Manifest};
 use crate::provider::sim::{SimOptions, Simulator};
 use crate::provider::{Provider, Shot, Tariff};
-use crate::reporter::{Detail, Fanout, JsonLines, Plain, Surface};
+use crate::reporter::{Bars, Detail, Fanout, JsonLines, Plain, Reporter, StepShots};
 use crate::spec::assets::MAX_ASSET_BYTES;
 use crate::spec::files::input_path;
 use crate::spec::{DiskFiles, FailureLimitSpec, Files};
@@ -144,7 +146,7 @@ pub fn perform(performance: &Performance<'_>, workers: Runtime) -> Outcome<RunOu
     let request = request(performance, &performance.run);
     let finish = finish_within(&request.terms);
     let ports = ports(performance, &clock)?;
-    let mut reporters = reporters(performance.loudness);
+    let mut reporters = reporters(performance);
     let outcome = workers.block_on(async {
         let (sender, receiver) = watch::channel(Cancel::No);
         let listener = tokio::spawn(listen(sender, finish));
@@ -296,12 +298,32 @@ impl Originals for CampaignFolder {
     }
 }
 
-fn reporters(loudness: Loudness) -> Fanout {
+fn reporters(performance: &Performance<'_>) -> Fanout {
+    let loudness = performance.loudness;
     let detail = if loudness.quiet { Detail::Quiet } else { Detail::Normal };
-    let surface =
-        if io::IsTerminal::is_terminal(&io::stderr()) { Surface::Terminal { columns: console::width().unwrap_or(80) } } else { Surface::Log };
-    let fanout = Fanout::default().with("the progress on stderr", Box::new(Plain::new(anstream::stderr(), detail, surface)));
+    let is_dumb = std::env::var_os("TERM").is_none_or(|term| term == "dumb") || std::env::var_os("CI").is_some();
+    let progress: Box<dyn Reporter> = if io::IsTerminal::is_terminal(&io::stderr()) && !is_dumb && detail > Detail::Quiet {
+        Box::new(Bars::new(ProgressDrawTarget::stderr(), console::width().unwrap_or(80), &step_shots(performance)))
+    } else {
+        Box::new(Plain::new(anstream::stderr(), detail))
+    };
+    let fanout = Fanout::default().with("the progress on stderr", progress);
     if loudness.json { fanout.with("the events on stdout", Box::new(JsonLines::new(io::LineWriter::new(Quietly(io::stdout()))))) } else { fanout }
+}
+
+/// Returns how many shots each step has in this run; steps that it leaves out are not among them.
+fn step_shots(performance: &Performance<'_>) -> Vec<StepShots> {
+    let Performance { opened, standing, .. } = performance;
+    let of_step = |step: &crate::plan::PlannedStep| {
+        let work = step.jobs.clone().map(|ix| standing.work.work(JobIx(ix)));
+        let (mut shots, mut there) = (0, 0);
+        for work in work.filter(|work| *work != Work::Excluded) {
+            shots += 1;
+            there += usize::from(work == Work::Reused);
+        }
+        StepShots { name: step.name.to_string(), shots, there }
+    };
+    opened.plan.steps.iter().map(of_step).filter(|step| step.shots > 0).collect()
 }
 
 /// Writes until the reader has gone, and then no more: a closed pipe is not worth a word.

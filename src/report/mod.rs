@@ -9,6 +9,7 @@ pub mod costs_summary;
 pub mod focus_csv;
 pub mod graph;
 pub mod index_html;
+pub mod junit;
 pub mod manifest_json;
 pub mod markdown;
 pub mod plan_comment;

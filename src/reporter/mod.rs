@@ -3,6 +3,7 @@
 //! In: [`Event`]s. Out: lines on a writer that the caller chose.
 //! Never: the plan, the engine, a decision. A reporter that fails is dropped; paid work goes on.
 
+mod bars;
 pub mod escape;
 mod fanout;
 mod json;
@@ -10,10 +11,11 @@ mod plain;
 #[cfg(test)]
 mod tests;
 
+pub use bars::{Bars, StepShots};
 pub use escape::{Line, escaped};
 pub use fanout::Fanout;
 pub use json::JsonLines;
-pub use plain::{Detail, Plain, Surface};
+pub use plain::{Detail, Plain};
 
 use crate::event::Event;
 

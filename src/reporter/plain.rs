@@ -1,7 +1,6 @@
-//! Calm lines for people, on stderr.
+//! Calm lines for people and logs, where no bars can be drawn.
 //!
-//! On a terminal one line of progress is rewritten at most once a second; elsewhere every tenth of the work is a line.
-//! Failures, doubt and limits are always told. Nothing is told by colour alone; there is none.
+//! Every tenth of the work is a line. Failures, doubt and limits are always told. Nothing is told by colour alone; there is none.
 
 use std::io::Write;
 use std::time::Duration;
@@ -22,50 +21,49 @@ pub enum Detail {
     Verbose,
 }
 
-/// What is written to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Surface {
-    /// A terminal of this many columns: the line of progress is rewritten.
-    Terminal {
-        /// Its width in columns.
-        columns: usize,
-    },
-    /// A file, a pipe or a CI log: lines are only added.
-    Log,
-}
-
 /// The reporter for people.
 pub struct Plain<W> {
     out: W,
     detail: Detail,
-    surface: Surface,
-    /// When the line of progress was last written.
-    drawn: Option<Duration>,
-    /// Whether the cursor stands at the end of a line of progress.
-    open_line: bool,
-    /// The last tenth told to a log.
+    /// The last tenth told.
     tenth: usize,
     throttle_told: Option<Duration>,
-    trouble_told: Option<Duration>,
+    pauses: Pauses,
 }
 
-/// Least time between two lines of progress, and between two notes about throttling.
-const PACE: Duration = Duration::from_secs(1);
+/// Tells now and then why nothing happens.
+#[derive(Debug, Default)]
+pub(super) struct Pauses {
+    told: Option<Duration>,
+}
+
+impl Pauses {
+    /// Returns a sentence about a service that is not there, at most once a minute.
+    pub(super) fn trouble(&mut self, event: &Event) -> Option<String> {
+        let EventKind::AttemptFailedWillRetry { failure, .. } = &event.kind else { return None };
+        let is_down = matches!(failure.class, FailureClass::Transient | FailureClass::Maintenance);
+        if !is_down || self.told.is_some_and(|told| event.elapsed.saturating_sub(told) < TROUBLE) {
+            return None;
+        }
+        // Whoever waits for a service that is down should know what for.
+        self.told = Some(event.elapsed);
+        Some(format!("waiting and trying again: {}", said(failure)))
+    }
+}
+
+/// Least time between two notes about throttling.
+const PACE: Duration = Duration::from_secs(10);
 
 /// Least time between two notes about a service that is not there.
 const TROUBLE: Duration = Duration::from_secs(60);
 
 impl<W: Write> Plain<W> {
     /// Writes to `out`.
-    pub fn new(out: W, detail: Detail, surface: Surface) -> Self {
-        Self { out, detail, surface, drawn: None, open_line: false, tenth: 0, throttle_told: None, trouble_told: None }
+    pub fn new(out: W, detail: Detail) -> Self {
+        Self { out, detail, tenth: 0, throttle_told: None, pauses: Pauses::default() }
     }
 
-    /// Writes a line of its own, above the line of progress.
     fn line(&mut self, text: &str) -> Result<(), ReportError> {
-        if std::mem::take(&mut self.open_line) {
-            self.out.write_all(b"\r\x1b[K")?;
-        }
         writeln!(self.out, "{text}")?;
         Ok(())
     }
@@ -75,24 +73,10 @@ impl<W: Write> Plain<W> {
             return Ok(());
         }
         let stats = &event.stats;
-        match self.surface {
-            Surface::Terminal { columns } => {
-                if self.drawn.is_some_and(|drawn| event.elapsed.saturating_sub(drawn) < PACE) {
-                    return Ok(());
-                }
-                self.drawn = Some(event.elapsed);
-                self.open_line = true;
-                let text: String = progress_line(stats, event.elapsed).chars().take(columns.saturating_sub(1)).collect();
-                write!(self.out, "\r\x1b[K{text}")?;
-                self.out.flush()?;
-            }
-            Surface::Log => {
-                let tenth = (stats.settled() * 10).checked_div(stats.total).unwrap_or(0);
-                if tenth > self.tenth && tenth < 10 {
-                    self.tenth = tenth;
-                    self.line(&progress_line(stats, event.elapsed))?;
-                }
-            }
+        let tenth = (stats.settled() * 10).checked_div(stats.total).unwrap_or(0);
+        if tenth > self.tenth && tenth < 10 {
+            self.tenth = tenth;
+            self.line(&progress_line(stats, event.elapsed))?;
         }
         Ok(())
     }
@@ -102,20 +86,16 @@ impl<W: Write + Send> Reporter for Plain<W> {
     fn report(&mut self, event: &Event) -> Result<(), ReportError> {
         if let EventKind::Throttled { .. } = event.kind {
             // A thousand shots that are told to wait are one fact.
-            let told = self.throttle_told.is_some_and(|told| event.elapsed.saturating_sub(told) < PACE * 10);
+            let told = self.throttle_told.is_some_and(|told| event.elapsed.saturating_sub(told) < PACE);
             if told && self.detail != Detail::Verbose {
                 return Ok(());
             }
             self.throttle_told = Some(event.elapsed);
         }
-        if let EventKind::AttemptFailedWillRetry { failure, .. } = &event.kind
-            && self.detail == Detail::Normal
-            && matches!(failure.class, FailureClass::Transient | FailureClass::Maintenance)
-            && self.trouble_told.is_none_or(|told| event.elapsed.saturating_sub(told) >= TROUBLE)
+        if self.detail == Detail::Normal
+            && let Some(text) = self.pauses.trouble(event)
         {
-            // Whoever waits for a service that is down should know what for.
-            self.trouble_told = Some(event.elapsed);
-            self.line(&format!("waiting and trying again: {}", said(failure)))?;
+            self.line(&text)?;
             self.out.flush()?;
         }
         if let EventKind::RunStarted { .. } = event.kind {
@@ -130,7 +110,7 @@ impl<W: Write + Send> Reporter for Plain<W> {
 }
 
 /// Returns what is said about an event, if anything.
-fn sentence(event: &Event, detail: Detail) -> Option<String> {
+pub(super) fn sentence(event: &Event, detail: Detail) -> Option<String> {
     let verbose = detail == Detail::Verbose;
     let stats = &event.stats;
     match &event.kind {
@@ -215,7 +195,7 @@ fn shots(count: usize) -> String {
     if count == 1 { "1 shot".to_owned() } else { format!("{count} shots") }
 }
 
-fn money(micros: Micros, stats: &RunStats) -> String {
+pub(super) fn money(micros: Micros, stats: &RunStats) -> String {
     match &stats.currency {
         Some(currency) => Amount::new(currency.clone(), micros).to_string(),
         None => micros.to_string(),
@@ -250,7 +230,7 @@ fn class_words(class: FailureClass) -> &'static str {
 }
 
 /// Returns a span as people read it: `420ms`, `4.2s`, `3m 20s`, `1h 05m`.
-fn span(span: Duration) -> String {
+pub(super) fn span(span: Duration) -> String {
     let seconds = span.as_secs();
     match seconds {
         0 => format!("{}ms", span.as_millis()),

@@ -1,7 +1,9 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use super::{Detail, Fanout, JsonLines, Plain, ReportError, Reporter, Surface};
+use indicatif::{InMemoryTerm, ProgressDrawTarget};
+
+use super::{Bars, Detail, Fanout, JsonLines, Plain, ReportError, Reporter, StepShots};
 use crate::event::{Event, EventKind, Picture, RunStats};
 use crate::types::{
     Amount, AttemptNo, BlobRef, Currency, Digest, Failure, FailureClass, ImageFormat, ImageInfo, JobId, Micros, PixelSize, RunId, Timestamp,
@@ -37,9 +39,9 @@ fn started() -> EventKind {
     EventKind::RunStarted { run: RunId::new("r1"), campaign: "spring".into() }
 }
 
-fn written(detail: Detail, surface: Surface, events: &[Event]) -> String {
+fn written(detail: Detail, events: &[Event]) -> String {
     let mut out = Vec::new();
-    let mut plain = Plain::new(&mut out, detail, surface);
+    let mut plain = Plain::new(&mut out, detail);
     for event in events {
         plain.report(event).unwrap();
     }
@@ -56,7 +58,7 @@ fn a_run() -> Vec<Event> {
 
 #[test]
 fn a_log_gets_a_line_for_every_tenth_and_every_failure() {
-    insta::assert_snapshot!(written(Detail::Normal, Surface::Log, &a_run()), @r"
+    insta::assert_snapshot!(written(Detail::Normal, &a_run()), @r"
     run r1 of `spring`: 20 shots, 0 there already
     2/20 done, 2 under way; 20 credits spent, 24 credits held, cap 300 credits; 800ms
     4/20 done, 2 under way; 40 credits spent, 24 credits held, cap 300 credits; 1.6s
@@ -67,26 +69,72 @@ fn a_log_gets_a_line_for_every_tenth_and_every_failure() {
     ");
 }
 
+/// Plays events on a terminal of this many columns and returns what stands on it before and after the last of them.
+fn drawn(columns: u16, steps: &[(&str, usize, usize)], events: &[Event]) -> [String; 2] {
+    let terminal = InMemoryTerm::new(20, columns);
+    let steps: Vec<StepShots> =
+        steps.iter().map(|(name, shots, there)| StepShots { name: (*name).to_owned(), shots: *shots, there: *there }).collect();
+    let mut bars = Bars::new(ProgressDrawTarget::term_like(Box::new(terminal.clone())), usize::from(columns), &steps);
+    let (last, before) = events.split_last().expect("there are events");
+    for event in before {
+        bars.report(event).unwrap();
+    }
+    // What is drawn at most 20 times a second is drawn in the end.
+    std::thread::sleep(Duration::from_millis(60));
+    bars.foot_again(before.last().expect("more than one"));
+    let during = terminal.contents();
+    bars.report(last).unwrap();
+    [during, terminal.contents()]
+}
+
+fn begun(job: &str) -> EventKind {
+    EventKind::JobStarted { job: JobId::new(job), paid: true }
+}
+
+fn a_run_of_two_steps() -> Vec<Event> {
+    let mut events = vec![event(0, 0, started())];
+    events.extend((1..=6).map(|n| event(n * 1_500, n as usize - 1, begun(&format!("hero[sku={n}]")))));
+    events.extend((1..=4).map(|n| event(12_000 + n * 1_000, n as usize, done(&format!("hero[sku={n}]")))));
+    events.push(event(17_000, 4, failed()));
+    events.push(event(18_000, 4, EventKind::Throttled { job: JobId::new("hero"), delay: Duration::from_secs(9) }));
+    events.push(event(65_000, 20, EventKind::RunFinished));
+    events
+}
+
 #[test]
-fn a_terminal_line_is_rewritten_at_most_once_a_second() {
-    let text = written(Detail::Normal, Surface::Terminal { columns: 60 }, &a_run());
-    insta::assert_snapshot!(text.replace('\u{1b}', "^").replace('\r', "<"), @r"
-    run r1 of `spring`: 20 shots, 0 there already
-    <^[K0/20 done, 2 under way; 0 credits spent, 24 credits held, c<^[K3/20 done, 2 under way; 30 credits spent, 24 credits held, <^[K6/20 done, 2 under way; 60 credits spent, 24 credits held, <^[K9/20 done, 2 under way; 90 credits spent, 24 credits held, <^[Kfailed `hero[sku=bag]` at attempt 1: refused by moderation (moderation_blocked): no \u{1b}[31mbags\u{1b}[0m\nplease; nothing charged
-    20/20 done, 2 under way; 200 credits spent, 24 credits held, cap 300 credits; 1m 05s
-    ");
+fn a_terminal_has_a_bar_for_each_step_and_a_line_for_the_whole_and_both_are_gone_in_the_end() {
+    for columns in [80, 140] {
+        let [during, after] = drawn(columns, &[("hero", 8, 1), ("surface", 12, 0)], &a_run_of_two_steps());
+        insta::assert_snapshot!(format!("bars_{columns}"), format!("{during}\n--- in the end\n{after}"));
+        assert!(during.lines().all(|line| line.chars().count() <= usize::from(columns)));
+    }
+}
+
+#[test]
+fn of_many_steps_only_those_under_way_are_drawn() {
+    let names: Vec<String> = (0..30).map(|n| format!("step-{n}")).collect();
+    let steps: Vec<(&str, usize, usize)> = names.iter().map(|name| (name.as_str(), 1, 0)).collect();
+    let events = [
+        event(0, 0, started()),
+        event(10, 0, begun("step-3")),
+        event(20, 0, begun("step-1")),
+        event(30, 1, done("step-3")),
+        event(40, 1, EventKind::RunFinished),
+    ];
+    let [during, _] = drawn(80, &steps, &events);
+    assert!(during.contains("step-1 ") && !during.contains("step-2 ") && !during.contains("step-3 "), "{during}");
 }
 
 #[test]
 fn quiet_tells_failures_and_the_end_and_verbose_tells_every_shot() {
-    assert_eq!(written(Detail::Quiet, Surface::Log, &a_run()).lines().count(), 2);
-    assert_eq!(written(Detail::Verbose, Surface::Log, &a_run()).lines().filter(|line| line.starts_with("done `")).count(), 9);
+    assert_eq!(written(Detail::Quiet, &a_run()).lines().count(), 2);
+    assert_eq!(written(Detail::Verbose, &a_run()).lines().filter(|line| line.starts_with("done `")).count(), 9);
 }
 
 #[test]
 fn a_thousand_throttled_shots_are_one_note() {
     let throttled = |n: u64| event(n, 0, EventKind::Throttled { job: JobId::new("hero"), delay: Duration::from_secs(10) });
-    let text = written(Detail::Normal, Surface::Log, &(0..1000).map(throttled).collect::<Vec<_>>());
+    let text = written(Detail::Normal, &(0..1000).map(throttled).collect::<Vec<_>>());
     assert_eq!(text, "the provider asks to slow down: waiting 10.0s\n");
 }
 

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use crate::desk::{Desk, SIM, said};
+use crate::desk::{Desk, SIM, SPRING, said};
 
 /// Takes out of a snapshot what differs from run to run.
 fn redacted() -> insta::internals::SettingsBindDropGuard {
@@ -41,6 +41,8 @@ fn every_command_helps_with_an_example() {
         &["providers", "list"],
         &["providers", "show"],
         &["schema"],
+        &["completions"],
+        &["man"],
     ];
     let mut pages = String::new();
     for command in commands {
@@ -212,4 +214,43 @@ fn data_survives_a_closed_pipe_and_colour_only_comes_when_asked_for() {
     drop(schema.stdout.take());
     let ended = schema.wait_with_output().expect("the program ends");
     assert!(ended.status.success() && ended.stderr.is_empty(), "{}", String::from_utf8_lossy(&ended.stderr));
+}
+
+#[test]
+fn shells_and_manuals_know_every_command() {
+    let desk = Desk::new();
+    for shell in ["bash", "zsh", "fish", "powershell", "elvish"] {
+        let said = desk.say(&["completions", shell]);
+        assert_eq!(said.code, 0, "{shell}: {}", said.err);
+        assert!(["reconcile", "estimate", "on-doubt"].iter().all(|word| said.out.contains(word)), "{shell}");
+    }
+    assert!(desk.say(&["man"]).out.starts_with(".ie"));
+    assert_eq!(desk.say(&["man", "--write", "pages"]).code, 0);
+    let pages = desk.files("pages");
+    for page in ["callsheet.1", "callsheet-run.1", "callsheet-cache-prune.1"] {
+        assert!(pages.contains(&page.to_owned()), "{page} is not among {pages:?}");
+    }
+    let run = String::from_utf8(desk.read("pages/callsheet-run.1")).expect("a page is text");
+    assert!(run.contains("\\-\\-rehearse") && run.contains("Exit codes"), "{run}");
+}
+
+#[test]
+fn a_ci_reads_mistakes_as_notes_at_their_lines_and_shots_as_tests() {
+    let desk = Desk::with_all_campaigns();
+    desk.edit("{{ sku.title }}", "{{ sku.titel }}");
+    let said = desk.say(&["check", SPRING, "--format", "github"]);
+    assert_eq!(said.code, 3);
+    insta::assert_snapshot!(said.out);
+    desk.edit("{{ sku.titel }}", "{{ sku.title }}");
+
+    desk.rehearse(&[SPRING, "--only", "hero[sku=teapot]", "--sim", "size=64x64,refuse=0.5,seed=3"], 5);
+    let words = ["report", SPRING, "--rehearse", "--format"];
+    let junit = desk.say(&[&words[..], &["junit"]].concat()).out;
+    let cases = junit.matches("<testcase ").count();
+    assert_eq!(cases, 156, "one for each shot of the campaign");
+    assert_eq!((junit.matches("<failure ").count(), junit.contains("timestamp=")), (1, false));
+    assert!(junit.contains(r#"<property name="charged" value="12 credits"/>"#), "{junit}");
+    let notes = desk.say(&[&words[..], &["github"]].concat()).out;
+    assert!(notes.starts_with("::error file=campaigns/spring-drop.yaml,title=1 shot failed::"), "{notes}");
+    assert!(notes.ends_with("12 credits charged so far\n"), "{notes}");
 }

@@ -6,7 +6,7 @@ use clap::{Args, ValueEnum};
 use serde_json::json;
 
 use crate::cli::args::CampaignArgs;
-use crate::cli::diagnostics::{counted_words, render, to_json};
+use crate::cli::diagnostics::{counted_words, render, to_github, to_json};
 use crate::cli::error::{CliError, Outcome};
 use crate::cli::exit::Exit;
 use crate::cli::{console, context};
@@ -38,6 +38,8 @@ enum Format {
     Text,
     /// One object a file, for programs.
     Json,
+    /// Notes at the lines of a pull request: GitHub's workflow commands.
+    Github,
 }
 
 /// What was found in one campaign.
@@ -57,6 +59,7 @@ pub fn check(args: &CheckArgs) -> Outcome<Exit> {
     }
     match args.format {
         Format::Text => all.iter().try_for_each(|checked| console::data(&text(checked)))?,
+        Format::Github => all.iter().try_for_each(|checked| console::data(&to_github(&checked.found, &checked.sources)))?,
         Format::Json => {
             let files = all
                 .iter()

@@ -4,6 +4,7 @@ pub mod cache;
 pub mod check;
 pub mod estimate;
 pub mod graph;
+pub mod manual;
 pub mod plan;
 pub mod prices;
 pub mod providers;

@@ -13,18 +13,20 @@ use crate::cli::publish::{Material, Shelf};
 use crate::cli::workspace::{Stage, Workspace};
 use crate::cli::{console, context};
 use crate::pricing::quotes;
+use crate::report::junit::{annotations, junit};
 use crate::report::{FocusError, FocusNames, ReportWriter, RunReport, costs_csv, costs_table, focus_csv, report_json, summary_md};
 use crate::types::diagnostic::counted;
 
 /// Tell what a campaign has cost and made so far; write its output folder again
 ///
 /// Without `--format` the pictures' folder and all files in it are written again from the plan and the ledger. With it one text is
-/// printed, or written to `--out`: a table for people, JSON for programs, costs.csv, summary.md, or charges for finance in the columns of
-/// FOCUS 1.2.
+/// printed, or written to `--out`: a table for people, JSON for programs, costs.csv, summary.md, charges for finance in the columns of
+/// FOCUS 1.2, a test report or notes for a CI.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   callsheet report campaigns/spring-drop.yaml --rehearse
   callsheet report campaigns/spring-drop.yaml --rehearse --format table
+  callsheet report campaigns/spring-drop.yaml --format junit --out junit.xml
   callsheet report campaigns/spring-drop.yaml --format focus --out spring-drop.focus.csv --billing-account 4711")]
 pub struct ReportArgs {
     #[command(flatten)]
@@ -54,6 +56,10 @@ enum Format {
     Markdown,
     /// One row a charge for finance: FOCUS 1.2.
     Focus,
+    /// A test report for a CI: JUnit XML, one case a shot.
+    Junit,
+    /// Notes on the page of a GitHub job: workflow commands.
+    Github,
 }
 
 /// Writes the reports again and prints where, or prints one of them.
@@ -94,6 +100,8 @@ fn text(args: &ReportArgs, format: Format, opened: &Opened, report: &RunReport<'
         Format::Csv => costs_csv::CostsCsv.write(report, &mut bytes)?,
         Format::Markdown => summary_md::SummaryMd.write(report, &mut bytes)?,
         Format::Focus => focus(args, opened, report, &mut bytes)?,
+        Format::Junit => return Ok(junit(report)?),
+        Format::Github => return Ok(annotations(report, &args.asked.campaign.display().to_string())),
     }
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
