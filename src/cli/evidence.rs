@@ -69,7 +69,7 @@ pub async fn by_lookup(ledger: &SqliteLedger, provider: &HttpProvider, rows: &[A
         let asked = match (&row.task, key_of(&entries, row)) {
             (Some(task), _) => match provider.knows(task).await {
                 Ok(true) => Ok(Some(Found::Task(task.clone()))),
-                Ok(false) => Err(format!("the provider still knows nothing of the task {task}")),
+                Ok(false) => Err(format!("the provider still knows nothing of the task {}", task.name())),
                 Err(failure) => Err(words(&failure)),
             },
             (None, Some(key)) if provider.can_look_up() => provider.look_up(&key).await.map(Some).map_err(|failure| words(&failure)),
@@ -78,7 +78,7 @@ pub async fn by_lookup(ledger: &SqliteLedger, provider: &HttpProvider, rows: &[A
         let state = ledger.load(row.key)?;
         let (records, said) = match asked {
             Ok(Some(Found::Task(task))) => {
-                let said = format!("accepted as task {task}; the next run fetches the picture for nothing");
+                let said = format!("accepted as task {}; the next run fetches the picture for nothing", task.name());
                 (vec![Record::Accepted { attempt: row.attempt, task }], said)
             }
             Ok(Some(Found::Nothing)) => {

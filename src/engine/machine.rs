@@ -379,7 +379,7 @@ impl Desk<'_> {
     fn lost_task(self, seen: Failure) -> Turn {
         let JobState::Running { attempt, reserved, task, .. } = self.state else { return self.look_again() };
         let (attempt, reserved) = (*attempt, reserved.clone());
-        let what = format!("the provider knows nothing of the task {task}, which it accepted ({}): {}", seen.code, seen.message);
+        let what = format!("the provider knows nothing of the task {}, which it accepted ({}): {}", task.name(), seen.code, seen.message);
         let failure = Failure { billed: Billed::Maybe, ..Failure::new(FailureClass::Ambiguous, "unknown-task", what) };
         let records = vec![Record::InDoubt { attempt, failure: failure.clone() }];
         self.in_doubt(records, attempt, failure, &reserved)

@@ -269,7 +269,7 @@ macro_rules! manifests {
     };
 }
 
-manifests!["gemini", "ideogram", "kie", "openai", "recraft", "stability", "xai"];
+manifests!["bfl", "fal", "gemini", "ideogram", "imagineart", "kie", "openai", "qolaba", "recraft", "replicate", "stability", "xai"];
 
 /// Returns the embedded manifest called `name`.
 pub fn builtin(name: &str) -> Option<Manifest> {

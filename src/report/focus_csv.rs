@@ -181,7 +181,7 @@ fn cells(report: &RunReport<'_>, row: &ReportRow<'_>, names: FocusNames<'_>) -> 
     let rehearsal = if report.is_rehearsal { "rehearsal, not billed: " } else { "" };
     let sku: Vec<&str> =
         [Some(card.model.as_str()), Some(&card.operation), card.resolution.as_deref(), card.quality.as_deref()].into_iter().flatten().collect();
-    let task = attempt.task.as_ref().map(|task| task.as_str()).filter(|task| !task.is_empty());
+    let task = attempt.task.as_ref().map(|task| task.name()).filter(|task| !task.is_empty());
     let difference = spending::difference(attempt)?;
     let null = String::new;
     Ok(Some(vec![

@@ -11,11 +11,9 @@ use serde_json::Value;
 use super::ending::EndRule;
 use super::place::Place;
 use super::protocol::{Call, ErrorPlaces, ErrorRule, Plain, Protocol};
+use super::waits::{self, LONGEST};
 use crate::provider::manifest::Known;
 use crate::types::{Billed, Failure, FailureClass, Micros, Secret};
-
-/// Longest wait that a provider is believed, 1 hour: more is taken for nonsense.
-const LONGEST_WAIT: Duration = Duration::from_secs(3600);
 
 /// Most characters of a provider's message that are kept.
 const MESSAGE_MOST: usize = 500;
@@ -30,7 +28,7 @@ pub(super) struct Answer {
     pub(super) status: u16,
     /// How long we are asked to wait.
     pub(super) retry_after: Option<Duration>,
-    /// Its headers.
+    /// Headers: some say what was charged, some what an error means.
     pub(super) headers: HeaderMap,
     /// The body as JSON, or why it is none.
     pub(super) body: Result<Value, String>,
@@ -57,7 +55,7 @@ impl Complaint {
         let first = |places: &[Place]| places.iter().find_map(|place| place.text(body));
         // Some errors are a plain sentence instead of JSON.
         let sentence = || body.as_str().map(str::to_owned);
-        let wait = first(&places.wait).and_then(|told| told_wait(&told));
+        let wait = first(&places.wait).and_then(|text| waits::told(&text));
         Self { code: first(&places.code), kind: first(&places.kind), message: first(&places.message).or_else(sentence), wait }
     }
 }
@@ -68,23 +66,29 @@ impl Reader<'_> {
     /// # Errors
     /// The classed failure that the answer tells.
     pub(super) fn good(&self, call: Call, answer: Answer) -> Result<Value, Failure> {
-        let Answer { status, retry_after, body, .. } = answer;
+        let Answer { status, retry_after, headers, body } = answer;
         let accepted = (200..300).contains(&status);
         match body {
             Ok(body) if accepted && self.succeeds(&body) => Ok(body),
             Ok(body) => {
                 let complaint = Complaint::read(&body, &self.protocol.error);
-                Err(self.failure(call, status, retry_after.or(complaint.wait), complaint))
+                Err(self.failure(call, status, retry_after, &headers, complaint))
             }
             Err(why) if accepted => {
                 let class = if call == Call::Submit { FailureClass::Ambiguous } else { FailureClass::Transient };
                 Err(self.told(class, "unreadable", &format!("the answer cannot be read: {why}"), billed_as(class, None), retry_after))
             }
-            Err(_) => Err(self.failure(call, status, retry_after, Complaint::default())),
+            Err(_) => Err(self.failure(call, status, retry_after, &headers, Complaint::default())),
         }
     }
 
-    fn succeeds(&self, body: &Value) -> bool {
+    /// Returns whether a body with a good HTTP status is one of success.
+    pub(super) fn succeeds(&self, body: &Value) -> bool {
+        self.agrees(body) && self.protocol.failed_if.iter().all(|place| place.find(body).is_empty())
+    }
+
+    /// Returns whether a body says what a body of success must say.
+    pub(super) fn agrees(&self, body: &Value) -> bool {
         let Some(success) = &self.protocol.success else { return true };
         let said = success.at.text(body);
         said.is_some_and(|said| success.is.iter().any(|good| good.0 == said))
@@ -109,7 +113,7 @@ impl Reader<'_> {
     /// Returns why a task has ended without a picture.
     pub(super) fn ended(&self, body: &Value, places: &ErrorPlaces, refused: bool) -> Failure {
         let complaint = Complaint::read(body, places);
-        let rule = self.rule(Call::Task, None, &complaint);
+        let rule = self.rule(Call::Task, None, &HeaderMap::new(), &complaint);
         let class = match rule {
             Some(rule) => FailureClass::from(rule.class),
             None if refused => FailureClass::Refused,
@@ -117,12 +121,12 @@ impl Reader<'_> {
         };
         // Whatever the rule says: the task was taken, so it cannot be sent again as if it had not been.
         let class = if matches!(class, FailureClass::Refused | FailureClass::Invalid | FailureClass::Account) { class } else { FailureClass::Failed };
-        let code = complaint.code.unwrap_or_else(|| "failed".to_owned());
+        let code = complaint.code.or(complaint.kind).unwrap_or_else(|| "failed".to_owned());
         let message = complaint.message.unwrap_or_else(|| "the provider gives no reason".to_owned());
         self.told(class, &code, &message, billed_as(FailureClass::Failed, rule.and_then(|rule| rule.billed)), None)
     }
 
-    fn rule(&self, call: Call, status: Option<u16>, complaint: &Complaint) -> Option<&ErrorRule> {
+    fn rule(&self, call: Call, status: Option<u16>, headers: &HeaderMap, complaint: &Complaint) -> Option<&ErrorRule> {
         let among =
             |wanted: &[Plain], said: &Option<String>| wanted.is_empty() || said.as_ref().is_some_and(|said| wanted.iter().any(|one| one.0 == *said));
         self.protocol.errors.iter().find(|rule| {
@@ -134,21 +138,29 @@ impl Reader<'_> {
                     let message = message.to_lowercase();
                     rule.message_has.iter().any(|words| message.contains(words.as_str()))
                 });
-            here && by_status && by_words && among(&rule.code, &complaint.code) && among(&rule.kind, &complaint.kind)
+            let by_headers = rule.headers.iter().all(|(name, values)| {
+                let said = headers.get(name).and_then(|said| said.to_str().ok());
+                said.is_some_and(|said| values.is_empty() || values.iter().any(|value| value.0.eq_ignore_ascii_case(said.trim())))
+            });
+            here && by_status && by_words && by_headers && among(&rule.code, &complaint.code) && among(&rule.kind, &complaint.kind)
         })
     }
 
-    fn failure(&self, call: Call, status: u16, retry_after: Option<Duration>, complaint: Complaint) -> Failure {
-        let rule = self.rule(call, Some(status), &complaint);
+    fn failure(&self, call: Call, status: u16, retry_after: Option<Duration>, headers: &HeaderMap, complaint: Complaint) -> Failure {
+        let rule = self.rule(call, Some(status), headers, &complaint);
         let class = rule.map_or_else(|| usual_class(call, status), |rule| rule.class.into());
         let class = match (call, class) {
             // Only a submit can have been accepted without our knowing.
-            (Call::Upload | Call::Poll | Call::Refresh | Call::Lookup | Call::Balance, FailureClass::Ambiguous) => FailureClass::Transient,
+            (Call::Upload | Call::Poll | Call::Result | Call::Refresh | Call::Lookup | Call::Balance, FailureClass::Ambiguous) => {
+                FailureClass::Transient
+            }
             (Call::Upload | Call::Refresh | Call::Lookup | Call::Balance, FailureClass::Failed) => FailureClass::Transient,
             (_, class) => class,
         };
         let billed = match call {
             Call::Submit | Call::Poll | Call::Task => billed_as(class, rule.and_then(|rule| rule.billed)),
+            // The task was taken and has ended, whatever its end is called.
+            Call::Result => billed_as(FailureClass::Failed, rule.and_then(|rule| rule.billed)),
             Call::Upload | Call::Refresh | Call::Lookup | Call::Balance => Billed::No,
         };
         let code = match (complaint.code, complaint.kind) {
@@ -156,7 +168,7 @@ impl Reader<'_> {
             (None, None) => status.to_string(),
         };
         let message = complaint.message.unwrap_or_else(|| format!("HTTP status {status} without a reason"));
-        self.told(class, &code, &message, billed, retry_after)
+        self.told(class, &code, &message, billed, retry_after.or(complaint.wait))
     }
 
     /// Returns a failure whose words are cut to a size, with the key blotted out.
@@ -176,6 +188,9 @@ fn usual_class(call: Call, status: u16) -> FailureClass {
     match status {
         429 => FailureClass::Throttled,
         401..=403 => FailureClass::Account,
+        // The task is ready and its result is an error: it has failed. What is not there may come.
+        200..=299 if call == Call::Result => FailureClass::Failed,
+        404 | 410 if call == Call::Result => FailureClass::Transient,
         // A redirect, a conflict, a timeout, a fault of the server or a body that says neither yes nor no: it may have been accepted.
         100..=399 | 408 | 409 | 425 | 500.. => FailureClass::Ambiguous,
         404 | 410 if call == Call::Poll => FailureClass::Invalid,
@@ -194,40 +209,19 @@ fn billed_as(class: FailureClass, said: Option<Known>) -> Billed {
     }
 }
 
-/// Reads how long a body asks us to wait: seconds, or the first number in a text that has a unit behind it.
-fn told_wait(text: &str) -> Option<Duration> {
-    let of = |number: &str, unit: f64| number.parse::<f64>().ok().and_then(|number| Duration::try_from_secs_f64(number * unit).ok());
-    let wait = of(text.trim(), 1.0).or_else(|| {
-        let starts = text.char_indices().filter(|(at, letter)| {
-            letter.is_ascii_digit() && !text[..*at].ends_with(|before: char| before.is_ascii_alphanumeric() || matches!(before, '.' | '-'))
-        });
-        starts.map(|(at, _)| &text[at..]).find_map(|rest| {
-            let (number, unit) = rest.split_at(rest.find(|letter: char| !letter.is_ascii_digit() && letter != '.')?);
-            let unit: String = unit.trim_start().chars().take_while(char::is_ascii_alphabetic).collect();
-            match unit.as_str() {
-                "ms" | "milliseconds" => of(number, 0.001),
-                "s" | "sec" | "second" | "seconds" => of(number, 1.0),
-                "m" | "min" | "minute" | "minutes" => of(number, 60.0),
-                _ => None,
-            }
-        })
-    });
-    wait.map(|wait| wait.min(LONGEST_WAIT))
-}
-
 /// Returns how long an answer asks us to wait: milliseconds, seconds or a date; nonsense is ignored, hours are cut to one.
 pub(super) fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
     let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).map(str::trim);
     if let Some(millis) = text("retry-after-ms").and_then(|text| text.parse::<u64>().ok()) {
-        return Some(Duration::from_millis(millis).min(LONGEST_WAIT));
+        return Some(Duration::from_millis(millis).min(LONGEST));
     }
     let told = text(RETRY_AFTER.as_str())?;
     let wait = match told.parse::<f64>() {
-        Ok(seconds) if seconds.is_finite() && seconds >= 0.0 => Duration::try_from_secs_f64(seconds).unwrap_or(LONGEST_WAIT),
+        Ok(seconds) if seconds.is_finite() && seconds >= 0.0 => Duration::try_from_secs_f64(seconds).unwrap_or(LONGEST),
         Ok(_) => return None,
         Err(_) => httpdate::parse_http_date(told).ok()?.duration_since(now).unwrap_or(Duration::ZERO),
     };
-    Some(wait.min(LONGEST_WAIT))
+    Some(wait.min(LONGEST))
 }
 
 #[cfg(test)]
@@ -354,24 +348,6 @@ mod tests {
             .expect_err("not a success");
         assert_eq!(failure.code, "4_[31m_[redacted]");
         assert!(failure.message.starts_with("key [redacted] xxx") && failure.message.chars().count() == MESSAGE_MOST);
-    }
-
-    #[test]
-    fn a_wait_in_the_body_is_read_with_its_unit() {
-        let waits = [
-            ("34.4s", 34_400),
-            ("7", 7_000),
-            ("250ms", 250),
-            ("limit reached, resets in ~30s", 30_000),
-            ("retry in 2 minutes", 120_000),
-            ("99999999s", 3_600_000),
-        ];
-        for (told, millis) in waits {
-            assert_eq!(told_wait(told), Some(Duration::from_millis(millis)), "{told}");
-        }
-        for told in ["", "soon", "-1s", "error 429", "1e400s", "NaN", "gpt-2 is busy", "\u{fc}\u{fc}3\u{fc}"] {
-            assert_eq!(told_wait(told), None, "{told}");
-        }
     }
 
     #[test]

@@ -5,6 +5,7 @@
 
 mod answers;
 
+use super::hosts::is_declared;
 use super::protocol::{Protocol, Request, SubmitCall};
 use super::template::Template;
 use crate::catalog::OperationCard;
@@ -22,21 +23,22 @@ pub fn check(manifest: &Manifest, doc: DocId) -> Diagnostics {
     check.origins();
     check.calls();
     check.answers();
+    super::task_check::check(&mut check, doc);
     check.lookup();
     check.translations();
     check.models(doc);
     check.found
 }
 
-struct Check<'a> {
-    manifest: &'a Manifest,
-    protocol: &'a Protocol,
-    http: FieldPath,
+pub(super) struct Check<'a> {
+    pub(super) manifest: &'a Manifest,
+    pub(super) protocol: &'a Protocol,
+    pub(super) http: FieldPath,
     found: Diagnostics,
 }
 
 impl<'a> Check<'a> {
-    fn wrong(&mut self, code: &'static str, at: FieldPath, message: String, help: String) {
+    pub(super) fn wrong(&mut self, code: &'static str, at: FieldPath, message: String, help: String) {
         self.found.push(Diagnostic::error(code, at, message).help(help));
     }
 
@@ -46,7 +48,7 @@ impl<'a> Check<'a> {
         let further = self.protocol.origins.iter().map(|(name, origin)| (self.http.clone().key("origins").key(name.as_str()), origin));
         for (at, origin) in std::iter::once(base).chain(further).collect::<Vec<_>>() {
             let host = origin.url().host_str().unwrap_or_default();
-            if !self.manifest.hosts.iter().any(|known| known == host) {
+            if !is_declared(&self.manifest.hosts, host) {
                 let message = format!("`{host}` is not among the manifest's `hosts`, to which alone the key is sent");
                 self.wrong(
                     "unknown-host",
@@ -97,17 +99,20 @@ impl<'a> Check<'a> {
         }
     }
 
-    fn submits(&self) -> Vec<(FieldPath, &'a SubmitCall)> {
+    pub(super) fn submits(&self) -> Vec<(FieldPath, &'a SubmitCall)> {
         let by_action = self.protocol.submit_by_action.iter();
         let by_action = by_action.map(|(action, call)| (self.http.clone().key("submit-by-action").key(action.as_str()), call));
         std::iter::once((self.http.clone().key("submit"), &self.protocol.submit)).chain(by_action).collect()
     }
 
-    fn requests(&self) -> Vec<(FieldPath, &'a Request)> {
+    pub(super) fn requests(&self) -> Vec<(FieldPath, &'a Request)> {
         let mut all: Vec<_> = self.submits().into_iter().map(|(at, call)| (at, &call.request)).collect();
         let at = |name: &str| self.http.clone().key(name);
         all.extend(self.protocol.upload.iter().map(|call| (at("upload"), &call.request)));
+        let ways = self.protocol.upload.iter().flat_map(|call| call.instead.iter().enumerate());
+        all.extend(ways.map(|(index, way)| (at("upload").key("instead").index(index), &way.request)));
         all.extend(self.protocol.poll.iter().map(|call| (at("poll"), &call.request)));
+        all.extend(self.protocol.result.iter().map(|call| (at("result"), &call.request)));
         all.extend(self.protocol.refresh.iter().map(|call| (at("refresh"), &call.request)));
         all.extend(self.protocol.lookup.iter().map(|call| (at("lookup"), &call.request)));
         all.extend(self.protocol.balance.iter().map(|call| (at("balance"), &call.request)));
@@ -325,6 +330,10 @@ mod tests {
                     let resolutions = card.resolutions.iter().flat_map(|all| all.keys()).map(|word| ("resolution", json!(&**word)));
                     let formats = card.formats.iter().map(|format: &ImageFormat| ("format", json!(format.as_str())));
                     for (slot, value) in aspects.chain(resolutions).chain(formats) {
+                        // A size in pixels says both.
+                        if matches!(slot, "aspect" | "resolution") && ["size", "width", "height"].iter().any(|slot| template.has(slot)) {
+                            continue;
+                        }
                         let filled =
                             template.fill(&Values::from([(slot, value.clone())]), &protocol.words).unwrap_or_else(|error| panic!("{wire}: {error}"));
                         let filled = filled.unwrap_or_default().to_string();
@@ -348,21 +357,24 @@ mod tests {
             .replace("    z-image: {", "    y-image: {")
             .replace("    task: [/data/taskId]\n", "");
         insta::assert_snapshot!(told(&text), @"
-        unknown-host at http.origins.upload: `kieai.redpandaai.co` is not among the manifest's `hosts`, to which alone the key is sent
-        no-key-slot at http.auth.value: the key header does not carry the key
-        unknown-origin at http.upload.request.origin: there is no origin `uploads`
-        long-timeout at http.upload.request.timeout: `10m` is longer than an exchange may take
-        no-result at http.submit: the answer to a submit is either a `task`, or a picture: `picture`, `address` or `bytes`
-        unknown-words at http.parameters.seedream/5-pro-image-to-image: there are no words `seedream-5`
-        unknown-words at http.parameters.seedream/5-pro-text-to-image: there are no words `seedream-5`
-        dropped-setting at models.ideogram-character.operations.edit: `ideogram-character` takes a speed to edit, but its request has no place for it
-        dropped-setting at models.ideogram-character.operations.inpaint: `ideogram-character` takes a speed to inpaint, but its request has no place for it
-        dropped-setting at models.ideogram-character-remix.operations.edit: `ideogram-character-remix` takes a speed to edit, but its request has no place for it
-        dropped-setting at models.ideogram-v3.operations.generate: `ideogram-v3` takes a speed to generate, but its request has no place for it
-        dropped-setting at models.ideogram-v3.operations.edit: `ideogram-v3` takes a speed to edit, but its request has no place for it
-        dropped-setting at models.ideogram-v3.operations.inpaint: `ideogram-v3` takes a speed to inpaint, but its request has no place for it
-        no-parameters at models.z-image.operations.generate.wire: there are no `http.parameters` for `z-image`
-        ");
+            unknown-host at http.origins.upload: `kieai.redpandaai.co` is not among the manifest's `hosts`, to which alone the key is sent
+            no-key-slot at http.auth.value: the key header does not carry the key
+            unknown-origin at http.upload.request.origin: there is no origin `uploads`
+            long-timeout at http.upload.request.timeout: `10m` is longer than an exchange may take
+            unknown-origin at http.upload.instead[0].request.origin: there is no origin `uploads`
+            long-timeout at http.upload.instead[0].request.timeout: `10m` is longer than an exchange may take
+            unknown-origin at http.upload.instead[1].request.origin: there is no origin `uploads`
+            no-result at http.submit: the answer to a submit is either a `task`, or a picture: `picture`, `address` or `bytes`
+            unknown-words at http.parameters.seedream/5-pro-image-to-image: there are no words `seedream-5`
+            unknown-words at http.parameters.seedream/5-pro-text-to-image: there are no words `seedream-5`
+            dropped-setting at models.ideogram-character.operations.edit: `ideogram-character` takes a speed to edit, but its request has no place for it
+            dropped-setting at models.ideogram-character.operations.inpaint: `ideogram-character` takes a speed to inpaint, but its request has no place for it
+            dropped-setting at models.ideogram-character-remix.operations.edit: `ideogram-character-remix` takes a speed to edit, but its request has no place for it
+            dropped-setting at models.ideogram-v3.operations.generate: `ideogram-v3` takes a speed to generate, but its request has no place for it
+            dropped-setting at models.ideogram-v3.operations.edit: `ideogram-v3` takes a speed to edit, but its request has no place for it
+            dropped-setting at models.ideogram-v3.operations.inpaint: `ideogram-v3` takes a speed to inpaint, but its request has no place for it
+            no-parameters at models.z-image.operations.generate.wire: there are no `http.parameters` for `z-image`
+            ");
     }
 
     #[test]

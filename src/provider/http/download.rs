@@ -91,7 +91,7 @@ fn place(url: &Url) -> String {
 }
 
 /// Says why an address of a stranger must not be followed; names are looked at again when they are resolved.
-fn is_safe(url: &Url) -> Result<(), &'static str> {
+pub(super) fn is_safe(url: &Url) -> Result<(), &'static str> {
     if url.scheme() != "https" {
         return Err("only https is followed");
     }

@@ -38,6 +38,19 @@ pub struct Figure {
     /// The currency; absent: the `unit` of the provider.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub unit: Option<Currency>,
+    /// What it counts.
+    pub counts: Counts,
+}
+
+/// What a figure counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Counts {
+    /// Money.
+    #[default]
+    Money,
+    /// Units that the book has a price for: megapixels where it prices by the megapixel of the result.
+    Units,
 }
 
 /// A figure that is more than a place: exactly one of `at` and `header`.
@@ -57,6 +70,9 @@ struct FigureText {
     #[serde(default)]
     #[schemars(with = "Option<String>")]
     unit: Option<Currency>,
+    /// What it counts; money if absent.
+    #[serde(default)]
+    counts: Counts,
 }
 
 const fn one() -> NonZeroU64 {
@@ -66,9 +82,18 @@ const fn one() -> NonZeroU64 {
 impl Figure {
     /// Returns the figure of an answer in millionths, rounded up to the millionth; `None` if it is not there, or in another currency than `wanted`.
     pub fn read(&self, body: &Value, headers: &HeaderMap, usual: Option<&Currency>, wanted: &Currency) -> Option<Micros> {
-        if self.unit.as_ref().or(usual) != Some(wanted) {
+        if self.counts != Counts::Money || self.unit.as_ref().or(usual) != Some(wanted) {
             return None;
         }
+        self.number(body, headers)
+    }
+
+    /// Returns how many units of the book's an answer has counted, in millionths; `None` if it does not count them.
+    pub fn units(&self, body: &Value, headers: &HeaderMap) -> Option<Micros> {
+        if self.counts == Counts::Units { self.number(body, headers) } else { None }
+    }
+
+    fn number(&self, body: &Value, headers: &HeaderMap) -> Option<Micros> {
         let text = match (&self.at, &self.header) {
             (Some(at), _) => Cow::Owned(at.text(body)?),
             (None, Some(name)) => Cow::Borrowed(headers.get(name)?.to_str().ok()?),
@@ -109,12 +134,12 @@ impl<'de> Deserialize<'de> for Figure {
 
             fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Figure, E> {
                 let at = text.parse().map_err(E::custom)?;
-                Ok(Figure { at: Some(at), header: None, divisor: one(), unit: None })
+                Ok(Figure { at: Some(at), header: None, divisor: one(), unit: None, counts: Counts::Money })
             }
 
             fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Figure, A::Error> {
-                let FigureText { at, header, divisor, unit } = FigureText::deserialize(MapAccessDeserializer::new(map))?;
-                Ok(Figure { at, header, divisor, unit })
+                let FigureText { at, header, divisor, unit, counts } = FigureText::deserialize(MapAccessDeserializer::new(map))?;
+                Ok(Figure { at, header, divisor, unit, counts })
             }
         }
         deserializer.deserialize_any(Either)
@@ -181,6 +206,9 @@ mod tests {
         let units = figure("{ header: x-fal-billable-units, unit: USD }");
         assert_eq!(units.read(&Value::Null, &headers, None, &Currency::Usd), Some(Micros::new(20_000)));
         assert_eq!(units.read(&Value::Null, &headers, None, &Currency::credits("kie")), None);
+        let counted = figure("{ header: x-fal-billable-units, counts: units }");
+        assert_eq!(counted.units(&Value::Null, &headers), Some(Micros::new(20_000)));
+        assert_eq!(counted.read(&Value::Null, &headers, Some(&Currency::Usd), &Currency::Usd), None, "units are no money");
         assert_eq!(figure("/x").read(&json!({ "x": 1 }), &headers, None, &Currency::Usd), None, "no unit is named");
     }
 

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! submit ─▶ (upload inputs) ─▶ fill body ─▶ POST once ─▶ read answer ─▶ task | picture | its address, kept as a task | refusal
-//! poll   ─▶ GET ─▶ state ─▶ running | ready, charge figure | failed
+//! poll   ─▶ GET, where the answer to the submit said ─▶ state ─▶ running | ready ─▶ (GET the result), charge figure | failed
 //! fetch  ─▶ GET without the key ─▶ stream      (address expired ─▶ refresh, once)
 //! ```
 //!
@@ -11,6 +11,7 @@
 
 mod addresses;
 mod answer;
+mod asking;
 mod body;
 pub mod check;
 mod client;
@@ -18,13 +19,21 @@ mod delivered;
 mod download;
 pub mod ending;
 pub mod figure;
+mod handing;
+mod hosts;
 mod lookup;
 mod origin;
 mod pictures;
 pub mod place;
 pub mod protocol;
 mod request;
+mod sources;
+pub mod task_calls;
+mod task_check;
 pub mod template;
+mod ticket;
+pub mod upload_calls;
+mod waits;
 
 pub use lookup::Found;
 
@@ -43,9 +52,11 @@ use self::download::Missed;
 use self::figure::Figure;
 use self::pictures::Uploads;
 use self::place::Place;
-use self::protocol::{Call, Origin, PollCall, Protocol, SubmitCall, TaskState, UsagePlaces};
+use self::protocol::{Call, Origin, Protocol, SubmitCall, UsagePlaces};
 use self::request::Order;
+use self::sources::Sources;
 use self::template::Values;
+use self::ticket::Ticket;
 use super::manifest::Manifest;
 use super::{ByteStream, Polled, Provider, ResultRef, Shot, Submitted};
 use crate::catalog::{ModelCard, PriceBook, TokenUsage};
@@ -78,6 +89,8 @@ pub struct HttpProvider {
     own: Option<Origin>,
     clients: Clients,
     uploads: Uploads,
+    hosts: Vec<String>,
+    sources: Sources,
 }
 
 impl HttpProvider {
@@ -95,7 +108,18 @@ impl HttpProvider {
             None => std::iter::once(&protocol.base_url).chain(protocol.origins.values()).any(|origin| origin.url().scheme() == "https"),
         };
         let clients = Clients::new(secure).map_err(ConnectError::Tls)?;
-        Ok(Self { protocol, cards: manifest.models.clone(), book, key, headers, own, clients, uploads: Uploads::default() })
+        Ok(Self {
+            protocol,
+            cards: manifest.models.clone(),
+            book,
+            key,
+            headers,
+            own,
+            clients,
+            uploads: Uploads::default(),
+            hosts: manifest.hosts.clone(),
+            sources: Sources::of(manifest),
+        })
     }
 
     /// Asks how much is left in the account; `None` where the provider does not say or says it in another currency than the book's.
@@ -104,7 +128,7 @@ impl HttpProvider {
     /// The classed failure of the exchange.
     async fn left(&self) -> Result<Option<Amount>, Failure> {
         let (Some(call), Some(unit)) = (&self.protocol.balance, &self.protocol.unit) else { return Ok(None) };
-        let order = Order { call: Call::Balance, request: &call.request, values: Values::new(), parameters: None };
+        let order = Order { call: Call::Balance, request: &call.request, values: Values::new(), parameters: None, address: None };
         let body = self.ask(order, SMALL).await?;
         let figure = call.at.iter().find_map(|place| place.text(&body)).and_then(|text| text.parse::<Micros>().ok());
         Ok(figure.map(|micros| Amount::new(unit.clone(), micros)))
@@ -125,32 +149,41 @@ impl HttpProvider {
     /// The classed failure that the answer tells.
     pub fn read_poll(&self, status: u16, body: &[u8]) -> Result<Polled, Failure> {
         let call = self.protocol.poll.as_ref().ok_or_else(no_poll)?;
-        let answer = Answer { status, retry_after: None, headers: HeaderMap::new(), body: body::read(body) };
-        let body = self.reader().good(Call::Poll, answer)?;
-        Ok(self.seen(call, &body))
+        self.seen(call, Answer { status, retry_after: None, headers: HeaderMap::new(), body: body::read(body) }, None, &Ticket::default())
     }
 
     fn reader(&self) -> Reader<'_> {
         Reader { protocol: &self.protocol, key: &self.key }
     }
 
-    /// Makes a free exchange.
+    /// Makes a free exchange and returns the body of a good answer.
     async fn ask(&self, order: Order<'_>, limit: usize) -> Result<Value, Failure> {
-        let (call, timeout) = (order.call, order.request.timeout.0);
+        let call = order.call;
+        let answer = self.asked(order, limit).await?;
+        self.reader().good(call, answer)
+    }
+
+    /// Makes a free exchange.
+    async fn asked(&self, order: Order<'_>, limit: usize) -> Result<Answer, Failure> {
+        let timeout = order.request.timeout.0;
         let request = self.prepared(&self.clients.free, &order, Vec::new())?;
-        let answer = client::exchange(request, timeout, limit).await.map_err(|broken| {
+        client::exchange(request, timeout, limit).await.map_err(|broken| {
             let (code, why) = match broken {
                 Broken::Before(why) => ("connection", why),
                 Broken::After(code, why) => (code, why),
             };
             self.reader().told(FailureClass::Transient, code, &why, Billed::No, None)
-        })?;
-        self.reader().good(call, answer)
+        })
     }
 
-    /// Returns a figure of the provider's own in the currency of the book; `None` if there is none or it is in another one.
-    fn figure(&self, figures: &[Figure], body: &Value, headers: &HeaderMap) -> Option<Micros> {
-        figures.iter().find_map(|figure| figure.read(body, headers, self.protocol.unit.as_ref(), &self.book.currency))
+    /// Returns what an answer says was charged, in the currency of the book; `None` if it does not say it, or in another one.
+    fn figure(&self, figures: &[Figure], body: &Value, headers: &HeaderMap, shot: Option<&Shot>) -> Option<Micros> {
+        let (usual, wanted) = (self.protocol.unit.as_ref(), &self.book.currency);
+        let counted = |figure: &Figure| {
+            let (units, shot) = (figure.units(body, headers)?, shot?);
+            self.book.charge_units(&shot.paid.model, shot.paid.action, units).map(|amount| amount.micros)
+        };
+        figures.iter().find_map(|figure| figure.read(body, headers, usual, wanted).or_else(|| counted(figure)))
     }
 
     // --- submit -------------------------------------------------------------------------------------------------------------------
@@ -165,7 +198,7 @@ impl HttpProvider {
         };
         let response = client::begun(request, call.request.timeout.0).await.map_err(lost)?;
         if call.bytes && is_picture(&response) {
-            return self.streamed(call, response);
+            return self.streamed(call, shot, response);
         }
         let limit = if call.picture.is_empty() { SMALL } else { LARGE };
         let answer = client::whole(response, limit).await.map_err(lost)?;
@@ -173,9 +206,9 @@ impl HttpProvider {
     }
 
     /// Takes an answer that is the picture: it was made, so whatever breaks from here on was paid for.
-    fn streamed(&self, call: &SubmitCall, response: Response) -> Result<Submitted, Failure> {
+    fn streamed(&self, call: &SubmitCall, shot: &Shot, response: Response) -> Result<Submitted, Failure> {
         let headers = response.headers().clone();
-        let charged = self.figure(&call.charged, &Value::Null, &headers);
+        let charged = self.figure(&call.charged, &Value::Null, &headers, Some(shot));
         if let Some(failure) = self.reader().ending(&call.endings, &Value::Null, &headers, true, charged) {
             return Err(failure);
         }
@@ -189,15 +222,14 @@ impl HttpProvider {
     fn bought(&self, call: &SubmitCall, shot: &Shot, answer: Answer) -> Result<Submitted, Failure> {
         let headers = answer.headers.clone();
         let body = self.reader().good(Call::Submit, answer)?;
-        let charged = self.figure(&call.charged, &body, &headers).or_else(|| self.metered(call.usage.as_ref(), shot, &body));
+        let charged = self.figure(&call.charged, &body, &headers, Some(shot)).or_else(|| self.metered(call.usage.as_ref(), shot, &body));
         if call.task.is_empty() {
             return self.delivered(call, &body, &headers, charged);
         }
-        let task = call.task.iter().find_map(|place| place.text(&body));
-        match task.filter(|task| task.len() <= LONGEST_TASK && !task.chars().any(char::is_control)) {
-            Some(task) => Ok(Submitted::Task(TaskId::new(task))),
-            None => Err(self.nothing("no-task", "the request was accepted, but the answer names no task", charged)),
+        if call.bytes {
+            return Err(self.nothing("no-picture", "the answer is no picture", charged));
         }
+        self.accepted(call, &body, charged)
     }
 
     /// Takes the picture that an answer holds, or its address; the first one, if there are several.
@@ -249,41 +281,9 @@ impl HttpProvider {
 
     // --- poll and fetch -----------------------------------------------------------------------------------------------------------
 
-    async fn polled(&self, task: &TaskId) -> Result<Polled, Failure> {
-        if let Some(waiting) = delivered::found(task).filter(|_| self.protocol.hands_addresses()) {
-            return Ok(waiting);
-        }
-        let call = self.protocol.poll.as_ref().ok_or_else(no_poll)?;
-        let values = Values::from([("task", Value::String(task.as_str().to_owned()))]);
-        let body = self.ask(Order { call: Call::Poll, request: &call.request, values, parameters: None }, SMALL).await?;
-        Ok(self.seen(call, &body))
-    }
-
-    /// Says what the answer about a task means.
-    fn seen(&self, call: &PollCall, body: &Value) -> Polled {
-        let said = call.state.text(body);
-        let charged = self.figure(&call.charged, body, &HeaderMap::new());
-        match said.and_then(|said| call.states.get(&said).copied()).unwrap_or(TaskState::Running) {
-            TaskState::Running => Polled::Running,
-            TaskState::Ready => {
-                let found = call.results.iter().map(|place| place.texts(body)).find(|found| !found.is_empty());
-                Polled::Ready { results: found.unwrap_or_default().into_iter().map(ResultRef).collect(), charged }
-            }
-            ended @ (TaskState::Failed | TaskState::Refused) => {
-                let failure = self.reader().ended(body, &call.error, ended == TaskState::Refused);
-                let billed = match charged {
-                    Some(Micros::ZERO) => Billed::No,
-                    Some(figure) => Billed::Yes(figure),
-                    None => failure.billed,
-                };
-                Polled::Failed(Failure { billed, ..failure })
-            }
-        }
-    }
-
     async fn fetched(&self, result: &ResultRef) -> Result<ByteStream, Failure> {
         let expired = match download::open(&self.clients, self.own.as_ref(), &result.0).await {
-            Ok(stream) => return Ok(stream),
+            Ok(stream) => return Ok(self.noted(stream, &result.0)),
             Err(Missed::Failed(failure)) => return Err(failure),
             Err(Missed::Expired(failure)) => failure,
         };
@@ -297,7 +297,7 @@ impl HttpProvider {
     async fn refreshed(&self, address: &str) -> Option<String> {
         let call = self.protocol.refresh.as_ref()?;
         let values = Values::from([("url", Value::String(address.to_owned()))]);
-        let body = self.ask(Order { call: Call::Refresh, request: &call.request, values, parameters: None }, SMALL).await.ok()?;
+        let body = self.ask(Order { call: Call::Refresh, request: &call.request, values, parameters: None, address: None }, SMALL).await.ok()?;
         call.at.iter().flat_map(|place| place.texts(&body)).next()
     }
 }
@@ -340,8 +340,8 @@ impl Provider for HttpProvider {
         self.submitted(shot).boxed()
     }
 
-    fn poll<'a>(&'a self, _: &'a Shot, task: &'a TaskId) -> BoxFuture<'a, Result<Polled, Failure>> {
-        self.polled(task).boxed()
+    fn poll<'a>(&'a self, shot: &'a Shot, task: &'a TaskId) -> BoxFuture<'a, Result<Polled, Failure>> {
+        self.polled(Some(shot), task).boxed()
     }
 
     fn fetch<'a>(&'a self, _: &'a Shot, _: &'a TaskId, result: &'a ResultRef) -> BoxFuture<'a, Result<ByteStream, Failure>> {

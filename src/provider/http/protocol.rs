@@ -12,7 +12,9 @@ use super::ending::EndRule;
 use super::figure::Figure;
 pub use super::origin::Origin;
 use super::place::Place;
+pub use super::task_calls::{PollCall, ResultCall, TaskState, Told};
 use super::template::{Template, Words};
+pub use super::upload_calls::{UploadCall, UploadWay};
 use crate::provider::manifest::{Known, Span};
 use crate::types::{Action, Currency, FailureClass};
 
@@ -36,6 +38,9 @@ pub struct Protocol {
     /// What the body of an answer must say besides HTTP 2xx; absent: nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub success: Option<Predicate>,
+    /// Where something stands only if the request has failed, whatever the HTTP status; absent: nowhere.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub failed_if: Vec<Place>,
     /// Where an answer says what went wrong.
     pub error: ErrorPlaces,
     /// How pictures stand in a JSON body; forms carry files.
@@ -58,6 +63,9 @@ pub struct Protocol {
     /// Asks after a task; needed when the answer to a submit is a task.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub poll: Option<PollCall>,
+    /// Asks for the pictures of a task that is ready; absent: the answer to `poll` names them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub result: Option<ResultCall>,
     /// Gets a fresh address for a picture whose address has expired.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub refresh: Option<AskCall>,
@@ -114,8 +122,12 @@ pub struct Request {
     /// One of `origins`; absent: the base URL.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub origin: Option<String>,
-    /// The path below the origin; may hold slots.
+    /// The path below the origin; may hold slots. Needed unless `told` says where to.
+    #[serde(default)]
     pub path: Template,
+    /// An address that the answer to the submit has told, on one of the API's `hosts`; `path` stands in where it told none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub told: Option<Told>,
     /// Parameters of the query.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub query: BTreeMap<String, Template>,
@@ -210,18 +222,6 @@ pub enum MaskAs {
     Black,
 }
 
-/// Hands a picture over.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
-pub struct UploadCall {
-    /// The request.
-    pub request: Request,
-    /// Where the answer keeps the address; the first place that has one.
-    pub url: Vec<Place>,
-    /// How long the provider keeps the picture.
-    pub keep: Span,
-}
-
 /// Asks for a picture. What the answer is, is said by exactly one of `task`, `bytes`, and `picture` or `address` or both.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
@@ -231,6 +231,12 @@ pub struct SubmitCall {
     /// Where the answer keeps the name of the task.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub task: Vec<Place>,
+    /// Where the answer keeps the address under which the task is asked after, for calls with `told: poll-url`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub poll_url: Vec<Place>,
+    /// Where the answer keeps the address under which the result will be, for calls with `told: result-url`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub result_url: Vec<Place>,
     /// Where the answer keeps the bytes of the picture itself, in base64, bare or as a `data:` address; the first one is kept.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub picture: Vec<Place>,
@@ -246,7 +252,7 @@ pub struct SubmitCall {
     /// Where the answer counts tokens, for books that price by them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub usage: Option<UsagePlaces>,
-    /// Where the answer says what was charged; the first one that is there.
+    /// Where the answer says what is charged, in the `unit`; the first that says it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub charged: Vec<Figure>,
 }
@@ -265,39 +271,6 @@ pub struct UsagePlaces {
     /// Tokens of text that came with the result, thoughts included; none if the answer has no such place.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub text_out: Vec<Place>,
-}
-
-/// Asks after a task.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
-pub struct PollCall {
-    /// The request.
-    pub request: Request,
-    /// Where the answer says how the task stands.
-    pub state: Place,
-    /// What the words there mean; one that is not listed means that the task is still running.
-    pub states: BTreeMap<String, TaskState>,
-    /// Where the addresses of the pictures are; the first place that has any.
-    pub results: Vec<Place>,
-    /// Where the answer says what was charged; the first one that is there.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub charged: Vec<Figure>,
-    /// Where the answer says why a task has failed.
-    pub error: ErrorPlaces,
-}
-
-/// How a task stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum TaskState {
-    /// Not yet.
-    Running,
-    /// The pictures are there.
-    Ready,
-    /// Ended without a picture.
-    Failed,
-    /// Ended by moderation.
-    Refused,
 }
 
 /// Asks for one value.
@@ -380,7 +353,7 @@ pub struct ErrorPlaces {
     /// The message for people.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub message: Vec<Place>,
-    /// How long we are asked to wait, where no header says it: seconds, or a text like `34.4s` or `resets in ~30s`.
+    /// How long to wait, in words like `34.4s` or `resets in ~30s`; besides the headers `retry-after` and `retry-after-ms`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub wait: Vec<Place>,
 }
@@ -404,6 +377,9 @@ pub struct ErrorRule {
     /// Words in the message, in lower case.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub message_has: Vec<String>,
+    /// Headers, each with one of these values; without values: the header is there.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub headers: BTreeMap<String, Vec<Plain>>,
     /// What it means.
     pub class: Verdict,
     /// Whether it was charged; absent: as the class usually is.
@@ -421,6 +397,8 @@ pub enum Call {
     Submit,
     /// Asks after a task.
     Poll,
+    /// Asks for the pictures of a task that is ready.
+    Result,
     /// A task that has ended without a picture.
     Task,
     /// Asks for a fresh address.

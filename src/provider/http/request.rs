@@ -8,14 +8,13 @@ use std::sync::Arc;
 use futures_util::future::try_join_all;
 use reqwest::header::{HeaderName, HeaderValue};
 use reqwest::multipart::{Form, Part};
-use reqwest::{Client, RequestBuilder};
+use reqwest::{Client, RequestBuilder, Url};
 use serde_json::{Value, json};
 
-use super::client::SMALL;
-use super::pictures::{Arranged, Kept, file_name, inlined, media_type, part};
+use super::HttpProvider;
+use super::pictures::{Arranged, inlined, media_type, part};
 use super::protocol::{Call, Files, MaskAs, Method, PicturesAs, Request, SubmitCall};
 use super::template::{Template, Unfilled, Values};
-use super::{HttpProvider, client};
 use crate::provider::{InputPicture, Shot};
 use crate::types::{Failure, FailureClass, ImageFormat, ImageInfo, InputRole};
 
@@ -26,6 +25,8 @@ pub(super) struct Order<'a> {
     pub(super) values: Values,
     /// The parameters of the model, filled.
     pub(super) parameters: Option<Value>,
+    /// Where it goes, if an answer has told it.
+    pub(super) address: Option<Url>,
 }
 
 /// A file of a form: its field and itself.
@@ -44,11 +45,11 @@ impl HttpProvider {
         }
         let files = self.form_files(&call.request, &arranged, shot).await?;
         let parameters = parameters.map(|template| template.fill(&values, &self.protocol.words)).transpose().map_err(unfilled)?.flatten();
-        Ok((Order { call: Call::Submit, request: &call.request, values, parameters }, files))
+        Ok((Order { call: Call::Submit, request: &call.request, values, parameters, address: None }, files))
     }
 
     /// Returns the provider's id of the model for the action.
-    fn wire(&self, shot: &Shot) -> Result<Arc<str>, Failure> {
+    pub(super) fn wire(&self, shot: &Shot) -> Result<Arc<str>, Failure> {
         let operation = self.cards.get(&shot.paid.model).and_then(|card| card.operation(shot.paid.action));
         operation.and_then(|operation| operation.wire.clone()).ok_or_else(|| {
             let message = format!("the manifest has no wire id for `{}` of `{}`", shot.paid.action, shot.paid.model);
@@ -117,8 +118,13 @@ impl HttpProvider {
         }
     }
 
+    /// Whether a picture is sent otherwise than it is stored.
+    pub(super) fn redraws(&self, picture: &InputPicture) -> bool {
+        picture.role == InputRole::Mask && self.protocol.masks != MaskAs::Transparent
+    }
+
     /// Returns a picture as it is sent: a mask is redrawn where the provider reads masks in another way than campaigns have them.
-    async fn opened(&self, picture: &InputPicture, shot: &Shot) -> Result<(InputPicture, Vec<u8>), Failure> {
+    pub(super) async fn opened(&self, picture: &InputPicture, shot: &Shot) -> Result<(InputPicture, Vec<u8>), Failure> {
         let sent = |format, bytes| Ok((InputPicture { info: ImageInfo { format, ..picture.info }, ..picture.clone() }, bytes));
         match (picture.role, self.protocol.masks) {
             (InputRole::Mask, MaskAs::White) => sent(ImageFormat::Png, shot.pictures.open_mask(picture.blob, true).await?),
@@ -139,38 +145,16 @@ impl HttpProvider {
         Ok(files)
     }
 
-    /// Returns the address of a picture at the provider's; uploads it if it has none, or one that will soon expire.
-    async fn uploaded(&self, picture: &InputPicture, shot: &Shot) -> Result<String, Failure> {
-        let unable = || Failure::new(FailureClass::Invalid, "no-upload", "the manifest does not say how a picture is handed over");
-        let call = self.protocol.upload.as_ref().ok_or_else(unable)?;
-        let place = self.uploads.place(picture.blob.digest);
-        let mut place = place.lock().await;
-        if let Some(kept) = place.as_ref().filter(|kept| kept.is_fresh()) {
-            return Ok(kept.url.clone());
-        }
-        let (picture, bytes) = self.opened(picture, shot).await?;
-        let mut values = Values::from([("file-name", json!(file_name(&picture)))]);
-        let mut files = Vec::new();
-        if call.request.form.is_empty() {
-            values.insert("picture", json!(inlined(&picture, &bytes, self.protocol.pictures != PicturesAs::Base64)));
-        } else {
-            for field in call.request.form.iter().filter(|field| field.files == Some(Files::Picture)) {
-                files.push((field.name.clone(), part(&picture, bytes.clone())?));
-            }
-        }
-        let order = Order { call: Call::Upload, request: &call.request, values, parameters: None };
-        let request = self.prepared(&self.clients.free, &order, files)?;
-        let answer = client::exchange(request, call.request.timeout.0, SMALL).await.map_err(|broken| {
-            let (client::Broken::Before(why) | client::Broken::After(_, why)) = broken;
-            let why = format!("a source picture could not be handed over: {why}");
-            self.reader().told(FailureClass::Transient, "upload", &why, crate::types::Billed::No, None)
-        })?;
-        let body = self.reader().good(Call::Upload, answer)?;
-        let url = call.url.iter().flat_map(|place| place.texts(&body)).next();
-        let url =
-            url.ok_or_else(|| Failure::new(FailureClass::Transient, "upload", "a source picture was handed over, but the answer has no address"))?;
-        *place = Some(Kept::new(url.clone(), call.keep.0));
-        Ok(url)
+    /// Returns the address that the manifest gives a request.
+    fn place_of(&self, request: &Request, values: &Values) -> Result<Url, Failure> {
+        let path = request.path.fill_path(values, &self.protocol.words).map_err(unfilled)?;
+        let origin = match (&self.own, &request.origin) {
+            (Some(own), _) => Some(own),
+            (None, Some(name)) => self.protocol.origins.get(name),
+            (None, None) => Some(&self.protocol.base_url),
+        };
+        let origin = origin.ok_or_else(|| invalid("the manifest names an origin that it does not have".to_owned()))?;
+        origin.join(&path).map_err(invalid)
     }
 
     /// Makes the request of an order; `files` are the files of its form.
@@ -181,16 +165,15 @@ impl HttpProvider {
             values.insert("parameters", parameters.clone());
         }
         let words = &self.protocol.words;
-        let path = request.path.fill_path(&values, words).map_err(unfilled)?;
-        let origin = match (&self.own, &request.origin) {
-            (Some(own), _) => Some(own),
-            (None, Some(name)) => self.protocol.origins.get(name),
-            (None, None) => Some(&self.protocol.base_url),
+        let mut url = match &order.address {
+            Some(address) => address.clone(),
+            None => self.place_of(request, &values)?,
         };
-        let origin = origin.ok_or_else(|| invalid("the manifest names an origin that it does not have".to_owned()))?;
-        let mut url = origin.join(&path).map_err(invalid)?;
         for (name, template) in &request.query {
-            if let Some(text) = template.fill_text(&values, words).map_err(unfilled)? {
+            // What an answer has told is whole; its own parameters stay as they are.
+            if order.address.is_none()
+                && let Some(text) = template.fill_text(&values, words).map_err(unfilled)?
+            {
                 url.query_pairs_mut().append_pair(name, &text);
             }
         }

@@ -4,11 +4,17 @@
 //! In: a [`LoopbackScript`]. Out: an address, and afterwards what was asked, what was wrong with it, and what it cost.
 //! Never: a look at a manifest; what the program sends is judged by the documents, not by the program's own data.
 
+pub mod bfl;
+pub mod fal;
 pub mod gemini;
 pub mod ideogram;
+pub mod imagineart;
 pub mod kie;
+pub mod kie_schema;
 pub mod openai;
+pub mod qolaba;
 pub mod recraft;
+pub mod replicate;
 pub mod shelf;
 pub mod stability;
 mod wire;
