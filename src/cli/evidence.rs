@@ -28,9 +28,20 @@ pub struct Finding {
     pub said: String,
 }
 
-/// Returns the records that end a doubt with this charge; nothing if the answer has come meanwhile.
+/// Returns whether a job's last try failed and nobody said what it cost.
+pub fn has_open_price(state: &JobState) -> bool {
+    matches!(state, JobState::Failed { failure, .. } if failure.billed == Billed::Maybe)
+}
+
+/// Returns the records that end a doubt, or settle an open price, with this charge; nothing if the answer has come meanwhile.
 pub fn settled(row: &AttemptRow, state: &JobState, charged: Option<Micros>, evidence: String) -> Vec<Record> {
     let attempt = row.attempt;
+    if has_open_price(state) && state.last_attempt() == attempt {
+        let counted = row.charged.unwrap_or(row.quoted.micros);
+        let charged = charged.unwrap_or(counted);
+        let refunded = counted.checked_sub(charged).unwrap_or(Micros::ZERO).max(Micros::ZERO);
+        return vec![Record::Settled { attempt, charged, refunded, evidence }];
+    }
     let (JobState::InDoubt { reserved, .. } | JobState::Submitting { reserved, .. }) = state else { return Vec::new() };
     let charged = charged.unwrap_or(reserved.micros);
     let refunded = reserved.micros.checked_sub(charged).unwrap_or(Micros::ZERO).max(Micros::ZERO);

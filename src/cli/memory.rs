@@ -5,7 +5,7 @@
 
 use super::error::Outcome;
 use super::workspace::Workspace;
-use crate::ledger::{AttemptRow, History, KeptPicture, PlanRecord, Recipe, Scope, ScopeTotals, SqliteReader};
+use crate::ledger::{AttemptRow, History, JobState, KeptPicture, PlanRecord, Recipe, Scope, ScopeTotals, SqliteReader};
 use crate::plan::Plan;
 use crate::store::fs::{Census, FsStore};
 use crate::types::{Digest, JobKey};
@@ -43,6 +43,14 @@ impl Memory {
         match &self.ledger {
             Some(ledger) => Ok(ledger.attempts(&plan.campaign, &keys(plan))?),
             None => Ok(Vec::new()),
+        }
+    }
+
+    /// Returns where a job stands.
+    pub fn state(&self, key: JobKey) -> Outcome<JobState> {
+        match &self.ledger {
+            Some(ledger) => Ok(ledger.load(key)?),
+            None => Ok(JobState::Untried),
         }
     }
 

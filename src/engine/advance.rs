@@ -193,8 +193,12 @@ impl Desk {
                 self.pace().throttled(sent, now, failure.retry_after.is_some());
             }
             JobEvent::SubmitFailed(failure) if failure.class == FailureClass::Ambiguous => {
-                let hold = self.pace().unclear(sent, now);
+                let (hold, hopeless) = {
+                    let mut pace = self.pace();
+                    (pace.unclear(sent, now), pace.hopeless())
+                };
                 hold.into_iter().for_each(|until| self.hold_submits(until));
+                hopeless.into_iter().for_each(|rounds| self.stop(StopReason::Doubts(rounds)));
             }
             _ => {}
         }

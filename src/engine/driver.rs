@@ -10,6 +10,7 @@
 //! Never: a level barrier (a job starts when its own inputs are there), a scan over the plan, a lock held while waiting.
 
 mod settling;
+mod stopping;
 mod telling;
 
 use std::collections::{BTreeMap, HashMap};
@@ -216,7 +217,7 @@ struct Driver<'a> {
     to_remember: Vec<(JobId, JobKey)>,
     addresses: HashMap<JobId, JobKey>,
     cap_told: bool,
-    refusal_told: bool,
+    stop_told: bool,
     /// Until when the last slowing down that was told lasts.
     slow_until: Option<Timestamp>,
     cancelled: bool,
@@ -313,7 +314,7 @@ impl<'a> Driver<'a> {
             to_remember: Vec::new(),
             addresses: history.addresses,
             cap_told: false,
-            refusal_told: false,
+            stop_told: false,
             slow_until: None,
             cancelled: false,
         })
@@ -461,28 +462,8 @@ impl<'a> Driver<'a> {
                 }
             }
         }
-        self.tell_refusal();
+        self.tell_stop();
         Ok(())
-    }
-
-    fn fail(&mut self, ix: JobIx, outcome: JobOutcome) {
-        self.settle(ix, outcome);
-        let Some(limit) = self.desk.request.stop_after_failures else { return };
-        if self.stats.failed >= limit && self.desk.gate() == Gate::Open {
-            self.desk.stop(StopReason::Failures(limit));
-            self.tell(EventKind::TooManyFailures { limit });
-        }
-    }
-
-    /// Tells once that the account was refused, whichever exchange found out.
-    fn tell_refusal(&mut self) {
-        if self.refusal_told || self.desk.gate() == Gate::Open {
-            return;
-        }
-        if let Some(StopReason::Account(failure)) = self.stopped() {
-            self.refusal_told = true;
-            self.tell(EventKind::AccountRefused { failure });
-        }
     }
 
     fn stopped(&self) -> Option<StopReason> {

@@ -95,6 +95,8 @@ pub enum StopReason {
     },
     /// So many jobs failed.
     Failures(usize),
+    /// So many rounds of requests in a row got no clear answer.
+    Doubts(u32),
     /// Bad key or no credits.
     Account(Failure),
     /// The user asked for it.

@@ -27,6 +27,9 @@ const TRY_HIGHER_AT_LAST: u32 = 4096;
 /// Bursts without a clear answer that are let pass before submits pause.
 const UNCLEAR_BURSTS: u32 = 2;
 
+/// Bursts in a row without a clear answer after which nothing more is sent: about a quarter of an hour, as long as a refused submit waits.
+const HOPELESS: u32 = 20;
+
 /// Longest pause between submits to a service that gives no clear answers.
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 
@@ -110,6 +113,11 @@ impl Pace {
         self.unclear = self.unclear.saturating_add(1);
         let beyond = self.unclear.checked_sub(UNCLEAR_BURSTS + 1)?;
         Some(now.after(Duration::from_secs(1 << beyond.min(6)).min(LONGEST_PAUSE)))
+    }
+
+    /// Returns how many bursts in a row got no clear answer, if they are so many that nothing more should be sent: each may have been charged.
+    pub(super) fn hopeless(&self) -> Option<u32> {
+        (self.unclear >= HOPELESS).then_some(self.unclear)
     }
 
     /// Halves the places, once for all that was sent before.

@@ -166,6 +166,11 @@ pub enum EventKind {
         /// The limit.
         limit: usize,
     },
+    /// Many rounds of requests in a row got no clear answer: no new submits, what is paid is finished.
+    TooManyDoubts {
+        /// How many.
+        rounds: u32,
+    },
     /// The account was refused: no new submits, what is paid is kept.
     AccountRefused {
         /// By what answer.

@@ -226,6 +226,10 @@ impl WireEvent {
                 self.limit = Some(*limit);
                 "too-many-failures"
             }
+            EventKind::TooManyDoubts { rounds } => {
+                self.limit = usize::try_from(*rounds).ok();
+                "too-many-doubts"
+            }
             EventKind::AccountRefused { failure } => {
                 self.failure = Some(failure.into());
                 "account-refused"

@@ -25,6 +25,8 @@ pub enum Stopped {
     Cap(CapStop),
     /// So many shots failed.
     Failures(usize),
+    /// So many rounds of requests in a row got no clear answer.
+    Doubts(u32),
     /// The account was refused: the provider's words.
     Account(String),
 }
@@ -191,6 +193,7 @@ fn stopped_lines(stopped: &Stopped) -> Vec<(String, String)> {
         Stopped::Cap(stop) => return stop.lines.clone(),
         Stopped::Interrupted => "interrupted: no new shots, what was under way is finished".to_owned(),
         Stopped::Failures(count) => format!("after {}, as the campaign or `--fail-fast` asks for", counted(*count, "failed shot")),
+        Stopped::Doubts(count) => format!("after {count} rounds of requests in a row without a clear answer: each of them may have been charged"),
         Stopped::Account(words) => format!("the account was refused: {words}"),
     };
     vec![("stopped".to_owned(), why)]
@@ -208,7 +211,7 @@ fn next(view: &RunView<'_>) -> String {
     match &view.stopped {
         Some(Stopped::Cap(stop)) => return stop.next.clone(),
         Some(Stopped::Account(_)) => return format!("{run} (once key and credits are in order; what is paid is not paid again)"),
-        Some(Stopped::Interrupted | Stopped::Failures(_)) | None => {}
+        Some(Stopped::Interrupted | Stopped::Failures(_) | Stopped::Doubts(_)) | None => {}
     }
     let failed = !view.local_failures.is_empty() || has(|shot| *shot == Shot::Failed);
     if failed && only_refused(view) {

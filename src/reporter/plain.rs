@@ -172,6 +172,9 @@ fn sentence(event: &Event, detail: Detail) -> Option<String> {
             let failures = if *limit == 1 { "1 shot has failed".to_owned() } else { format!("{limit} shots have failed") };
             Some(format!("{failures}: no new submits, what is paid is finished"))
         }
+        EventKind::TooManyDoubts { rounds } => {
+            Some(format!("{rounds} rounds of requests in a row got no clear answer: no new submits, what is paid is finished"))
+        }
         EventKind::AccountRefused { failure } => Some(format!("the account was refused: {}; no new submits, what is paid is kept", said(failure))),
         EventKind::Cancelling => Some(
             "stopping: no new submits, what is paid is finished, for 2 minutes or as long as an answer takes; once more to leave at once".to_owned(),

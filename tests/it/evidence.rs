@@ -176,3 +176,26 @@ fn a_plan_and_a_status_name_doubts_and_how_to_settle_them() {
         assert!(said.all().contains("in doubt") && said.all().contains("draft") && said.all().contains("callsheet reconcile"), "{}", said.all());
     }
 }
+
+#[test]
+fn a_failure_that_nobody_told_the_price_of_is_listed_and_settled_once() {
+    let shop = shop(ONE, &fast("kie"), Kie::default(), &[(1, Misdeed::Answer(code(501, "no luck")))]);
+    shop.run(&[], 5);
+    shop.agrees_but_for("one", 6_000_000);
+
+    let listed = reconcile(&shop, &[]);
+    assert_eq!(listed.code, 0, "nothing is in doubt: {}", listed.all());
+    for known in ["nothing is in doubt", "1 shot failed, and nobody has said at what price", "attempt 1", "6 credits", "SHOT --not-charged"] {
+        assert!(listed.out.contains(known), "{known}: {}", listed.out);
+    }
+    let of_task = reconcile(&shop, &["draft", "--task", "t-1"]);
+    assert_eq!(of_task.code, 2);
+    assert!(of_task.err.contains("has failed: only its price is open"), "{}", of_task.err);
+
+    assert_eq!(reconcile(&shop, &["draft", "--not-charged", "--because", "the account shows no charge"]).code, 0);
+    assert_eq!(evidences(&shop), ["not charged, by the user's word: the account shows no charge"]);
+    assert_eq!(reconcile(&shop, &["draft", "--charged"]).code, 2, "its price is known now");
+    assert!(!reconcile(&shop, &[]).out.contains("nobody has said"));
+    shop.run(&[], 0);
+    shop.agrees("one");
+}

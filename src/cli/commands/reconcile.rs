@@ -30,7 +30,7 @@ use crate::types::{Micros, RunId, SystemClock, TaskId, visible};
 ///
 /// A shot is in doubt when its request was sent and no answer came back: it may have been charged, so it counts as spent and is never sent
 /// again by itself. Look it up where the provider lists your requests, and say here what you saw. The word is kept in the ledger with its
-/// reason.
+/// reason. Failures that the provider told no price of are listed too: they count at their quote until you say what they cost.
 #[derive(Debug, Args)]
 #[command(group(ArgGroup::new("verdict").args(["charged", "not_charged", "task"])),
     group(ArgGroup::new("way").args(["charged", "not_charged", "task", "lookup", "by_balance"])), after_help = "Examples:
@@ -93,8 +93,9 @@ pub fn reconcile(args: &ReconcileArgs) -> Outcome<Exit> {
         return find_out(args, &opened, &workspace);
     }
     let Some(verdict) = verdict(args)? else {
-        let doubts = chosen(args, doubts(&opened, &memory)?)?;
+        let (prices, doubts): (Vec<_>, Vec<_>) = chosen(args, unsettled(&opened, &memory)?)?.into_iter().partition(is_price);
         console::data(&list(args, &opened, &doubts))?;
+        console::data(&list_prices(args, &prices))?;
         return Ok(if doubts.is_empty() { Exit::Done } else { Exit::InDoubt });
     };
     if args.shots.is_empty() && !args.all {
@@ -103,19 +104,25 @@ pub fn reconcile(args: &ReconcileArgs) -> Outcome<Exit> {
 
     // From here on nobody else sends: an intent without an answer is one that its sender did not live to see answered.
     let lock = WorkspaceLock::acquire(workspace.home(), &format!("reconcile {}", opened.campaign.name), &SystemClock)?;
-    let all = doubts(&opened, &Memory::of(&workspace)?)?;
+    let all = unsettled(&opened, &Memory::of(&workspace)?)?;
     let chosen = chosen(args, all.clone())?;
     if chosen.is_empty() {
         console::talk("nothing is in doubt");
         return Ok(Exit::Done);
     }
-    if let (Verdict::Task(_), [_, _, ..]) = (&verdict, chosen.as_slice()) {
-        return Err(CliError::usage("one task belongs to one shot", format!("{} were named", counted(chosen.len(), "shot"))));
+    if let Verdict::Task(_) = &verdict {
+        if let [_, _, ..] = chosen.as_slice() {
+            return Err(CliError::usage("one task belongs to one shot", format!("{} were named", counted(chosen.len(), "shot"))));
+        }
+        if let Some(row) = chosen.iter().find(|row| is_price(row)) {
+            let help = "say `--charged` or `--not-charged`; the next run buys it anew".to_owned();
+            return Err(CliError::usage(format!("the task of `{}` has failed: only its price is open", visible(row.card.job.as_str())), help));
+        }
     }
     settle(&workspace, &chosen, &verdict, args.because.as_deref())?;
     drop(lock);
     console::talk(&consequence(&verdict, &chosen));
-    let left = all.len() - chosen.len();
+    let left = all.iter().filter(|row| !is_price(row) && !chosen.contains(row)).count();
     if left > 0 {
         console::talk(&format!("still in doubt: {}", counted(left, "shot")));
     }
@@ -184,6 +191,33 @@ fn verdict(args: &ReconcileArgs) -> Outcome<Option<Verdict>> {
     })
 }
 
+/// Returns what is in doubt, and the failures that nobody told the price of, in the order in which they were sent.
+///
+/// Such a failure is counted at its quote. Only a shot's last try can still be settled: what was bought after it rests on it.
+fn unsettled(opened: &Opened, memory: &Memory) -> Outcome<Vec<AttemptRow>> {
+    let mut rows = Vec::new();
+    for row in memory.attempts(&opened.plan)? {
+        let is_ours = row.card.campaign == *opened.campaign.name;
+        let is_open = match row.status {
+            AttemptStatus::InDoubt | AttemptStatus::Submitting => true,
+            AttemptStatus::Failed if is_ours => {
+                let state = memory.state(row.key)?;
+                evidence::has_open_price(&state) && state.last_attempt() == row.attempt
+            }
+            _ => false,
+        };
+        if is_ours && is_open {
+            rows.push(row);
+        }
+    }
+    Ok(rows)
+}
+
+/// Returns whether only the price of this try is open: it failed, and nobody said what that cost.
+fn is_price(row: &AttemptRow) -> bool {
+    row.status == AttemptStatus::Failed
+}
+
 /// Returns the tries of the campaign whose outcome nobody knows, in the order in which they were sent. Shots that have changed since are
 /// among them: their money is as much in doubt.
 fn doubts(opened: &Opened, memory: &Memory) -> Outcome<Vec<AttemptRow>> {
@@ -204,10 +238,10 @@ fn chosen(args: &ReconcileArgs, doubts: Vec<AttemptRow>) -> Outcome<Vec<AttemptR
             let known = || doubts.iter().map(|row| row.card.job.as_str());
             let help = match did_you_mean(shot, known()) {
                 Some(near) => format!("did you mean `{near}`?"),
-                None if doubts.is_empty() => "nothing of this campaign is in doubt".to_owned(),
-                None => format!("in doubt are {}", listed(known(), 5)),
+                None if doubts.is_empty() => "nothing of this campaign is in doubt or without a price".to_owned(),
+                None => format!("open are {}", listed(known(), 5)),
             };
-            return Err(CliError::usage(format!("`{shot}` is not in doubt"), help));
+            return Err(CliError::usage(format!("`{shot}` is not in doubt, nor is its price open"), help));
         }
     }
     chosen.dedup();
@@ -276,6 +310,24 @@ fn list(args: &ReconcileArgs, opened: &Opened, doubts: &[AttemptRow]) -> String 
          it is not there    {command} SHOT --not-charged\n  \
          it is, with an id  {command} SHOT --task ID\n  \
          it is, without     {command} SHOT --charged\n",
+    ));
+    text
+}
+
+/// Lists failures that nobody told the price of; nothing where there are none.
+fn list_prices(args: &ReconcileArgs, rows: &[AttemptRow]) -> String {
+    if rows.is_empty() {
+        return String::new();
+    }
+    let mut text = format!("\n{} failed, and nobody has said at what price: counted at the quote.\n", counted(rows.len(), "shot"));
+    for row in rows {
+        let sent = format!("{} to {}, attempt {}, {}", row.started_at, row.card.provider, row.attempt, row.quoted);
+        let task = row.task.as_ref().map_or(String::new(), |task| format!(", task {task}"));
+        text.push_str(&format!("{STRONG}{}{STRONG:#}\n  sent   {}\n", visible(row.card.job.as_str()), visible(&format!("{sent}{task}"))));
+    }
+    let command = command(&args.asked, Stage::of(args.stage.rehearse));
+    text.push_str(&format!(
+        "Compare with the account, then\n  it was given back   {command} SHOT --not-charged\n  it was charged      {command} SHOT --charged\n"
     ));
     text
 }

@@ -305,6 +305,7 @@ fn close(
         None => None,
         Some(StopReason::Cancelled) => Some(Stopped::Interrupted),
         Some(StopReason::Failures(count)) => Some(Stopped::Failures(*count)),
+        Some(StopReason::Doubts(count)) => Some(Stopped::Doubts(*count)),
         Some(StopReason::Account(failure)) => Some(Stopped::Account(format!("{} ({})", failure.message, failure.code))),
         Some(StopReason::OverCap { .. }) => {
             let after = standing::standing(opened, &memory, &args.selected, Doubt::rule(args.on_doubt))?;
@@ -383,7 +384,7 @@ fn exit(outcome: &RunOutcome) -> Exit {
     match &outcome.stopped {
         Some(StopReason::Cancelled) => return Exit::Interrupted,
         Some(StopReason::Account(_)) => return Exit::Account,
-        Some(StopReason::OverCap { .. } | StopReason::Failures(_)) | None => {}
+        Some(StopReason::OverCap { .. } | StopReason::Failures(_) | StopReason::Doubts(_)) | None => {}
     }
     let is = |wanted: fn(&JobOutcome) -> bool| outcome.jobs.iter().any(wanted);
     if is(|job| matches!(job, JobOutcome::InDoubt { .. })) {

@@ -53,6 +53,24 @@ async fn an_outage_that_gives_no_clear_answers_leaves_few_doubts() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_service_that_never_answers_clearly_is_left_alone_after_a_quarter_of_an_hour() {
+    let stage = Stage::new(chains(1000, &ONE));
+    let outage = down(&stage, Duration::from_secs(5), 600 * MINUTE, FailureClass::Ambiguous);
+    let started = Instant::now();
+    let outcome = stage.run(|request| request.concurrency = 64).await;
+    let asked = asked_between(&stage, outage);
+    println!("{asked} doubts, {:?}", started.elapsed());
+    assert!(matches!(outcome.stopped, Some(StopReason::Doubts(20))), "{:?}", outcome.stopped);
+    assert!((10 * MINUTE..20 * MINUTE).contains(&started.elapsed()), "{:?}", started.elapsed());
+    assert!(asked <= 2 * 64 + 25, "{asked}");
+    assert_eq!((outcome.stats.in_doubt, outcome.stats.failed), (asked, 0));
+    let told = stage.events.lock().unwrap().iter().filter(|event| matches!(event.kind, EventKind::TooManyDoubts { .. })).count();
+    assert_eq!(told, 1);
+    let later = stage.run(|request| request.concurrency = 64).await;
+    assert_eq!(later.stopped, Some(StopReason::Doubts(20)), "the next run tries anew, and gives up as soon");
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_outage_longer_than_the_patience_fails_the_shots_that_met_it() {
     let stage = Stage::new(chains(4, &ONE));
     down(&stage, Duration::ZERO, 60 * MINUTE, FailureClass::Transient);

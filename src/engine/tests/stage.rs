@@ -435,6 +435,7 @@ fn tale(kind: &EventKind) -> Option<String> {
         EventKind::AttemptFailedWillRetry { job, attempt, failure, .. } => format!("retry {job} after {attempt}: {}", failure.code),
         EventKind::Throttled { job, delay } => format!("throttled {job} {}ms", delay.as_millis()),
         EventKind::CapReached { scope, .. } => format!("cap {scope}"),
+        EventKind::TooManyDoubts { rounds } => format!("{rounds} rounds of doubts"),
         EventKind::TooManyFailures { limit } => format!("{limit} failures"),
         EventKind::AccountRefused { .. } => "account refused".to_owned(),
         EventKind::Cancelling => "cancelling".to_owned(),

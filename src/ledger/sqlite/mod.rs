@@ -112,6 +112,11 @@ impl SqliteReader {
         read::history_for_plan(&self.reader(), campaign, keys)
     }
 
+    /// Returns where a job stands.
+    pub fn load(&self, key: JobKey) -> Result<JobState, LedgerError> {
+        read::job(&self.reader(), &key)
+    }
+
     /// Returns the ingredients of a key, if the ledger ever took it.
     pub fn recipe(&self, key: JobKey) -> Result<Option<Recipe>, LedgerError> {
         read::recipe(&self.reader(), &key)
