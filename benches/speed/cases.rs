@@ -25,7 +25,7 @@ pub struct Case {
 }
 
 /// All of them, the quick ones first.
-pub const ALL: [Case; 11] = [
+pub const ALL: [Case; 12] = [
     Case { name: "start", measure: start },
     Case { name: "refuse", measure: refuse },
     Case { name: "plan", measure: plan },
@@ -36,6 +36,7 @@ pub const ALL: [Case; 11] = [
     Case { name: "memory", measure: memory },
     Case { name: "overhead", measure: crate::execution::overhead },
     Case { name: "memory of results", measure: crate::execution::results },
+    Case { name: "schedule", measure: crate::schedule::schedule },
     Case { name: "rate", measure: crate::execution::rate },
 ];
 

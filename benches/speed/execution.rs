@@ -46,7 +46,7 @@ impl Shape {
             "callsheet: 1\ncampaign: speed\nprovider: seller.yaml\n\
              defaults: {{ model: gpt-image-2, aspect: \"1:1\", resolution: 1K{quality} }}\n\
              axes: {{ sku: {{ csv: rows.csv, key: sku }} }}\n\
-             steps: {{ hero: {{ generate: {{ prompt: \"a cup called {{{{ sku }}}}\", over: [sku] }} }} }}\n\
+             steps: {{ hero: {{ generate: {{ prompt: \"a cup called {{{{ sku }}}}\", over: [sku], path: \"{{{{ sku }}}}.{{{{ ext }}}}\" }} }} }}\n\
              run: {{ concurrency: {WORKERS}, attempts: 1 }}\n"
         );
         std::fs::write(folder.join(FILE), campaign).expect("the campaign can be written");
@@ -126,10 +126,8 @@ pub fn results(setup: &Setup) -> Vec<Row> {
         });
         Row::alone(format!("peak memory, {WORKERS} results of 8 MB at once, {what}"), median(peaks), " MiB", wanted)
     };
-    let shapes = [
-        (Shape::Task, "downloads", Wanted::AtMost(64.0, Some(32.0))),
-        (Shape::Picture, "base64 in JSON", Wanted::AtMost(250.0, Some(64.0))),
-    ];
+    let shapes =
+        [(Shape::Task, "downloads", Wanted::AtMost(64.0, Some(32.0))), (Shape::Picture, "base64 in JSON", Wanted::AtMost(250.0, Some(64.0)))];
     shapes.into_iter().map(row).collect()
 }
 

@@ -27,6 +27,8 @@ mod execution;
 #[cfg(unix)]
 mod ninja;
 #[cfg(unix)]
+mod schedule;
+#[cfg(unix)]
 mod server;
 #[cfg(unix)]
 mod table;

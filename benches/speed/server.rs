@@ -60,8 +60,7 @@ impl Server {
     pub fn start(play: Play) -> Self {
         let own = std::env::current_exe().expect("the bench knows where it stands");
         let words = [play.bytes, play.together, play.rate].map(|number| number.to_string());
-        let mut child =
-            Command::new(own).arg(SERVER).args(words).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("the server starts");
+        let mut child = Command::new(own).arg(SERVER).args(words).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("the server starts");
         let lifeline = child.stdin.take().expect("it was asked for");
         let mut url = String::new();
         let told = BufReader::new(child.stdout.take().expect("it was asked for")).read_line(&mut url);
@@ -175,10 +174,13 @@ impl Shop {
         let json = "application/json";
         let (path, query) = path.split_once('?').unwrap_or((path, ""));
         if path.ends_with("/createTask") {
-            return (json, match self.take() {
-                Some(number) => format!(r#"{{"code":200,"msg":"success","data":{{"taskId":"task-{number}"}}}}"#).into_bytes(),
-                None => br#"{"code":429,"msg":"too many requests","data":null}"#.to_vec(),
-            });
+            return (
+                json,
+                match self.take() {
+                    Some(number) => format!(r#"{{"code":200,"msg":"success","data":{{"taskId":"task-{number}"}}}}"#).into_bytes(),
+                    None => br#"{"code":429,"msg":"too many requests","data":null}"#.to_vec(),
+                },
+            );
         }
         if path.ends_with("/recordInfo") {
             let number = query.rsplit('-').next().unwrap_or_default();

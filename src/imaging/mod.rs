@@ -12,7 +12,7 @@ pub mod text;
 pub mod transform;
 
 pub use picture::{Picture, decode, encode};
-pub use probe::{Limits, probe, verify};
+pub use probe::{Limits, PNG, probe, verify, verify_file};
 pub use sheet::{sheet, thumbnail};
 pub use transform::transform;
 

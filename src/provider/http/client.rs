@@ -10,7 +10,7 @@ use std::time::{Duration, SystemTime};
 
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::redirect::Policy;
-use reqwest::{Client, ClientBuilder, RequestBuilder};
+use reqwest::{Client, ClientBuilder, RequestBuilder, Response};
 
 use super::addresses::is_public;
 use super::answer::{Answer, retry_after};
@@ -30,7 +30,8 @@ pub(super) const SMALL: usize = 1 << 20;
 /// Largest answer with a picture in it, 48 MiB: base64 of a PNG of 36 MB. The largest that is sold so, 3840x2160, has at most 33 MB.
 pub(super) const LARGE: usize = 48 << 20;
 
-/// Connections by what they are for.
+/// Connections by what they are for. Clones share them.
+#[derive(Clone)]
 pub(super) struct Clients {
     /// For submits. A connection is used once: an old one that breaks leaves open whether the request was read.
     pub(super) paid: Client,
@@ -80,9 +81,14 @@ fn plain(secure: bool) -> ClientBuilder {
     if secure { builder } else { builder.tls_certs_only([]) }
 }
 
+/// Sends a request, once, and returns the answer as soon as its head is there; `timeout` is for all of it.
+pub(super) async fn open(request: RequestBuilder, timeout: Duration) -> Result<Response, Broken> {
+    request.timeout(timeout).send().await.map_err(broken)
+}
+
 /// Sends a request, once, and reads the answer up to `limit` bytes.
 pub(super) async fn exchange(request: RequestBuilder, timeout: Duration, limit: usize) -> Result<Answer, Broken> {
-    let mut response = request.timeout(timeout).send().await.map_err(broken)?;
+    let mut response = open(request, timeout).await?;
     let status = response.status().as_u16();
     let retry_after = retry_after(response.headers(), SystemTime::now());
     let too_large = || Answer { status, retry_after, body: Err(format!("it is larger than {} MB", limit >> 20)) };

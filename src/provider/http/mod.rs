@@ -11,6 +11,7 @@
 
 mod addresses;
 mod answer;
+mod arrival;
 mod body;
 pub mod check;
 mod client;
@@ -20,6 +21,7 @@ mod pictures;
 pub mod place;
 pub mod protocol;
 mod request;
+mod sieve;
 pub mod template;
 
 pub use lookup::Found;
@@ -33,15 +35,17 @@ use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use serde_json::Value;
 
 use self::answer::{Answer, Reader};
+use self::arrival::Arrival;
 use self::client::{Broken, Clients, LARGE, SMALL};
 use self::download::Missed;
 use self::pictures::Uploads;
 use self::place::Place;
 use self::protocol::{Call, Origin, PollCall, Protocol, SubmitCall, TaskState, UsagePlaces};
 use self::request::Order;
+use self::sieve::Sieve;
 use self::template::Values;
 use super::manifest::Manifest;
-use super::{ByteStream, Polled, Provider, ResultRef, Shot, Submitted};
+use super::{ByteStream, Polled, Provider, ResultRef, Shot, Submitted, Verdict};
 use crate::catalog::{ModelCard, PriceBook, TokenUsage};
 use crate::types::{Amount, Billed, Failure, FailureClass, Micros, Secret, TaskId};
 
@@ -62,16 +66,17 @@ pub enum ConnectError {
     Tls(String),
 }
 
-/// A provider that is spoken to as its manifest says.
+/// A provider that is spoken to as its manifest says. Clones share its connections and its uploads.
+#[derive(Clone)]
 pub struct HttpProvider {
-    protocol: Protocol,
-    cards: BTreeMap<Arc<str>, ModelCard>,
-    book: PriceBook,
+    protocol: Arc<Protocol>,
+    cards: Arc<BTreeMap<Arc<str>, ModelCard>>,
+    book: Arc<PriceBook>,
     key: Secret,
     headers: HeaderMap,
     own: Option<Origin>,
     clients: Clients,
-    uploads: Uploads,
+    uploads: Arc<Uploads>,
 }
 
 impl HttpProvider {
@@ -89,7 +94,8 @@ impl HttpProvider {
             None => std::iter::once(&protocol.base_url).chain(protocol.origins.values()).any(|origin| origin.url().scheme() == "https"),
         };
         let clients = Clients::new(secure).map_err(ConnectError::Tls)?;
-        Ok(Self { protocol, cards: manifest.models.clone(), book, key, headers, own, clients, uploads: Uploads::default() })
+        let (protocol, cards, book) = (Arc::new(protocol), Arc::new(manifest.models.clone()), Arc::new(book));
+        Ok(Self { protocol, cards, book, key, headers, own, clients, uploads: Arc::default() })
     }
 
     /// Asks how much is left in the account; `None` where the provider does not say or says it in another currency than the book's.
@@ -109,8 +115,20 @@ impl HttpProvider {
     /// # Errors
     /// The classed failure that the answer tells.
     pub fn read_submit(&self, shot: &Shot, status: u16, body: &[u8]) -> Result<Submitted, Failure> {
-        let call = self.protocol.submit_by_action.get(&shot.paid.action).unwrap_or(&self.protocol.submit);
-        self.bought(call, shot, Answer { status, retry_after: None, body: body::read(body) })
+        let call = self.submit_call(shot);
+        let Some(mut sieve) = sieve_of(call) else {
+            return self.bought(call, shot, Answer { status, retry_after: None, body: body::read(body) });
+        };
+        sieve.feed(body);
+        let bytes: Vec<u8> = std::iter::from_fn(|| sieve.piece()).flatten().collect();
+        let (rest, picture) = sieve.end();
+        let answer = Answer { status, retry_after: None, body: rest.and_then(|rest| body::read(&rest)) };
+        let charged = self.delivered(shot, answer, picture)?;
+        Ok(Submitted::Picture { bytes: Box::pin(stream::once(async move { Ok(bytes) })), charged })
+    }
+
+    fn submit_call(&self, shot: &Shot) -> &SubmitCall {
+        self.protocol.submit_by_action.get(&shot.paid.action).unwrap_or(&self.protocol.submit)
     }
 
     /// Reads the answer about a task as if it had just come.
@@ -153,15 +171,28 @@ impl HttpProvider {
     // --- submit -------------------------------------------------------------------------------------------------------------------
 
     async fn submitted(&self, shot: &Shot) -> Result<Submitted, Failure> {
-        let call = self.protocol.submit_by_action.get(&shot.paid.action).unwrap_or(&self.protocol.submit);
+        let call = self.submit_call(shot);
         let (order, files) = self.order(call, shot).await?;
         let request = self.prepared(&self.clients.paid, &order, files)?;
-        let limit = if call.picture.is_empty() { SMALL } else { LARGE };
-        let answer = client::exchange(request, call.request.timeout.0, limit).await.map_err(|broken| match broken {
+        let failed = |broken| match broken {
             Broken::Before(why) => self.reader().told(FailureClass::Transient, "connection", &why, Billed::No, None),
             Broken::After(code, why) => self.reader().told(FailureClass::Ambiguous, code, &why, Billed::Maybe, None),
-        })?;
+        };
+        if let Some(sieve) = sieve_of(call) {
+            let response = client::open(request, call.request.timeout.0).await.map_err(failed)?;
+            return Arrival::new(self.clone(), shot.clone(), response, sieve).begin().await;
+        }
+        let limit = if call.picture.is_empty() { SMALL } else { LARGE };
+        let answer = client::exchange(request, call.request.timeout.0, limit).await.map_err(failed)?;
         self.bought(call, shot, answer)
+    }
+
+    /// Reads an answer whose picture was taken out of it: returns what it cost.
+    fn delivered(&self, shot: &Shot, answer: Answer, picture: Result<(), String>) -> Verdict {
+        let call = self.submit_call(shot);
+        let body = self.reader().good(Call::Submit, answer)?;
+        let charged = self.figure(&call.charged, &body).or_else(|| self.metered(call.usage.as_ref(), shot, &body));
+        picture.map(|()| charged).map_err(|why| self.nothing("no-picture", &why, charged))
     }
 
     /// Reads the answer to a submit.
@@ -256,6 +287,11 @@ impl HttpProvider {
 
 fn no_poll() -> Failure {
     Failure::new(FailureClass::Transient, "no-poll", "the manifest does not say how a task is asked after")
+}
+
+/// Returns what takes the picture out of an answer as it comes; `None` where there is none, or only inside a text.
+fn sieve_of(call: &SubmitCall) -> Option<Sieve> {
+    if call.picture.is_empty() { None } else { Sieve::new(&call.picture) }
 }
 
 /// Returns the picture that an answer holds.
