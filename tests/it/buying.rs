@@ -238,7 +238,11 @@ fn http_200_is_not_success() {
 
 #[test]
 fn who_is_told_to_wait_waits_as_long_as_told_and_pays_once() {
+    let date = jiff::fmt::rfc2822::to_string(&(jiff::Timestamp::now() + Duration::from_secs(3)).to_zoned(jiff::tz::TimeZone::UTC));
+    let date = date.expect("a moment of today").replace("+0000", "GMT");
     for (reply, wait) in [
+        // A date tells whole seconds; the first of these is the run's own start.
+        (code(429, "too fast").header("retry-after", &date), 900),
         (code(429, "too fast").header("retry-after", "1"), 1000),
         (Reply::status(429).header("retry-after-ms", "600"), 600),
         (code(455, "maintenance").header("retry-after", "1"), 1000),
@@ -327,6 +331,23 @@ fn a_picture_that_does_not_arrive_whole_is_fetched_again_for_nothing() {
         shop.agrees("one");
         assert_eq!((shop.server.asked("createTask"), shop.server.asked("/result/")), (1, 2));
     }
+}
+
+#[test]
+fn a_picture_that_breaks_off_at_any_sixteenth_is_fetched_again_and_one_that_only_drips_is_not() {
+    let whole = Shop::kie(ONE, kie());
+    whole.run(&[], 0);
+    let length = whole.desk.read("out/one/draft.png").len();
+    for sixteenth in 0..16 {
+        let shop = Shop::kie(ONE, kie().fault("/result/", 1, Misdeed::Truncate(length * sixteenth / 16)));
+        shop.run(&[], 0);
+        shop.agrees("one");
+        assert_eq!((shop.server.asked("createTask"), shop.server.asked("/result/")), (1, 2), "{sixteenth}");
+    }
+    let shop = Shop::kie(ONE, kie().fault("/result/", 1, Misdeed::Drip(16, Duration::from_millis(60))));
+    shop.run(&[], 0);
+    shop.agrees("one");
+    assert_eq!((shop.server.asked("createTask"), shop.server.asked("/result/")), (1, 1), "slow is not broken");
 }
 
 #[test]
