@@ -18,6 +18,7 @@ use tokio::sync::oneshot;
 use super::answer::{Answer, retry_after};
 use super::client::{Broken, LARGE, broken};
 use super::sieve::Sieve;
+use super::turns::Turn;
 use super::{HttpProvider, body};
 use crate::provider::{ByteStream, Shot, Submitted, Verdict};
 use crate::types::{Billed, Failure, FailureClass};
@@ -30,6 +31,7 @@ pub(super) struct Arrival {
     provider: HttpProvider,
     shot: Shot,
     response: Response,
+    turn: Turn,
     status: u16,
     retry_after: Option<Duration>,
     /// What has come and is not looked at yet.
@@ -45,7 +47,7 @@ impl Arrival {
     pub(super) fn new(provider: HttpProvider, shot: Shot, response: Response, sieve: Sieve) -> Self {
         let status = response.status().as_u16();
         let retry_after = retry_after(response.headers(), SystemTime::now());
-        Self { provider, shot, response, status, retry_after, chunk: Bytes::new(), taken: 0, sieve: Some(sieve), tell: None }
+        Self { provider, shot, response, turn: Turn::default(), status, retry_after, chunk: Bytes::new(), taken: 0, sieve: Some(sieve), tell: None }
     }
 
     /// Waits for the first piece of the picture, or for an end without one.
@@ -86,7 +88,7 @@ impl Arrival {
             if sieve.is_too_large() {
                 return self.ended(Ok(()));
             }
-            match self.response.chunk().await {
+            match self.turn.next(&mut self.response, self.taken as u64).await {
                 Ok(Some(chunk)) => {
                     self.taken += chunk.len();
                     self.chunk = chunk;

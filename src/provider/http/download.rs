@@ -14,6 +14,7 @@ use super::addresses::is_public;
 use super::answer::retry_after;
 use super::client::{Broken, Clients, broken};
 use super::protocol::Origin;
+use super::turns::Turn;
 use crate::provider::ByteStream;
 use crate::types::{Failure, FailureClass};
 
@@ -117,9 +118,9 @@ fn body(response: Response) -> Result<ByteStream, Failure> {
     if response.content_length().is_some_and(|length| length > MOST) {
         return Err(too_large());
     }
-    let next = move |(mut response, mut chunk, mut taken): (Response, Bytes, u64)| async move {
+    let next = move |(mut response, mut chunk, mut taken, mut turn): (Response, Bytes, u64, Turn)| async move {
         while chunk.is_empty() {
-            match response.chunk().await {
+            match turn.next(&mut response, taken).await {
                 Ok(None) => return Ok(None),
                 Ok(Some(more)) => {
                     taken += more.len() as u64;
@@ -135,9 +136,9 @@ fn body(response: Response) -> Result<ByteStream, Failure> {
             }
         }
         let piece = chunk.split_to(chunk.len().min(AT_ONCE)).to_vec();
-        Ok(Some((piece, (response, chunk, taken))))
+        Ok(Some((piece, (response, chunk, taken, turn))))
     };
-    Ok(Box::pin(stream::try_unfold((response, Bytes::new(), 0), next)))
+    Ok(Box::pin(stream::try_unfold((response, Bytes::new(), 0, Turn::default()), next)))
 }
 
 #[cfg(test)]

@@ -23,6 +23,7 @@ pub mod protocol;
 mod request;
 mod sieve;
 pub mod template;
+mod turns;
 
 pub use lookup::Found;
 
