@@ -26,7 +26,7 @@ use super::backoff::RetryBudget;
 use super::machine::{Effort, Ending, Queue};
 use super::outcome::{JobOutcome, RunOutcome, StopReason, Undone};
 use super::pace::Pace;
-use super::ready::Ready;
+use super::ready::{Order, Ready};
 use super::spending::{self, Spending};
 use super::steady::SteadyClock;
 use super::{Cancel, EngineError, Ports, RunRequest};
@@ -281,6 +281,7 @@ impl<'a> Driver<'a> {
             ports,
             clock,
             pace: Mutex::new(pace),
+            latencies: Mutex::default(),
             limits: Limits::default(),
             gate: watch::Sender::new(Gate::Open),
             stopped: Mutex::new(None),
@@ -290,9 +291,10 @@ impl<'a> Driver<'a> {
             money,
             news,
         };
+        let order = if spending::is_ample(&desk)? { Order::FillPlaces } else { Order::WholeChains };
         Ok(Self {
             desk: Arc::new(desk),
-            ready: Ready::new(&plan),
+            ready: Ready::new(&plan, order),
             spending: Spending::default(),
             plan,
             events,
@@ -358,7 +360,7 @@ impl<'a> Driver<'a> {
             self.choose()?;
         }
         while self.places < desk.places() {
-            if let Some(ix) = self.ready.pop_paid(|ix| desk.reserved(ix)) {
+            if let Some(ix) = self.ready.pop_paid(desk.places(), |ix| desk.reserved(ix)) {
                 self.start(ix, Post::Place);
                 continue;
             }

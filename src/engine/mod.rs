@@ -15,6 +15,7 @@ mod advance;
 pub mod backoff;
 mod driver;
 mod funding;
+mod latency;
 pub mod machine;
 mod outcome;
 mod pace;

@@ -14,7 +14,7 @@ pub mod transform;
 
 pub use mask::black_and_white;
 pub use picture::{Picture, decode, encode};
-pub use probe::{Limits, probe, verify};
+pub use probe::{Limits, PNG, probe, verify, verify_file};
 pub use sheet::{sheet, thumbnail};
 pub use transform::transform;
 

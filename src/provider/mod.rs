@@ -13,6 +13,7 @@ use std::sync::Arc;
 
 use futures_util::Stream;
 use futures_util::future::BoxFuture;
+use tokio::sync::oneshot;
 
 pub use account::Tariff;
 
@@ -94,7 +95,18 @@ pub enum Submitted {
         /// The provider's own figure, in the currency of the book.
         charged: Option<Micros>,
     },
+    /// The answer holds the picture and is still on its way; nothing can be fetched again later.
+    Arriving {
+        /// The bytes of the picture, which end when the whole answer has ended; an error if it has not ended well.
+        bytes: ByteStream,
+        /// What the whole answer says, told before the end of the bytes; nothing if they were not taken to their end.
+        verdict: oneshot::Receiver<Verdict>,
+    },
 }
+
+/// What an answer says once all of it is there: the provider's own figure for the picture in it, in the currency of the book, or why it
+/// counts for nothing.
+pub type Verdict = Result<Option<Micros>, Failure>;
 
 /// What a poll brought.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -65,14 +65,26 @@ pub fn wait<T>(work: impl Future<Output = T>) -> T {
 }
 
 fn submitted(provider: &str, url: &str) -> Result<Submitted, Failure> {
-    wait(async { speaker(provider, url).submit(&shot(provider)).await })
+    wait(async {
+        match speaker(provider, url).submit(&shot(provider)).await? {
+            Submitted::Arriving { mut bytes, verdict } => {
+                let mut picture = Vec::new();
+                while let Some(piece) = bytes.next().await {
+                    picture.extend(piece?);
+                }
+                let charged = verdict.await.expect("it is told before the end")?;
+                Ok(Submitted::Picture { bytes: Box::pin(futures_util::stream::once(async move { Ok(picture) })), charged })
+            }
+            other => Ok(other),
+        }
+    })
 }
 
 fn failed(answer: Result<Submitted, Failure>) -> Failure {
     match answer {
         Err(failure) => failure,
         Ok(Submitted::Task(task)) => panic!("accepted as {task}"),
-        Ok(Submitted::Picture { .. }) => panic!("accepted with a picture"),
+        Ok(Submitted::Picture { .. } | Submitted::Arriving { .. }) => panic!("accepted with a picture"),
     }
 }
 
@@ -107,8 +119,14 @@ fn a_connection_that_never_was_is_no_doubt() {
 
 #[test]
 fn a_request_that_may_have_been_read_is_in_doubt() {
-    for misdeed in [Misdeed::Hang, Misdeed::DropBefore, Misdeed::DropAfter, Misdeed::Garble, Misdeed::Truncate(30)] {
+    // The last two break off in the middle of a picture that comes in the answer.
+    let broken = [Misdeed::Truncate(30), Misdeed::Truncate(4000), Misdeed::Reset(4000)];
+    for misdeed in [Misdeed::Hang, Misdeed::DropBefore, Misdeed::DropAfter, Misdeed::Garble].into_iter().chain(broken) {
+        let is_late = matches!(misdeed, Misdeed::Truncate(4000) | Misdeed::Reset(4000));
         for (provider, server) in [("kie", LoopbackScript::of(Kie::default())), ("openai", LoopbackScript::of(OpenAi::default()))] {
+            if is_late && provider == "kie" {
+                continue;
+            }
             let server = Loopback::start(server.always("/", misdeed.clone()));
             let begun = Instant::now();
             let failure = failed(submitted(provider, &server.url));

@@ -129,6 +129,7 @@ fn decide_with(
         closed: setting.closed,
         not_before,
         effort,
+        usual: None,
     };
     step(state, event, &brief, NOW)
 }

@@ -33,7 +33,8 @@ pub(super) const SMALL: usize = 1 << 20;
 /// Largest answer with a picture in it, 48 MiB: base64 of a PNG of 36 MB. The largest that is sold so, 3840x2160, has at most 33 MB.
 pub(super) const LARGE: usize = 48 << 20;
 
-/// Connections by what they are for.
+/// Connections by what they are for. Clones share them.
+#[derive(Clone)]
 pub(super) struct Clients {
     /// For submits. A connection is used once: an old one that breaks leaves open whether the request was read.
     pub(super) paid: Client,
@@ -116,8 +117,16 @@ pub(super) async fn whole(mut response: Response, limit: usize) -> Result<Answer
             Err(error) => return Err(broken(error)),
         }
     }
-    let read = super::body::read(&body).map_err(|error| format!("it is no JSON that is read ({error})"));
-    Ok(answer(if status >= 400 { read.or_else(|error| sentence(&body).ok_or(error)) } else { read }))
+    Ok(answer(read(status, &body)))
+}
+
+/// Reads the body of an answer: JSON, or the sentence that an error may be.
+///
+/// # Errors
+/// Why it is neither.
+pub(super) fn read(status: u16, body: &[u8]) -> Result<serde_json::Value, String> {
+    let read = super::body::read(body).map_err(|error| format!("it is no JSON that is read ({error})"));
+    if status >= 400 { read.or_else(|error| sentence(body).ok_or(error)) } else { read }
 }
 
 /// Returns an error that is a plain sentence, as some are; a page is none.

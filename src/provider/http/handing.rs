@@ -14,7 +14,7 @@ use super::protocol::{Call, Files, PicturesAs, Request, UploadCall};
 use super::request::Order;
 use super::template::Values;
 use crate::provider::{InputPicture, Shot};
-use crate::types::{Billed, Failure, FailureClass};
+use crate::types::{Billed, Digest, Failure, FailureClass};
 
 /// Bytes in a megabyte, as providers count their limits.
 const MEGABYTE: usize = 1_000_000;
@@ -24,13 +24,15 @@ impl HttpProvider {
     pub(super) async fn uploaded(&self, picture: &InputPicture, shot: &Shot) -> Result<String, Failure> {
         let unable = || Failure::new(FailureClass::Invalid, "no-upload", "the manifest does not say how a picture is handed over");
         let call = self.protocol.upload.as_ref().ok_or_else(unable)?;
-        let place = self.uploads.place(picture.blob.digest);
+        // A mask that is redrawn is another picture than the one that the provider may already have.
+        let digest = picture.blob.digest;
+        let redrawn = self.redraws(picture);
+        let place = self.uploads.place(if redrawn { Digest::of(format!("mask {digest}").as_bytes()) } else { digest });
         let mut place = place.lock().await;
         if let Some(kept) = place.as_ref().filter(|kept| kept.is_fresh()) {
             return Ok(kept.url.clone());
         }
-        // A mask that is redrawn is another picture than the one that the provider may still have.
-        let source = if self.redraws(picture) { None } else { self.sources.address(picture.blob.digest) };
+        let source = if redrawn { None } else { self.sources.address(digest) };
         let (picture, bytes) = self.opened(picture, shot).await?;
         let usable = |request: &Request, most: Option<u32>| {
             let fits = most.is_none_or(|most| bytes.len() <= most as usize * MEGABYTE);

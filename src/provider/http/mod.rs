@@ -11,6 +11,7 @@
 
 mod addresses;
 mod answer;
+mod arrival;
 mod asking;
 mod body;
 pub mod check;
@@ -27,11 +28,13 @@ mod pictures;
 pub mod place;
 pub mod protocol;
 mod request;
+mod sieve;
 mod sources;
 pub mod task_calls;
 mod task_check;
 pub mod template;
 mod ticket;
+mod turns;
 pub mod upload_calls;
 mod waits;
 
@@ -47,6 +50,7 @@ use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use serde_json::Value;
 
 use self::answer::{Answer, Reader};
+use self::arrival::Arrival;
 use self::client::{Broken, Clients, LARGE, SMALL};
 use self::download::Missed;
 use self::figure::Figure;
@@ -54,11 +58,12 @@ use self::pictures::Uploads;
 use self::place::Place;
 use self::protocol::{Call, Origin, Protocol, SubmitCall, UsagePlaces};
 use self::request::Order;
+use self::sieve::Sieve;
 use self::sources::Sources;
 use self::template::Values;
 use self::ticket::Ticket;
 use super::manifest::Manifest;
-use super::{ByteStream, Polled, Provider, ResultRef, Shot, Submitted};
+use super::{ByteStream, Polled, Provider, ResultRef, Shot, Submitted, Verdict};
 use crate::catalog::{ModelCard, PriceBook, TokenUsage};
 use crate::types::{Amount, Billed, Failure, FailureClass, Micros, Secret, TaskId};
 
@@ -79,17 +84,18 @@ pub enum ConnectError {
     Tls(String),
 }
 
-/// A provider that is spoken to as its manifest says.
+/// A provider that is spoken to as its manifest says. Clones share its connections and its uploads.
+#[derive(Clone)]
 pub struct HttpProvider {
-    protocol: Protocol,
-    cards: BTreeMap<Arc<str>, ModelCard>,
-    book: PriceBook,
+    protocol: Arc<Protocol>,
+    cards: Arc<BTreeMap<Arc<str>, ModelCard>>,
+    book: Arc<PriceBook>,
     key: Secret,
     headers: HeaderMap,
     own: Option<Origin>,
     clients: Clients,
-    uploads: Uploads,
-    hosts: Vec<String>,
+    uploads: Arc<Uploads>,
+    hosts: Arc<[String]>,
     sources: Sources,
 }
 
@@ -108,18 +114,9 @@ impl HttpProvider {
             None => std::iter::once(&protocol.base_url).chain(protocol.origins.values()).any(|origin| origin.url().scheme() == "https"),
         };
         let clients = Clients::new(secure).map_err(ConnectError::Tls)?;
-        Ok(Self {
-            protocol,
-            cards: manifest.models.clone(),
-            book,
-            key,
-            headers,
-            own,
-            clients,
-            uploads: Uploads::default(),
-            hosts: manifest.hosts.clone(),
-            sources: Sources::of(manifest),
-        })
+        let (protocol, cards, book) = (Arc::new(protocol), Arc::new(manifest.models.clone()), Arc::new(book));
+        let (hosts, sources) = (manifest.hosts.as_slice().into(), Sources::of(manifest));
+        Ok(Self { protocol, cards, book, key, headers, own, clients, uploads: Arc::default(), hosts, sources })
     }
 
     /// Asks how much is left in the account; `None` where the provider does not say or says it in another currency than the book's.
@@ -139,8 +136,19 @@ impl HttpProvider {
     /// # Errors
     /// The classed failure that the answer tells.
     pub fn read_submit(&self, shot: &Shot, status: u16, body: &[u8]) -> Result<Submitted, Failure> {
-        let call = self.protocol.submit_by_action.get(&shot.paid.action).unwrap_or(&self.protocol.submit);
-        self.bought(call, shot, Answer { status, retry_after: None, headers: HeaderMap::new(), body: body::read(body) })
+        let call = self.submit_call(shot);
+        let answer = |body| Answer { status, retry_after: None, headers: HeaderMap::new(), body };
+        let Some(mut sieve) = sieve_of(call) else { return self.bought(call, shot, answer(body::read(body))) };
+        sieve.feed(body);
+        let bytes: Vec<u8> = std::iter::from_fn(|| sieve.piece()).flatten().collect();
+        let has_picture = sieve.has_picture();
+        let (rest, picture) = sieve.end();
+        let charged = self.arrived(shot, answer(rest.and_then(|rest| body::read(&rest))), has_picture, picture)?;
+        Ok(Submitted::Picture { bytes: Box::pin(stream::once(async move { Ok(bytes) })), charged })
+    }
+
+    fn submit_call(&self, shot: &Shot) -> &SubmitCall {
+        self.protocol.submit_by_action.get(&shot.paid.action).unwrap_or(&self.protocol.submit)
     }
 
     /// Reads the answer about a task as if it had just come.
@@ -189,7 +197,7 @@ impl HttpProvider {
     // --- submit -------------------------------------------------------------------------------------------------------------------
 
     async fn submitted(&self, shot: &Shot) -> Result<Submitted, Failure> {
-        let call = self.protocol.submit_by_action.get(&shot.paid.action).unwrap_or(&self.protocol.submit);
+        let call = self.submit_call(shot);
         let (order, files) = self.order(call, shot).await?;
         let request = self.prepared(&self.clients.paid, &order, files)?;
         let lost = |broken| match broken {
@@ -199,6 +207,9 @@ impl HttpProvider {
         let response = client::begun(request, call.request.timeout.0).await.map_err(lost)?;
         if call.bytes && is_picture(&response) {
             return self.streamed(call, shot, response);
+        }
+        if let Some(sieve) = sieve_of(call) {
+            return Arrival::new(self.clone(), shot.clone(), response, sieve).begin().await;
         }
         let limit = if call.picture.is_empty() { SMALL } else { LARGE };
         let answer = client::whole(response, limit).await.map_err(lost)?;
@@ -216,6 +227,18 @@ impl HttpProvider {
             Ok(bytes) => Ok(Submitted::Picture { bytes, charged }),
             Err(failure) => Err(self.nothing(&failure.code, &failure.message, charged)),
         }
+    }
+
+    /// Reads an answer whose picture was taken out of it: returns what it cost. `picture` says why there is none, or none that can be read.
+    fn arrived(&self, shot: &Shot, answer: Answer, has_picture: bool, picture: Result<(), String>) -> Verdict {
+        let call = self.submit_call(shot);
+        let headers = answer.headers.clone();
+        let body = self.reader().good(Call::Submit, answer)?;
+        let charged = self.figure(&call.charged, &body, &headers, Some(shot)).or_else(|| self.metered(call.usage.as_ref(), shot, &body));
+        if let Some(failure) = self.reader().ending(&call.endings, &body, &headers, has_picture, charged) {
+            return Err(failure);
+        }
+        picture.map(|()| charged).map_err(|why| self.nothing("no-picture", &why, charged))
     }
 
     /// Reads the answer to a submit.
@@ -304,6 +327,12 @@ impl HttpProvider {
 
 fn no_poll() -> Failure {
     Failure::new(FailureClass::Transient, "no-poll", "the manifest does not say how a task is asked after")
+}
+
+/// Returns what takes the picture out of an answer as it comes; `None` where there is none, where only the whole answer says which text is
+/// the picture, or where an address may stand for it.
+fn sieve_of(call: &SubmitCall) -> Option<Sieve> {
+    if call.picture.is_empty() || !call.address.is_empty() { None } else { Sieve::new(&call.picture) }
 }
 
 /// Reads the picture that stands in an answer.

@@ -30,7 +30,34 @@ enum Part {
     Json,
 }
 
+/// One step on the way into an answer that is not read yet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Step {
+    /// A name of a map; `None` before it is known, or if it is none that a place could have.
+    Key(Option<String>),
+    /// A place in a list.
+    Index(usize),
+}
+
 impl Place {
+    /// Returns whether it names something in the answer itself by names and numbers alone: not in JSON inside a text, not by a flag beside it.
+    pub(super) fn is_plain(&self) -> bool {
+        self.0.iter().all(|part| matches!(part, Part::Key(_) | Part::Each))
+    }
+
+    /// Returns whether a text that stands there is one that [`texts`](Self::texts) returns.
+    pub(super) fn leads_to(&self, path: &[&Step]) -> bool {
+        let fits = |(part, step): (&Part, &&Step)| match (part, step) {
+            (Part::Key(wanted), Step::Key(key)) => key.as_ref() == Some(wanted),
+            (Part::Key(wanted), Step::Index(index)) => wanted.parse() == Ok(*index),
+            (Part::Each, Step::Index(index)) => *index < MOST,
+            (Part::Each, Step::Key(_)) | (Part::EachThat { .. } | Part::Json, _) => false,
+        };
+        let item = path.get(self.0.len());
+        let is_item = item.is_none_or(|step| matches!(step, Step::Index(index) if *index < MOST));
+        path.len() >= self.0.len() && path.len() <= self.0.len() + 1 && is_item && self.0.iter().zip(path).all(fits)
+    }
+
     /// Returns what stands there, in order; `null` counts as nothing.
     pub fn find<'a>(&self, answer: &'a Value) -> Vec<Cow<'a, Value>> {
         let mut found = vec![Cow::Borrowed(answer)];

@@ -16,7 +16,7 @@ use super::pictures::{Arranged, inlined, media_type, part};
 use super::protocol::{Call, Files, MaskAs, Method, PicturesAs, Request, SubmitCall};
 use super::template::{Template, Unfilled, Values};
 use crate::provider::{InputPicture, Shot};
-use crate::types::{Failure, FailureClass, ImageFormat, ImageInfo, InputRole};
+use crate::types::{BlobRef, Digest, Failure, FailureClass, ImageFormat, ImageInfo, InputRole};
 
 /// A request in the making.
 pub(super) struct Order<'a> {
@@ -125,12 +125,15 @@ impl HttpProvider {
 
     /// Returns a picture as it is sent: a mask is redrawn where the provider reads masks in another way than campaigns have them.
     pub(super) async fn opened(&self, picture: &InputPicture, shot: &Shot) -> Result<(InputPicture, Vec<u8>), Failure> {
-        let sent = |format, bytes| Ok((InputPicture { info: ImageInfo { format, ..picture.info }, ..picture.clone() }, bytes));
-        match (picture.role, self.protocol.masks) {
-            (InputRole::Mask, MaskAs::White) => sent(ImageFormat::Png, shot.pictures.open_mask(picture.blob, true).await?),
-            (InputRole::Mask, MaskAs::Black) => sent(ImageFormat::Png, shot.pictures.open_mask(picture.blob, false).await?),
-            _ => sent(picture.info.format, shot.pictures.open(picture.blob).await?),
-        }
+        let hole_is_white = match (picture.role, self.protocol.masks) {
+            (InputRole::Mask, MaskAs::White) => true,
+            (InputRole::Mask, MaskAs::Black) => false,
+            _ => return Ok((picture.clone(), shot.pictures.open(picture.blob).await?)),
+        };
+        let bytes = shot.pictures.open_mask(picture.blob, hole_is_white).await?;
+        let blob = BlobRef { digest: Digest::of(&bytes), len: bytes.len() as u64 };
+        let info = ImageInfo { format: ImageFormat::Png, ..picture.info };
+        Ok((InputPicture { info, blob, ..picture.clone() }, bytes))
     }
 
     /// Returns the files of a form, in the order of its fields.

@@ -17,7 +17,8 @@ use crate::types::Digest;
 /// Addresses by the digest of the bytes.
 type Known = Arc<Mutex<HashMap<Digest, (String, Instant)>>>;
 
-/// What is remembered, if any way of handing over has use for it.
+/// What is remembered, if any way of handing over has use for it. Clones share it.
+#[derive(Clone)]
 pub(super) struct Sources {
     keep: Option<Duration>,
     known: Known,

@@ -13,6 +13,7 @@ use callsheet::types::{
 };
 use futures_util::future::BoxFuture;
 
+use super::{fast, shop};
 use crate::buying::{CHAIN, Shop};
 use crate::loopback::kie::{Kie, code};
 use crate::loopback::kie_schema::{Field, MODELS};
@@ -77,7 +78,7 @@ impl Counter {
         };
         match self.runtime.block_on(self.provider.submit(&shot)) {
             Ok(Submitted::Task(_)) => Ok(()),
-            Ok(Submitted::Picture { .. }) => panic!("{model} answered with a picture"),
+            Ok(Submitted::Picture { .. } | Submitted::Arriving { .. }) => panic!("{model} answered with a picture"),
             Err(failure) if failure.class == FailureClass::Invalid => Err(failure.message),
             Err(failure) => panic!("{model}: {failure:?}"),
         }
@@ -188,4 +189,34 @@ fn a_picture_goes_another_way_when_the_usual_one_is_closed() {
     shop.run(&[], 0);
     shop.agrees("chain");
     assert_eq!(["file-stream-upload", "file-base64-upload", "file-url-upload"].map(|path| shop.server.asked(path)), [2, 2, 2]);
+}
+
+#[test]
+fn a_mask_that_is_redrawn_is_handed_over_as_it_is_drawn_and_is_another_picture_than_its_source() {
+    let campaign = r#"
+callsheet: 1
+campaign: masked
+provider: fast.yaml
+steps:
+  hole: { load: { file: mask.png } }
+  mended: { edit: { image: hole, mask: hole, prompt: "a handle", model: ideogram-v3 } }
+"#;
+    let shop = shop("kie", campaign, LoopbackScript::of(Kie::default()));
+    let mask = image::RgbaImage::from_fn(64, 64, |x, _| image::Rgba(if x < 32 { [9, 9, 9, 0] } else { [9, 9, 9, 255] }));
+    mask.save(shop.desk.path().join("campaigns/mask.png")).expect("a small picture can be written");
+    let white = fast("kie").replacen("  pictures: upload\n", "  pictures: upload\n  masks: white\n", 1);
+    shop.desk.write("campaigns/fast.yaml", white);
+    shop.run(&[], 0);
+    assert_eq!(shop.server.books().violations, [""; 0]);
+    let uploads = shop.server.requests().into_iter().filter(|request| request.path.ends_with("file-stream-upload"));
+    let mut colors: Vec<(image::ColorType, [u8; 4])> = uploads
+        .map(|request| {
+            let parts = request.form().expect("a form");
+            let file = parts.iter().find(|part| part.name == "file").expect("a file");
+            let picture = image::load_from_memory(&file.bytes).expect("a picture");
+            (picture.color(), picture.to_rgba8().get_pixel(0, 0).0)
+        })
+        .collect();
+    colors.sort_by_key(|(color, _)| color.channel_count());
+    assert_eq!(colors, [(image::ColorType::L8, [255; 4]), (image::ColorType::Rgba8, [9, 9, 9, 0])]);
 }

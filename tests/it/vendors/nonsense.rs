@@ -44,6 +44,7 @@ fn nonsense_after_a_paid_request_is_in_doubt_or_was_paid_for_and_never_a_panic()
                 Err(failure) => assert_eq!(failure.class, FailureClass::Ambiguous, "{provider} {body}: {failure:?}"),
                 // The engine finds that it is no whole picture, and that it was paid for.
                 Ok(Submitted::Picture { .. }) => assert!(is_picture && provider == "stability", "{provider} {body}"),
+                Ok(Submitted::Arriving { .. }) => panic!("{provider} {body}: a picture is coming"),
                 Ok(Submitted::Task(task)) => panic!("{provider} {body}: accepted as {task}"),
             }
             assert_eq!(server.requests().len(), 1, "{provider} {body}: sent once");
