@@ -166,7 +166,7 @@ fn cells(report: &RunReport<'_>, row: &ReportRow<'_>, names: FocusNames<'_>) -> 
     let attempt = row.attempt;
     let card = &attempt.card;
     let currency = &attempt.quoted.currency;
-    let Some(charged) = attempt.charged else { return Ok(None) };
+    let Some(charged) = attempt.known_charge() else { return Ok(None) };
     let (Some(billed), Some(list)) = (usd(report, currency, charged), usd(report, currency, attempt.quoted.micros)) else { return Ok(None) };
     let is_paid = attempt.status == AttemptStatus::Done || charged > Micros::ZERO;
     let quantity = if is_paid { "1" } else { "0" };

@@ -106,9 +106,9 @@ fn every_documented_outcome_has_its_class_and_its_charge() {
     malformed: exit 5, 1 submits: failed invalid/422 quoted "" charged "0"
     no such model: exit 5, 1 submits: failed invalid/404 quoted "" charged "0"
     server: exit 7, 1 submits: in-doubt ambiguous/500 quoted "" charged ""
-    failed: exit 5, 1 submits: failed failed/failed quoted "" charged "0"
-    refused: exit 5, 1 submits: failed refused/failed quoted "" charged "0"
-    canceled: exit 5, 1 submits: failed failed/canceled quoted "" charged "0"
+    failed: exit 5, 1 submits: failed failed/failed quoted "" charged ""
+    refused: exit 5, 1 submits: failed refused/failed quoted "" charged ""
+    canceled: exit 5, 1 submits: failed failed/canceled quoted "" charged ""
     aborted: exit 5, 1 submits: failed failed/aborted quoted "" charged "0"
     gateway in between: exit 0, 1 submits: done  quoted "" charged ""
     "#);
