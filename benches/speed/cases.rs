@@ -25,7 +25,7 @@ pub struct Case {
 }
 
 /// All of them, the quick ones first.
-pub const ALL: [Case; 9] = [
+pub const ALL: [Case; 13] = [
     Case { name: "start", measure: start },
     Case { name: "refuse", measure: refuse },
     Case { name: "plan", measure: plan },
@@ -35,6 +35,10 @@ pub const ALL: [Case; 9] = [
     Case { name: "rehearse idle", measure: rehearse_then_idle },
     Case { name: "memory", measure: memory },
     Case { name: "gallery", measure: crate::gallery::gallery },
+    Case { name: "overhead", measure: crate::execution::overhead },
+    Case { name: "memory of results", measure: crate::execution::results },
+    Case { name: "schedule", measure: crate::schedule::schedule },
+    Case { name: "rate", measure: crate::execution::rate },
 ];
 
 /// What is measured, and how much of it.
@@ -53,6 +57,11 @@ impl Setup {
         // On the disk of the build: the usual temporary folder may be in memory, where a ledger costs nothing.
         let root = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a folder can be made");
         Self { callsheet: callsheet.to_owned(), quick, root, folders: Cell::new(0) }
+    }
+
+    /// Returns the binary that is measured.
+    pub fn callsheet(&self) -> &str {
+        &self.callsheet
     }
 
     /// Returns whether it is a first look, whose figures decide nothing.

@@ -46,6 +46,14 @@ impl Cost {
 /// # Panics
 /// When it cannot be run, or ends with another code than `wanted`: a figure of a failed command means nothing.
 pub fn measure<A: AsRef<OsStr>>(folder: &Path, wanted: i32, program: &str, args: &[A]) -> Cost {
+    measure_with(folder, wanted, program, args, &[])
+}
+
+/// The same, with more in the command's environment.
+///
+/// # Panics
+/// As [`measure`].
+pub fn measure_with<A: AsRef<OsStr>>(folder: &Path, wanted: i32, program: &str, args: &[A], environment: &[(&str, &str)]) -> Cost {
     let helper = std::env::current_exe().expect("the bench knows where it stands");
     let told = Command::new(helper)
         .arg(HELPER)
@@ -54,6 +62,7 @@ pub fn measure<A: AsRef<OsStr>>(folder: &Path, wanted: i32, program: &str, args:
         .current_dir(folder)
         // Its own, also when a folder above has one.
         .env("CALLSHEET_HOME", ".callsheet")
+        .envs(environment.iter().copied())
         .stderr(Stdio::inherit())
         .output()
         .expect("the helper runs");

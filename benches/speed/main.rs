@@ -28,19 +28,30 @@ mod compare;
 #[cfg(unix)]
 mod estimates;
 #[cfg(unix)]
+mod execution;
+#[cfg(unix)]
 mod gallery;
 #[cfg(unix)]
 mod ninja;
 #[cfg(unix)]
+mod schedule;
+#[cfg(unix)]
+mod server;
+#[cfg(unix)]
 mod table;
+#[cfg(unix)]
+mod yardstick;
 
 use std::process::ExitCode;
 
 #[cfg(unix)]
 fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
-    if args.first().is_some_and(|first| first == child::HELPER) {
-        return child::help(&args[1..]);
+    match args.first().map(String::as_str) {
+        Some(child::HELPER) => return child::help(&args[1..]),
+        Some(server::SERVER) => return server::serve(&args[1..]),
+        Some(yardstick::YARDSTICK) => return yardstick::buy(&args[1..]),
+        _ => {}
     }
     let other = args.iter().find_map(|arg| arg.strip_prefix("--binary="));
     let quick = args.iter().any(|arg| arg == "--quick");

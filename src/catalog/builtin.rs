@@ -25,6 +25,7 @@ books![
     "qolaba-api",
     "qolaba-app",
     "recraft",
+    "replicate",
     "stability",
     "xai",
 ];

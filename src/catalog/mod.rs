@@ -19,6 +19,7 @@ pub mod rows;
 pub mod size;
 mod strict;
 pub mod tokens;
+mod units;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

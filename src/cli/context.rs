@@ -20,10 +20,10 @@ use crate::catalog::Catalog;
 use crate::imaging::{self, Limits};
 use crate::picks::PicksFile;
 use crate::plan::{self, Plan};
-use crate::provider::manifest::{self, Manifest};
+use crate::provider::manifest::Manifest;
 use crate::spec::{self, CampaignSpec, DiskFiles, Files, Loaded, MoneySpec, Sources};
 use crate::types::diagnostic::{did_you_mean, listed};
-use crate::types::{Diagnostic, Diagnostics, Digest, FieldPath, ImageInfo, Marks};
+use crate::types::{Diagnostics, Digest, FieldPath, ImageInfo, Marks};
 
 /// Pictures by path, with the digests of their bytes.
 pub type AssetDigests = Vec<(Arc<str>, Digest)>;
@@ -111,8 +111,6 @@ pub fn open_in(asked: &CampaignArgs, cap: Option<&MoneySpec>, files: &dyn Files)
         accounts: &spec.providers,
     };
     let Market { catalog, manifest, sellers } = market_in(&wanted, &base, files, &mut sources)?;
-
-    let mut found_so_far = found_so_far;
 
     let today = jiff::Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC).date();
     let resolved = match resolve(&spec, &tables, &catalog, asked.profile.as_deref(), today) {

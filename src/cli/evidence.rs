@@ -88,7 +88,7 @@ pub async fn by_lookup(ledger: &SqliteLedger, sellers: &Sellers, rows: &[Attempt
             (None, _) if has_batches && row.card.batch => lists.find(ledger, provider, row).await?.map(Some),
             (Some(task), _) => match provider.knows(task).await {
                 Ok(true) => Ok(Some(Found::Task(task.clone()))),
-                Ok(false) => Err(format!("the provider still knows nothing of the task {task}")),
+                Ok(false) => Err(format!("the provider still knows nothing of the task {}", task.name())),
                 Err(failure) => Err(words(&failure)),
             },
             (None, Some(key)) if provider.can_look_up() => provider.look_up(&key).await.map(Some).map_err(|failure| words(&failure)),
@@ -97,7 +97,7 @@ pub async fn by_lookup(ledger: &SqliteLedger, sellers: &Sellers, rows: &[Attempt
         let state = ledger.load(row.key)?;
         let (records, said) = match asked {
             Ok(Some(Found::Task(task))) => {
-                let said = format!("accepted as task {task}; the next run fetches the picture for nothing");
+                let said = format!("accepted as task {}; the next run fetches the picture for nothing", task.name());
                 (vec![Record::Accepted { attempt: row.attempt, task }], said)
             }
             Ok(Some(Found::Nothing)) => {

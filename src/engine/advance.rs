@@ -13,6 +13,7 @@ use tokio::time::Instant;
 use super::backoff::RetryBudget;
 use super::judging::{self, Accepted};
 use super::lanes::{Lane, Lanes};
+use super::latency::Latencies;
 use super::machine::{self, Effect, Effort, Ending, JobBrief, JobEvent, Notice, Queue, Trade};
 use super::money::Money;
 use super::outcome::StopReason;
@@ -23,6 +24,7 @@ use crate::imaging::Limits;
 use crate::ledger::{AccountLimits, Artifact, AttemptCard, Cap, Grant, JobState, LedgerError, Record, Scope, SubmitIntent};
 use crate::plan::{self, JobIx, Kept, Ruling, Work};
 use crate::provider::{InputPicture, Polled, ResultRef, Shot, Slate, Submitted};
+use crate::store::StoreError;
 use crate::types::digest::FieldHasher;
 use crate::types::{
     Amount, AttemptNo, Billed, Clock as _, Failure, FailureClass, Fields, IdempotencyKey, InputRole, JobId, Micros, Operation, TaskId, Timestamp,
@@ -55,6 +57,7 @@ pub(super) struct Desk {
     /// What all waits of the run are reckoned by.
     pub(super) clock: SteadyClock,
     pub(super) lanes: Lanes,
+    pub(super) latencies: Mutex<Latencies>,
     pub(super) limits: Limits,
     pub(super) gate: watch::Sender<Gate>,
     pub(super) stopped: Mutex<Option<StopReason>>,
@@ -80,6 +83,9 @@ pub(super) enum Step {
         queue: Queue,
     },
 }
+
+/// What became of a picture on its way into the store; an error outside if it took too long.
+type Taken = Result<Result<Artifact, NoPicture>, tokio::time::error::Elapsed>;
 
 /// Why nothing moves the job within this call.
 type Pause = Result<JobEvent, EngineError>;
@@ -112,7 +118,13 @@ pub(super) async fn advance(desk: &Desk, ix: JobIx, inputs: &[(InputRole, Artifa
                 Effect::Finish(ending) => return shift.finish(ending),
                 Effect::Ask { attempt } => moved = Some(shift.ask(attempt, &mut state).await),
                 Effect::Submit { attempt } => moved = Some(shift.submit(attempt).await),
-                Effect::Poll { attempt, task } => moved = Some(shift.poll(attempt, &task).await),
+                Effect::Poll { attempt, task } => {
+                    let answer = shift.poll(attempt, &task).await;
+                    if let (Ok(JobEvent::Ready { .. }), JobState::Running { since, .. }) = (&answer, &state) {
+                        shift.learn(*since, effort);
+                    }
+                    moved = Some(answer);
+                }
                 Effect::Fetch { attempt, task, result, charged } => moved = Some(shift.fetch(attempt, &task, &result, charged).await),
                 Effect::Judge { kept, charged } => moved = Some(shift.judge(kept, charged).await),
                 Effect::MakeLocal => moved = Some(shift.make().await),
@@ -290,6 +302,10 @@ impl<'a> Shift<'a> {
             closed: self.is_closed() || self.lacks_inputs(),
             not_before: self.desk.lane(self.ix).not_before(),
             effort,
+            usual: match &job.operation {
+                Operation::Paid(paid) => self.desk.latencies.lock().unwrap_or_else(PoisonError::into_inner).usual(paid),
+                Operation::Local(_) => None,
+            },
         })
     }
 
@@ -297,6 +313,16 @@ impl<'a> Shift<'a> {
     fn is_closed(&self) -> bool {
         let is_paid = self.desk.request.maker(self.ix).is_some();
         self.desk.gate() != Gate::Open || is_paid && self.desk.lane(self.ix).gate() != Gate::Open
+    }
+
+    /// Notes how long a task took that this run has watched from its beginning.
+    fn learn(&self, since: Timestamp, effort: &Effort) {
+        let request = &self.desk.request;
+        let (Operation::Paid(paid), Some(curve)) = (&request.plan.job(self.ix).operation, &request.terms_of(self.ix).poll) else { return };
+        if let Some(watching) = effort.watching_since.filter(|_| effort.has_watched_from(since)) {
+            let age = self.desk.clock.now().since(watching);
+            self.desk.latencies.lock().unwrap_or_else(PoisonError::into_inner).finished(paid, age, curve);
+        }
     }
 
     /// Whether a request that may be repeated under its key would go without a picture that it had: its input is gone from the store.
@@ -437,20 +463,58 @@ impl<'a> Shift<'a> {
             Err(_) => JobEvent::SubmitFailed(Failure { billed: Billed::Maybe, ..timed_out(FailureClass::Ambiguous, "the submit was not answered") }),
             Ok(Err(failure)) => JobEvent::SubmitFailed(failure),
             Ok(Ok(Submitted::Task(task))) => JobEvent::Accepted(task),
-            Ok(Ok(Submitted::Picture { bytes, charged })) => {
-                let taken = tokio::time::timeout_at(ends, pictures::take_in(&*self.desk.ports.store, bytes, self.desk.limits)).await;
-                match taken {
-                    Ok(Ok(artifact)) => JobEvent::Fetched { artifact, charged },
-                    Ok(Err(NoPicture::Failure(failure))) => JobEvent::DeliveryBroke { failure, charged },
-                    Ok(Err(NoPicture::Store(error))) => {
-                        let failure = Failure::new(FailureClass::Local, "store", error.to_string());
-                        self.broken.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error.into());
-                        JobEvent::DeliveryBroke { failure, charged }
+            Ok(Ok(Submitted::Picture { mut bytes, charged })) => {
+                let taken = tokio::time::timeout_at(ends, pictures::take_in(&*self.desk.ports.store, &mut bytes, self.desk.limits)).await;
+                self.delivered(taken, charged)
+            }
+            Ok(Ok(Submitted::Arriving { mut bytes, verdict })) => {
+                let taken = tokio::time::timeout_at(ends, async {
+                    let taken = pictures::take_in(&*self.desk.ports.store, &mut bytes, self.desk.limits).await;
+                    if taken.is_err() {
+                        pictures::pass_by(&mut bytes).await;
                     }
-                    Err(_) => JobEvent::DeliveryBroke { failure: timed_out(FailureClass::BadResult, "the picture did not arrive whole"), charged },
+                    taken
+                })
+                .await;
+                drop(bytes);
+                // It was told before the end of the bytes, or it never will be.
+                match verdict.await {
+                    Ok(Ok(charged)) => self.delivered(taken, charged),
+                    Ok(Err(failure)) => self.not_taken(taken, failure),
+                    Err(_) => self.not_taken(
+                        taken,
+                        Failure { billed: Billed::Maybe, ..timed_out(FailureClass::Ambiguous, "the answer to the submit did not come to its end") },
+                    ),
                 }
             }
         }
+    }
+
+    /// What becomes of a picture whose answer was good.
+    fn delivered(&self, taken: Taken, charged: Option<Micros>) -> JobEvent {
+        match taken {
+            Ok(Ok(artifact)) => JobEvent::Fetched { artifact, charged },
+            Ok(Err(NoPicture::Failure(failure))) => JobEvent::DeliveryBroke { failure, charged },
+            Ok(Err(NoPicture::Store(error))) => {
+                let failure = Failure::new(FailureClass::Local, "store", error.to_string());
+                self.breaks(error);
+                JobEvent::DeliveryBroke { failure, charged }
+            }
+            Err(_) => JobEvent::DeliveryBroke { failure: timed_out(FailureClass::BadResult, "the picture did not arrive whole"), charged },
+        }
+    }
+
+    /// What becomes of a picture whose answer says that it counts for nothing, or has not ended.
+    fn not_taken(&self, taken: Taken, failure: Failure) -> JobEvent {
+        if let Ok(Err(NoPicture::Store(error))) = taken {
+            self.breaks(error);
+        }
+        JobEvent::SubmitFailed(failure)
+    }
+
+    /// Keeps what broke on our side until the ledger knows about the answer.
+    fn breaks(&self, error: StoreError) {
+        self.broken.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error.into());
     }
 
     async fn poll(&self, attempt: AttemptNo, task: &TaskId) -> Pause {
@@ -469,8 +533,8 @@ impl<'a> Shift<'a> {
     async fn fetch(&self, attempt: AttemptNo, task: &TaskId, result: &ResultRef, charged: Option<Micros>) -> Pause {
         let Some(shot) = self.shot(attempt) else { return Ok(JobEvent::LocalFailed(not_paid())) };
         let fetched = async {
-            let stream = self.desk.ports.provider.fetch(&shot, task, result).await.map_err(NoPicture::Failure)?;
-            pictures::take_in(&*self.desk.ports.store, stream, self.desk.limits).await
+            let mut stream = self.desk.ports.provider.fetch(&shot, task, result).await.map_err(NoPicture::Failure)?;
+            pictures::take_in(&*self.desk.ports.store, &mut stream, self.desk.limits).await
         };
         match tokio::time::timeout_at(self.exchange_ends(), fetched).await {
             Ok(Ok(artifact)) => Ok(JobEvent::Fetched { artifact, charged }),

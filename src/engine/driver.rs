@@ -28,7 +28,7 @@ use super::lanes::Lanes;
 use super::machine::{Effort, Ending, Queue};
 use super::money::Money;
 use super::outcome::{JobOutcome, RunOutcome, StopReason, Undone};
-use super::ready::Ready;
+use super::ready::{Order, Ready};
 use super::spending::{self, Spending};
 use super::steady::SteadyClock;
 use super::{Cancel, EngineError, Ports, RunRequest};
@@ -302,6 +302,7 @@ impl<'a> Driver<'a> {
             ports,
             clock,
             lanes,
+            latencies: Mutex::default(),
             limits: Limits::default(),
             gate: watch::Sender::new(Gate::Open),
             stopped: Mutex::new(None),
@@ -311,9 +312,10 @@ impl<'a> Driver<'a> {
             accepted: Accepted::default(),
             news,
         };
+        let order = if spending::is_ample(&desk)? { Order::FillPlaces } else { Order::WholeChains };
         Ok(Self {
             desk: Arc::new(desk),
-            ready: Ready::new(&plan),
+            ready: Ready::new(&plan, order),
             looks: VecDeque::new(),
             spending: Spending::default(),
             plan,
@@ -392,7 +394,7 @@ impl<'a> Driver<'a> {
         while self.places < desk.request.concurrency && self.has_room() {
             let taken = &self.lane_places;
             let has_place = |ix| taken[desk.lanes.place(&desk.request, ix)] < desk.lane(ix).pace().places();
-            if let Some(ix) = self.ready.pop_paid(|ix| desk.reserved(ix), has_place) {
+            if let Some(ix) = self.ready.pop_paid(desk.request.concurrency, |ix| desk.reserved(ix), has_place) {
                 self.start(ix, Post::Place);
                 continue;
             }

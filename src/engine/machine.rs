@@ -16,6 +16,7 @@ mod looks;
 use std::time::Duration;
 
 use super::backoff::{Curve, FREE, LONGEST_TOLD, MAINTENANCE, TRANSIENT};
+use super::latency;
 use super::retries::{OnFetch, OnPoll, OnSubmit, rule};
 use super::terms::OnDoubt;
 pub use super::turn::*;
@@ -215,7 +216,11 @@ impl Desk<'_> {
             return self.look_again();
         };
         self.effort = Effort { tries: self.effort.tries, watching_since: Some(self.now), ..Effort::default() };
-        let start = self.brief.terms.poll.as_ref().map_or(POLL_WITHOUT_CURVE, |curve| curve.start.0);
+        let start = match (&self.brief.terms.poll, self.brief.usual) {
+            (Some(curve), Some(usual)) => latency::wait(curve, usual, Duration::ZERO),
+            (Some(curve), None) => curve.start.0,
+            (None, _) => POLL_WITHOUT_CURVE,
+        };
         let attempt = *attempt;
         self.record([Record::Accepted { attempt, task }], [Effect::Again { after: start, queue: Queue::Poll }])
     }
@@ -345,6 +350,9 @@ impl Desk<'_> {
         if watched >= curve.deadline.0 {
             return None;
         }
+        if let Some(usual) = self.brief.usual.filter(|_| self.effort.has_watched_from(since)) {
+            return Some(latency::wait(curve, usual, watched).max(Duration::from_millis(1)));
+        }
         // A task that is older than the curve is asked after at its slowest pace.
         curve.wait(age).or_else(|| curve.steps.last().map(|step| step.every.0)).or(Some(curve.start.0)).map(|wait| wait.max(Duration::from_millis(1)))
     }
@@ -395,7 +403,7 @@ impl Desk<'_> {
     fn lost_task(self, seen: Failure) -> Turn {
         let JobState::Running { attempt, reserved, task, .. } = self.state else { return self.look_again() };
         let (attempt, reserved) = (*attempt, reserved.clone());
-        let what = format!("the provider knows nothing of the task {task}, which it accepted ({}): {}", seen.code, seen.message);
+        let what = format!("the provider knows nothing of the task {}, which it accepted ({}): {}", task.name(), seen.code, seen.message);
         let failure = Failure { billed: Billed::Maybe, ..Failure::new(FailureClass::Ambiguous, "unknown-task", what) };
         let records = vec![Record::InDoubt { attempt, failure: failure.clone() }];
         self.in_doubt(records, attempt, failure, &reserved)

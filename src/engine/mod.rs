@@ -18,6 +18,7 @@ mod driver;
 mod funding;
 mod judging;
 mod lanes;
+mod latency;
 pub mod machine;
 mod money;
 mod outcome;

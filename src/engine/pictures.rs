@@ -3,6 +3,7 @@
 //! In: streams, files, stored inputs. Out: [`Artifact`]s, only for pictures that were decoded whole.
 //! Never: more than one picture (and its inputs) for one job at a time; CPU work on a runtime thread.
 
+use std::io::BufReader;
 use std::sync::Arc;
 
 use futures_util::StreamExt;
@@ -13,7 +14,7 @@ use super::Ports;
 use crate::imaging::{self, ImagingError, Limits};
 use crate::ledger::Artifact;
 use crate::provider::{ByteStream, PictureSource};
-use crate::store::{BlobStore, StoreError};
+use crate::store::{BlobStore, StoreError, Written};
 use crate::types::{BlobRef, Credit, Digest, Failure, FailureClass, ImageInfo, InputRole, LocalAction};
 
 /// Why no picture stands in the store.
@@ -45,37 +46,59 @@ impl PictureSource for Stored {
             self.0.read(blob.digest).await.map_err(failed)
         })
     }
+
+    fn open_mask(&self, blob: BlobRef, hole_is_white: bool) -> BoxFuture<'_, Result<Vec<u8>, Failure>> {
+        Box::pin(async move {
+            let bytes = self.open(blob).await?;
+            let redrawn = off_thread(move || imaging::black_and_white(&bytes, hole_is_white)).await?;
+            redrawn.map_err(|error| Failure::new(FailureClass::Local, "mask", error.to_string()))
+        })
+    }
 }
 
 /// Bytes from which on pictures are looked at one after the other, 8 MiB.
 const LARGE: usize = 8 << 20;
 
+/// The same for formats that are not read row by row, 1 MiB: their pixels are all in memory at once.
+const LARGE_WHEN_WHOLE: usize = 1 << 20;
+
 /// The turn of a large picture.
 static LARGE_ONES: Semaphore = Semaphore::const_new(1);
 
+/// Bytes of a file that are read at once while it is looked at, 64 KiB.
+const READ: usize = 64 << 10;
+
 /// Writes a picture to the store as it comes, and publishes it only when it is whole.
-pub(super) async fn take_in(store: &dyn BlobStore, mut stream: ByteStream, limits: Limits) -> Result<Artifact, NoPicture> {
+pub(super) async fn take_in(store: &dyn BlobStore, stream: &mut ByteStream, limits: Limits) -> Result<Artifact, NoPicture> {
     let mut writer = store.begin(limits.bytes).await?;
     let mut length = 0;
+    let mut is_png = false;
     while let Some(chunk) = stream.next().await {
         let chunk = chunk.map_err(NoPicture::Failure)?;
+        is_png |= length == 0 && chunk.starts_with(&imaging::PNG);
         writer.write(&chunk).await?;
         length += chunk.len();
     }
-    // The decoder needs the whole file. Large ones are looked at by turns: a hundred hostile answers at once take the memory of one.
+    // Large ones are looked at by turns: a hundred hostile answers at once take the memory of one.
     let _turn = match length {
-        LARGE.. => Some(LARGE_ONES.acquire().await.expect("nobody closes it")),
+        _ if length >= if is_png { LARGE } else { LARGE_WHEN_WHOLE } => Some(LARGE_ONES.acquire().await.expect("nobody closes it")),
         _ => None,
     };
-    let bytes = writer.written().await?;
-    let verified = if is_small(&bytes, &limits) {
-        imaging::verify(&bytes, &limits)
-    } else {
-        off_thread(move || imaging::verify(&bytes, &limits)).await.map_err(NoPicture::Failure)?
+    let verified = match writer.written().await? {
+        Written::Bytes(bytes) if is_small(&bytes, &limits) => imaging::verify(&bytes, &limits),
+        Written::Bytes(bytes) => off_thread(move || imaging::verify(&bytes, &limits)).await.map_err(NoPicture::Failure)?,
+        Written::File(file, length) => {
+            off_thread(move || imaging::verify_file(BufReader::with_capacity(READ, file), length, &limits)).await.map_err(NoPicture::Failure)?
+        }
     };
     let info = verified.map_err(|error| NoPicture::Failure(Failure::new(FailureClass::BadResult, "not-whole", error.to_string())))?;
     let blob = writer.finish().await?;
     Ok(Artifact { blob, info })
+}
+
+/// Reads the rest of an answer whose picture is lost: what it cost stands at its end.
+pub(super) async fn pass_by(stream: &mut ByteStream) {
+    while let Some(Ok(_)) = stream.next().await {}
 }
 
 /// Whether a picture is decoded faster than it is handed to another thread: at most 32 KiB and 128x128 pixels, about 0.1 ms.

@@ -1,4 +1,5 @@
-//! Which job goes next: whole chains before half chains, then the plan's order.
+//! Which job goes next: whole chains before half chains, so that finals come early; towards the end, where the money lasts, whoever was
+//! ready first, so that no chain is begun when the others end; then the plan's order.
 //!
 //! In: jobs whose inputs are there, and which of them the money is for. Out: the next one to start.
 //! Never: a scan over the plan for each job; a job before its inputs.
@@ -9,10 +10,27 @@ use std::collections::{BTreeSet, HashMap};
 use crate::plan::{JobIx, Plan};
 use crate::types::Micros;
 
+/// What goes first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Order {
+    /// The deepest step, to the end: money may run out, and then it has gone to whole chains.
+    WholeChains,
+    /// The deepest step while much can start, and then who was ready first: all chains move on together, and the places stay filled.
+    FillPlaces,
+}
+
+/// Jobs for each place below which few can start. In chains of 4 with latencies of all lengths this takes 1 % longer than no order of
+/// chains at all, and a quarter of the finals is there in half the time.
+const FEW: usize = 2;
+
 /// Jobs that can start, one lane for each step.
 #[derive(Debug)]
 pub(super) struct Ready {
-    /// Deepest step first: a chain that was begun is finished before another is begun.
+    order: Order,
+    /// When each job was ready first, counted from 1; 0 before, and where the turn does not matter.
+    turns: Vec<u32>,
+    turn: u32,
+    /// Deepest step first.
     lanes: Vec<Lane>,
     /// The lane of each step.
     lane_of: Vec<usize>,
@@ -23,40 +41,53 @@ pub(super) struct Ready {
 #[derive(Debug)]
 struct Lane {
     paid: bool,
-    jobs: BTreeSet<JobIx>,
+    /// By turn, then by place in the plan.
+    jobs: BTreeSet<(u32, JobIx)>,
     /// Those that wait until the chosen ones are through.
-    put_off: BTreeSet<JobIx>,
+    put_off: BTreeSet<(u32, JobIx)>,
     /// The smallest reservation that no longer fitted, since money was last given back.
     refused: Option<Micros>,
 }
 
 impl Ready {
     /// Starts empty, with a lane for each step of the plan.
-    pub(super) fn new(plan: &Plan) -> Self {
-        let mut order: Vec<usize> = (0..plan.steps.len()).collect();
-        order.sort_by_key(|step| (Reverse(plan.steps[*step].depth), *step));
-        let mut lane_of = vec![0; order.len()];
-        for (lane, step) in order.iter().enumerate() {
+    pub(super) fn new(plan: &Plan, order: Order) -> Self {
+        let mut steps: Vec<usize> = (0..plan.steps.len()).collect();
+        steps.sort_by_key(|step| (Reverse(plan.steps[*step].depth), *step));
+        let mut lane_of = vec![0; steps.len()];
+        for (lane, step) in steps.iter().enumerate() {
             lane_of[*step] = lane;
         }
         let lane = |step: &usize| Lane { paid: plan.steps[*step].action.is_some(), jobs: BTreeSet::new(), put_off: BTreeSet::new(), refused: None };
-        Self { lanes: order.iter().map(lane).collect(), lane_of, chosen: None }
+        let turns = if order == Order::FillPlaces { vec![0; plan.jobs.len()] } else { Vec::new() };
+        Self { order, turns, turn: 0, lanes: steps.iter().map(lane).collect(), lane_of, chosen: None }
     }
 
     /// Adds a job whose inputs are there.
     pub(super) fn push(&mut self, plan: &Plan, ix: JobIx) {
+        let turn = self.turn_of(ix);
         let lane = &mut self.lanes[self.lane_of[plan.job(ix).step as usize]];
         let is_first = !lane.paid || self.chosen.as_ref().is_none_or(|chosen| chosen[ix.index()]);
         if is_first {
-            lane.jobs.insert(ix)
+            lane.jobs.insert((turn, ix))
         } else {
-            lane.put_off.insert(ix)
+            lane.put_off.insert((turn, ix))
         };
+    }
+
+    /// Returns a job's turn, which it keeps when it comes back.
+    fn turn_of(&mut self, ix: JobIx) -> u32 {
+        let Some(turn) = self.turns.get_mut(ix.index()) else { return 0 };
+        if *turn == 0 {
+            self.turn = self.turn.saturating_add(1);
+            *turn = self.turn;
+        }
+        *turn
     }
 
     /// Says which paid jobs are bought first, by place; `None`: all of them, in their order.
     pub(super) fn choose(&mut self, chosen: Option<Vec<bool>>) {
-        let is_first = |ix: &JobIx| chosen.as_ref().is_none_or(|chosen| chosen[ix.index()]);
+        let is_first = |(_, ix): &(u32, JobIx)| chosen.as_ref().is_none_or(|chosen| chosen[ix.index()]);
         for lane in self.lanes.iter_mut().filter(|lane| lane.paid) {
             let all = std::mem::take(&mut lane.jobs).into_iter().chain(std::mem::take(&mut lane.put_off));
             (lane.jobs, lane.put_off) = all.partition(is_first);
@@ -71,23 +102,32 @@ impl Ready {
 
     /// Takes the next local job.
     pub(super) fn pop_local(&mut self) -> Option<JobIx> {
-        self.lanes.iter_mut().filter(|lane| !lane.paid).find_map(|lane| lane.jobs.pop_first())
+        self.lanes.iter_mut().filter(|lane| !lane.paid).find_map(|lane| lane.jobs.pop_first()).map(|(_, ix)| ix)
     }
 
-    /// Takes the next paid job whose reservation may fit, and that has a place where it is made. A step is made at one provider.
-    pub(super) fn pop_paid(&mut self, reserved: impl Fn(JobIx) -> Micros, has_place: impl Fn(JobIx) -> bool) -> Option<JobIx> {
-        let fits = |lane: &Lane| lane.jobs.first().is_some_and(|ix| has_place(*ix) && lane.refused.is_none_or(|refused| reserved(*ix) < refused));
-        self.lanes.iter_mut().filter(|lane| lane.paid).find(|lane| fits(lane)).and_then(|lane| lane.jobs.pop_first())
+    /// Takes the next paid job whose reservation may fit, and that has a place where it is made, for one of so many places in all. A step is
+    /// made at one provider.
+    pub(super) fn pop_paid(&mut self, places: usize, reserved: impl Fn(JobIx) -> Micros, has_place: impl Fn(JobIx) -> bool) -> Option<JobIx> {
+        let next = |lane: &Lane| {
+            let (turn, ix) = lane.jobs.first()?;
+            (has_place(*ix) && lane.refused.is_none_or(|refused| reserved(*ix) < refused)).then_some(*turn)
+        };
+        let can_start: usize = self.lanes.iter().filter(|lane| lane.paid).map(|lane| lane.jobs.len()).sum();
+        // With one place nothing is won by another order.
+        let fills = self.order == Order::FillPlaces && self.chosen.is_none() && places > 1 && can_start <= places.saturating_mul(FEW);
+        let mut turns = self.lanes.iter().enumerate().filter(|(_, lane)| lane.paid).filter_map(|(at, lane)| Some((next(lane)?, at)));
+        let (_, at) = if fills { turns.min() } else { turns.next() }?;
+        self.lanes.get_mut(at)?.jobs.pop_first().map(|(_, ix)| ix)
     }
 
     /// Takes the next paid job of a step whose provider takes no more.
     pub(super) fn pop_closed(&mut self, is_closed: impl Fn(JobIx) -> bool) -> Option<JobIx> {
-        let closed = |jobs: &BTreeSet<JobIx>| jobs.first().is_some_and(|ix| is_closed(*ix));
+        let closed = |jobs: &BTreeSet<(u32, JobIx)>| jobs.first().is_some_and(|(_, ix)| is_closed(*ix));
         let next = |lane: &mut Lane| {
             if closed(&lane.jobs) {
-                lane.jobs.pop_first()
+                lane.jobs.pop_first().map(|(_, ix)| ix)
             } else if closed(&lane.put_off) {
-                lane.put_off.pop_first()
+                lane.put_off.pop_first().map(|(_, ix)| ix)
             } else {
                 None
             }
@@ -98,7 +138,7 @@ impl Ready {
     /// Takes the next paid job whether it may fit or not.
     pub(super) fn pop_refused(&mut self) -> Option<JobIx> {
         let next = |lane: &mut Lane| lane.jobs.pop_first().or_else(|| lane.put_off.pop_first());
-        self.lanes.iter_mut().filter(|lane| lane.paid).find_map(next)
+        self.lanes.iter_mut().filter(|lane| lane.paid).find_map(next).map(|(_, ix)| ix)
     }
 
     /// Notes that a reservation of this size does not fit for this job's step now.

@@ -86,6 +86,22 @@ pub(super) fn chosen(
     Ok(Funding { plan, needs: &needs, maker: &maker, pots: &pots }.choose())
 }
 
+/// Returns whether the caps pay for all that is left, however often it may be tried: then no chain can be left half made for money.
+///
+/// # Errors
+/// A ledger that cannot be read.
+pub(super) fn is_ample(desk: &Desk) -> Result<bool, EngineError> {
+    let pots = pots(desk)?;
+    let plan = &desk.request.plan;
+    let tries = i128::from(desk.request.rules.attempts.max(1));
+    let needed = |pot: &Pot| {
+        let under = |ix: &JobIx| pot.step.is_none_or(|step| plan.job(*ix).step == step);
+        let to_do = plan.indices().filter(|ix| desk.request.work.work(*ix).is_to_do()).filter(under);
+        to_do.map(|ix| i128::from(desk.reserved(ix).get())).sum::<i128>() * tries
+    };
+    Ok(pots.iter().all(|pot| needed(pot) <= i128::from(pot.room.get())))
+}
+
 /// Returns whether the job's try is under way, or its picture is just being looked at: its money is among what is committed.
 fn holds_money(desk: &Desk, ix: JobIx) -> Result<bool, EngineError> {
     let state = desk.ports.ledger.load(desk.request.plan.job(ix).key)?;

@@ -73,7 +73,7 @@ impl ProviderTerms {
         Self {
             limits: AccountLimits { account, windows, places: manifest.limits.places },
             charge: manifest.charge,
-            poll: manifest.poll.clone(),
+            poll: manifest.curve(),
             patience: PATIENCE,
             idempotent: manifest.idempotency,
             keeps: manifest.result_ttl.map(|span| span.0),

@@ -252,6 +252,14 @@ pub struct Effort {
     pub reroll: bool,
 }
 
+impl Effort {
+    /// Returns whether this run has watched a task from its acceptance on, so that the run's own clock tells its age.
+    pub fn has_watched_from(&self, accepted: Timestamp) -> bool {
+        const AT_ONCE: Duration = Duration::from_secs(1);
+        self.watching_since.is_some_and(|watching| watching.since(accepted) < AT_ONCE && accepted.since(watching) < AT_ONCE)
+    }
+}
+
 /// Whether a job costs something.
 #[derive(Debug, Clone, Copy)]
 pub enum Trade<'a> {
@@ -286,6 +294,8 @@ pub struct JobBrief<'a> {
     pub not_before: Timestamp,
     /// What was tried in this run.
     pub effort: Effort,
+    /// How long tasks of this kind usually take, as far as the run has learned it.
+    pub usual: Option<Duration>,
 }
 
 /// One decision: records first, then effects.

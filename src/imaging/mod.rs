@@ -6,6 +6,7 @@
 pub mod checks;
 mod color;
 pub mod marks;
+pub mod mask;
 pub mod picture;
 mod png_reader;
 mod prepare;
@@ -17,8 +18,9 @@ pub mod text;
 pub mod transform;
 
 pub use marks::marks;
+pub use mask::black_and_white;
 pub use picture::{Picture, decode, encode};
-pub use probe::{Limits, probe, verify};
+pub use probe::{Limits, PNG, probe, verify, verify_file};
 pub use sheet::{sheet, thumbnail};
 pub use transform::transform;
 

@@ -3,21 +3,21 @@
 //! In: bytes of anybody's. Out: what the head says, rows that were checked, or pixels.
 //! Never: a text, a colour profile or a second frame unpacked: a few kilobytes of them can be gigabytes.
 
-use std::io::Cursor;
+use std::io::{BufRead, Cursor, Seek, SeekFrom};
 
 use image::metadata::Orientation;
 use image::{DynamicImage, ImageBuffer, Pixel};
 
-use super::probe::{bad, png_is_whole};
+use super::probe::{bad, png_is_whole, upright};
 use super::{ImagingError, Limits};
-use crate::types::{ImageFormat, PixelSize};
+use crate::types::{ImageFormat, ImageInfo, PixelSize};
 
 /// Room for the decoder beside the file itself, 64 MiB: some rows, and chunks as they stand in the file.
 const ROOM: usize = 64 << 20;
 
 /// A PNG whose head was read and admitted.
-pub(super) struct PngReader<'a> {
-    rows: png::Reader<Cursor<&'a [u8]>>,
+pub(super) struct PngReader<R: BufRead + Seek> {
+    rows: png::Reader<R>,
     /// As stored, not turned.
     pub(super) size: PixelSize,
     /// Whether any pixel may let something through.
@@ -26,11 +26,18 @@ pub(super) struct PngReader<'a> {
     pub(super) orientation: Orientation,
 }
 
-impl<'a> PngReader<'a> {
+impl<'a> PngReader<Cursor<&'a [u8]>> {
     /// Reads up to the first pixels.
     pub(super) fn open(bytes: &'a [u8], limits: &Limits) -> Result<Self, ImagingError> {
-        let room = png::Limits { bytes: bytes.len().saturating_add(ROOM) };
-        let mut decoder = png::Decoder::new_with_limits(Cursor::new(bytes), room);
+        Self::over(Cursor::new(bytes), bytes.len(), limits)
+    }
+}
+
+impl<R: BufRead + Seek> PngReader<R> {
+    /// Reads up to the first pixels of a file of so many bytes, from its start.
+    pub(super) fn over(file: R, length: usize, limits: &Limits) -> Result<Self, ImagingError> {
+        let room = png::Limits { bytes: length.saturating_add(ROOM) };
+        let mut decoder = png::Decoder::new_with_limits(file, room);
         decoder.set_ignore_text_chunk(true);
         decoder.set_ignore_iccp_chunk(true);
         decoder.set_transformations(png::Transformations::EXPAND);
@@ -78,10 +85,47 @@ impl<'a> PngReader<'a> {
 }
 
 /// Checks that nothing is cut off, and reads up to the first pixels.
-pub(super) fn whole<'a>(bytes: &'a [u8], limits: &Limits) -> Result<PngReader<'a>, ImagingError> {
+pub(super) fn whole<'a>(bytes: &'a [u8], limits: &Limits) -> Result<PngReader<Cursor<&'a [u8]>>, ImagingError> {
     let reader = PngReader::open(bytes, limits)?;
     png_is_whole(bytes)?;
     Ok(reader)
+}
+
+/// Reads all of a file as it stands on the disk and keeps some rows of it at a time.
+pub(super) fn verify<R: BufRead + Seek>(file: &mut R, length: usize, limits: &Limits) -> Result<ImageInfo, ImagingError> {
+    let unreadable = bad(ImageFormat::Png);
+    let head = PngReader::over(&mut *file, length, limits)?;
+    let info = ImageInfo { format: ImageFormat::Png, size: upright(head.size, head.orientation), alpha: head.alpha };
+    drop(head);
+    if !has_end(file, length as u64).map_err(unreadable)? {
+        return png_is_whole(&[]).map(|()| info);
+    }
+    file.rewind().map_err(bad(ImageFormat::Png))?;
+    PngReader::over(file, length, limits)?.read_rows()?;
+    Ok(info)
+}
+
+/// Walks the chunks of a file to its end chunk, as [`png_is_whole`] does in memory.
+fn has_end<R: BufRead + Seek>(file: &mut R, length: u64) -> std::io::Result<bool> {
+    let mut at = 8_u64;
+    loop {
+        file.seek(SeekFrom::Start(at))?;
+        let mut head = [0; 8];
+        match file.read_exact(&mut head) {
+            Ok(()) => {}
+            Err(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => return Ok(false),
+            Err(error) => return Err(error),
+        }
+        let [a, b, c, d, name @ ..] = head;
+        // Length, name and checksum are 12 bytes around the payload.
+        at += u64::from(u32::from_be_bytes([a, b, c, d])) + 12;
+        if at > length {
+            return Ok(false);
+        }
+        if &name == b"IEND" {
+            return Ok(true);
+        }
+    }
 }
 
 fn filled<P: Pixel>(size: PixelSize, pixels: Vec<P::Subpixel>) -> Option<ImageBuffer<P, Vec<P::Subpixel>>> {

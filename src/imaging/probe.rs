@@ -3,7 +3,7 @@
 //! In: bytes of anybody's. Out: [`ImageInfo`], or why not.
 //! Never: a frame of pixels allocated before its size was checked; the word of a file name or a header from the network.
 
-use std::io::Cursor;
+use std::io::{BufRead, Cursor, Seek};
 
 use image::ImageDecoder;
 use image::codecs::{jpeg::JpegDecoder, webp::WebPDecoder};
@@ -108,7 +108,7 @@ fn inform(mut decoder: impl ImageDecoder, format: ImageFormat, limits: &Limits) 
 }
 
 /// Returns the size that a picture has once it is turned.
-fn upright(size: PixelSize, orientation: Orientation) -> PixelSize {
+pub(super) fn upright(size: PixelSize, orientation: Orientation) -> PixelSize {
     let turned = matches!(orientation, Orientation::Rotate90 | Orientation::Rotate270 | Orientation::Rotate90FlipH | Orientation::Rotate270FlipH);
     if turned { PixelSize { width: size.height, height: size.width } } else { size }
 }
@@ -127,6 +127,27 @@ pub fn verify(bytes: &[u8], limits: &Limits) -> Result<ImageInfo, ImagingError> 
     }
     Ok(info)
 }
+
+/// The same of a file of so many bytes that is not in memory: of a PNG only some rows ever are, the other formats are read as a whole.
+///
+/// # Errors
+/// As [`verify`]; a file that cannot be read counts as one that is damaged.
+pub fn verify_file<R: BufRead + Seek>(mut file: R, length: u64, limits: &Limits) -> Result<ImageInfo, ImagingError> {
+    if length > limits.bytes {
+        return Err(ImagingError::TooManyBytes { bytes: length, limit: limits.bytes });
+    }
+    let length = usize::try_from(length).unwrap_or(usize::MAX);
+    let is_png = matches!(file.fill_buf(), Ok(head) if head.starts_with(&PNG));
+    if is_png {
+        return png_reader::verify(&mut file, length, limits);
+    }
+    let mut bytes = Vec::with_capacity(length);
+    let read = file.read_to_end(&mut bytes).map_err(|error| ImagingError::UnknownFormat { found: format!("a file that cannot be read ({error})") });
+    read.and_then(|_| verify(&bytes, limits))
+}
+
+/// How every PNG begins.
+pub const PNG: [u8; 8] = [0x89, b'P', b'N', b'G', b'\r', b'\n', 0x1a, b'\n'];
 
 /// Tells the format by the first bytes.
 ///
@@ -308,6 +329,29 @@ mod tests {
                 assert!(decode(cut, &Limits::default()).is_err(), "{format} cut to {length} of {}", bytes.len());
             }
         }
+    }
+
+    #[test]
+    fn a_file_is_judged_as_its_bytes_are() {
+        let judged = |bytes: &[u8]| {
+            let of_file = verify_file(std::io::BufReader::with_capacity(64, Cursor::new(bytes)), bytes.len() as u64, &Limits::default());
+            assert_eq!(of_file, verify(bytes, &Limits::default()), "{} bytes", bytes.len());
+            of_file.is_ok()
+        };
+        for (_, bytes) in files() {
+            assert!(judged(&bytes));
+            for length in (0..bytes.len()).step_by(61) {
+                judged(&bytes[..length]);
+            }
+            let mut flipped = bytes.clone();
+            flipped[bytes.len() / 2] ^= 0x10;
+            judged(&flipped);
+        }
+        assert!(!judged(&png_head(30_000, 30_000)));
+        assert!(!judged(b"<html>"));
+        let tight = Limits { bytes: 10, ..Limits::default() };
+        let refused = verify_file(Cursor::new(&[0; 11]), 11, &tight);
+        assert_eq!(refused, Err(ImagingError::TooManyBytes { bytes: 11, limit: 10 }));
     }
 
     #[test]

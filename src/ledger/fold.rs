@@ -11,7 +11,7 @@ use super::record::{Artifact, AttemptCard, Entry, Record, Scope, ScopeTotals};
 use super::rules::{self, PLACE_HELD, View};
 use super::state::JobState;
 use super::{LedgerError, RateWindow};
-use crate::types::{Amount, AttemptNo, JobKey, Micros, RunId, TaskId, Timestamp};
+use crate::types::{Amount, AttemptNo, Billed, JobKey, Micros, RunId, TaskId, Timestamp};
 
 /// One paid try as far as money, places and windows are concerned.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -89,6 +89,10 @@ impl Try {
             Record::Failed { failure, charged, refunded, .. } => {
                 self.ends(AttemptStatus::Failed, at, countable("the charge", attempt, *charged)?, countable("the refund", attempt, *refunded)?);
                 self.error_code = Some(rules::error_code(failure));
+                // Nothing was quoted and nobody says that it was free: what it cost is unknown, and not nothing.
+                if *charged == Micros::ZERO && failure.billed != Billed::No {
+                    self.charged = None;
+                }
             }
             Record::Settled { charged, refunded, .. } => {
                 // A failure that is only priced later ended when it failed.

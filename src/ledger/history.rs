@@ -121,7 +121,7 @@ pub struct AttemptRow {
     pub error_code: Option<String>,
     /// What the plan said.
     pub quoted: Amount,
-    /// What was charged for good; `None` while nobody knows.
+    /// What was charged for good; `None` while nobody knows, and for a failure that was counted at nothing because it had no price.
     pub charged: Option<Micros>,
     /// What was held and given back after a failure.
     pub refunded: Micros,
@@ -141,8 +141,13 @@ impl AttemptRow {
         (!self.card.unpriced).then_some(self.quoted.micros)
     }
 
-    /// Returns what was charged for good, as far as anybody knows: a picture without a price costs what the provider says, or nobody knows what.
+    /// Returns what was charged for good, as far as anybody knows: a try without a price costs what the provider says, or nobody knows what. A
+    /// failed one costs nothing only if the provider, or its charge policy, says so.
     pub fn known_charge(&self) -> Option<Micros> {
-        self.charged.filter(|charged| !self.card.unpriced || *charged > Micros::ZERO || self.status != AttemptStatus::Done)
+        match self.status {
+            AttemptStatus::Done => self.charged.filter(|charged| !self.card.unpriced || *charged > Micros::ZERO),
+            AttemptStatus::Failed if !self.card.unpriced => self.charged.or(Some(Micros::ZERO)),
+            AttemptStatus::Failed | AttemptStatus::Submitting | AttemptStatus::Running | AttemptStatus::InDoubt => self.charged,
+        }
     }
 }

@@ -47,7 +47,7 @@ pub struct Manifest {
     /// How long a finished picture can be fetched; absent: it comes with the answer and only then.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub result_ttl: Option<Span>,
-    /// When a task is asked after; absent: the answer to the submit is the picture.
+    /// When a task is asked after; absent: the answer to the submit is the picture, or its address.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub poll: Option<PollCurve>,
     /// The price book that applies unless a campaign names another.
@@ -150,6 +150,17 @@ impl PollCurve {
         Self::UNSEEN
     }
 
+    /// Returns a curve without a pause before the first question, for pictures that are ready.
+    fn at_once() -> Self {
+        let every = Span(Duration::from_secs(1));
+        Self {
+            start: Span(Duration::ZERO),
+            steps: vec![PollStep { from: every, every }],
+            deadline: Span(Duration::from_secs(600)),
+            unseen: Self::UNSEEN,
+        }
+    }
+
     /// Returns how long to wait before the next question about a task of this age; `None` past the deadline.
     pub fn wait(&self, age: Duration) -> Option<Duration> {
         if age >= self.deadline.0 {
@@ -248,6 +259,12 @@ impl Manifest {
         }
     }
 
+    /// Returns when a task is asked after: as the manifest says, and at once where what waits is a picture at an address.
+    pub fn curve(&self) -> Option<PollCurve> {
+        let hands_addresses = self.http.as_ref().is_some_and(Protocol::hands_addresses);
+        self.poll.clone().or_else(|| hands_addresses.then(PollCurve::at_once))
+    }
+
     /// Returns the JSON Schema of a manifest, generated from the types.
     pub fn schema() -> schemars::Schema {
         schemars::schema_for!(Self)
@@ -290,7 +307,7 @@ macro_rules! manifests {
     };
 }
 
-manifests!["kie", "openai"];
+manifests!["bfl", "fal", "gemini", "ideogram", "imagineart", "kie", "openai", "qolaba", "recraft", "replicate", "stability", "xai"];
 
 /// Returns the embedded manifest called `name`.
 pub fn builtin(name: &str) -> Option<Manifest> {
@@ -379,6 +396,13 @@ mod tests {
     }
 
     #[test]
+    fn a_picture_that_waits_at_an_address_is_asked_after_at_once() {
+        let curve = builtin("xai").and_then(|manifest| manifest.curve()).expect("its answers are addresses");
+        assert_eq!((curve.start, curve.wait(Duration::ZERO)), (Span(Duration::ZERO), Some(Duration::from_secs(1))));
+        assert_eq!(builtin("gemini").and_then(|manifest| manifest.curve()), None, "its answers are pictures");
+    }
+
+    #[test]
     fn spans_are_written_as_they_are_read() {
         for text in ["250ms", "10s", "15m", "24h", "90s", "0ms"] {
             assert_eq!(text.parse::<Span>().map(|span| span.to_string()), Ok(text.to_owned()));
@@ -391,7 +415,7 @@ mod tests {
 
     #[test]
     fn a_key_that_nothing_reads_is_refused() {
-        let text = MANIFESTS[0].1.replacen("idempotency:", "idempotent:", 1);
+        let text = builtin_text("kie").expect("an embedded manifest").replacen("idempotency:", "idempotent:", 1);
         assert!(Manifest::parse(&text).is_err_and(|error| error.to_string().contains("unknown field `idempotent`")));
     }
 }

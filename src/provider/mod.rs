@@ -16,10 +16,13 @@ use std::sync::Arc;
 
 use futures_util::Stream;
 use futures_util::future::BoxFuture;
+use tokio::sync::oneshot;
 
 pub use account::Tariff;
 
-use crate::types::{Amount, AttemptNo, BlobRef, Failure, IdempotencyKey, ImageInfo, InputRole, JobKey, Micros, Paid, PixelSize, RunId, TaskId};
+use crate::types::{
+    Amount, AttemptNo, BlobRef, Failure, FailureClass, IdempotencyKey, ImageInfo, InputRole, JobKey, Micros, Paid, PixelSize, RunId, TaskId,
+};
 
 /// Bytes of a picture as they come; an error ends the stream.
 pub type ByteStream = Pin<Box<dyn Stream<Item = Result<Vec<u8>, Failure>> + Send>>;
@@ -39,6 +42,11 @@ pub struct InputPicture {
 pub trait PictureSource: Send + Sync {
     /// Returns the bytes of a stored picture.
     fn open(&self, blob: BlobRef) -> BoxFuture<'_, Result<Vec<u8>, Failure>>;
+
+    /// Returns a stored mask as a PNG in black and white: what was transparent is white where `hole_is_white`, else black.
+    fn open_mask(&self, _: BlobRef, _: bool) -> BoxFuture<'_, Result<Vec<u8>, Failure>> {
+        Box::pin(async { Err(Failure::new(FailureClass::Local, "mask", "masks cannot be redrawn here")) })
+    }
 }
 
 /// What the shot is about, for a rehearsal's drawing and for traces; a real provider sends none of it.
@@ -90,7 +98,18 @@ pub enum Submitted {
         /// The provider's own figure, in the currency of the book.
         charged: Option<Micros>,
     },
+    /// The answer holds the picture and is still on its way; nothing can be fetched again later.
+    Arriving {
+        /// The bytes of the picture, which end when the whole answer has ended; an error if it has not ended well.
+        bytes: ByteStream,
+        /// What the whole answer says, told before the end of the bytes; nothing if they were not taken to their end.
+        verdict: oneshot::Receiver<Verdict>,
+    },
 }
+
+/// What an answer says once all of it is there: the provider's own figure for the picture in it, in the currency of the book, or why it
+/// counts for nothing.
+pub type Verdict = Result<Option<Micros>, Failure>;
 
 /// What a poll brought.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -41,7 +41,7 @@ fn simulator(options: &str) -> (Simulator, Arc<ManualClock>) {
 fn accepted(submitted: Result<Submitted, Failure>) -> TaskId {
     match submitted {
         Ok(Submitted::Task(task)) => task,
-        Ok(Submitted::Picture { .. }) => panic!("the simulator answers with a task"),
+        Ok(Submitted::Picture { .. } | Submitted::Arriving { .. }) => panic!("the simulator answers with a task"),
         Err(failure) => panic!("{failure:?}"),
     }
 }

@@ -108,7 +108,7 @@ fn cells(report: &RunReport<'_>, row: &ReportRow<'_>) -> Vec<String> {
         attempt.started_at.to_string(),
         attempt.finished_at.map(|finished| finished.to_string()).unwrap_or_default(),
         latency.unwrap_or_default(),
-        optional(attempt.task.as_ref().map(|task| task.as_str())),
+        optional(attempt.task.as_ref().map(|task| task.name())),
         attempt.key.to_string(),
         optional(path),
         attempt.artifact.map(|artifact| artifact.blob.digest.to_string()).unwrap_or_default(),

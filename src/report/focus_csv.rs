@@ -166,7 +166,7 @@ fn cells(report: &RunReport<'_>, row: &ReportRow<'_>, names: FocusNames<'_>) -> 
     let attempt = row.attempt;
     let card = &attempt.card;
     let currency = &attempt.quoted.currency;
-    let Some(charged) = attempt.charged else { return Ok(None) };
+    let Some(charged) = attempt.known_charge() else { return Ok(None) };
     let (Some(billed), Some(list)) = (usd(report, currency, charged), usd(report, currency, attempt.quoted.micros)) else { return Ok(None) };
     let is_paid = attempt.status == AttemptStatus::Done || charged > Micros::ZERO;
     let quantity = if is_paid { "1" } else { "0" };
@@ -181,7 +181,7 @@ fn cells(report: &RunReport<'_>, row: &ReportRow<'_>, names: FocusNames<'_>) -> 
     let rehearsal = if report.is_rehearsal { "rehearsal, not billed: " } else { "" };
     let sku: Vec<&str> =
         [Some(card.model.as_str()), Some(&card.operation), card.resolution.as_deref(), card.quality.as_deref()].into_iter().flatten().collect();
-    let task = attempt.task.as_ref().map(|task| task.as_str()).filter(|task| !task.is_empty());
+    let task = attempt.task.as_ref().map(|task| task.name()).filter(|task| !task.is_empty());
     let difference = spending::difference(attempt)?;
     let null = String::new;
     Ok(Some(vec![

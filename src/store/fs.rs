@@ -14,12 +14,12 @@ use std::time::{Duration, SystemTime};
 
 use futures_util::future::BoxFuture;
 
-use super::{BlobStore, BlobWriter, StoreError};
+use super::{BlobStore, BlobWriter, StoreError, Written};
 use crate::types::{BlobRef, Digest};
 
-/// Bytes kept in memory before the disk is touched, 1 MiB: most pictures then cost one trip to a blocking thread,
-/// larger ones one trip per MiB.
-const BUFFER: usize = 1 << 20;
+/// Bytes kept in memory before the disk is touched, 128 KiB: a hundred pictures that come at once take some megabytes, and a large one
+/// costs a trip to a blocking thread for each such piece, a few microseconds.
+const BUFFER: usize = 128 << 10;
 
 /// A temporary file younger than this is never swept, 60 s: its writer may be about to lock it.
 const SETTLED: Duration = Duration::from_secs(60);
@@ -194,24 +194,30 @@ impl BlobWriter for FsWriter {
                 return Err(StoreError::TooLarge { limit: self.limit });
             }
             let mut draft = self.draft.take().ok_or_else(given_up)?;
-            draft.pending.extend_from_slice(chunk);
-            if draft.pending.len() >= BUFFER {
-                draft = blocking(move || draft.spill()).await?;
+            let mut rest = chunk;
+            while !rest.is_empty() {
+                let (piece, later) = rest.split_at(rest.len().min(BUFFER - draft.pending.len()));
+                draft.pending.extend_from_slice(piece);
+                rest = later;
+                if draft.pending.len() >= BUFFER {
+                    draft = blocking(move || draft.spill()).await?;
+                }
             }
             self.draft = Some(draft);
             Ok(())
         })
     }
 
-    fn written(&mut self) -> BoxFuture<'_, Result<Vec<u8>, StoreError>> {
+    fn written(&mut self) -> BoxFuture<'_, Result<Written, StoreError>> {
         Box::pin(async move {
             let draft = self.draft.take().ok_or_else(given_up)?;
             if draft.temp.is_none() {
-                return Ok(self.draft.insert(draft).pending.clone());
+                return Ok(Written::Bytes(self.draft.insert(draft).pending.clone()));
             }
-            let (draft, bytes) = blocking(move || draft.read_back().map(|bytes| (draft, bytes))).await?;
+            let len = self.len;
+            let (draft, file) = blocking(move || draft.look_back()).await?;
             self.draft = Some(draft);
-            Ok(bytes)
+            Ok(Written::File(file, len))
         })
     }
 
@@ -249,14 +255,12 @@ impl Draft {
         Ok(self)
     }
 
-    /// Returns what is on the disk and what waits in memory.
-    fn read_back(&self) -> Result<Vec<u8>, StoreError> {
-        let mut bytes = match &self.temp {
-            Some(temp) => fs::read(&temp.path).map_err(failed("cannot read back", &temp.path))?,
-            None => Vec::with_capacity(self.pending.len()),
-        };
-        bytes.extend_from_slice(&self.pending);
-        Ok(bytes)
+    /// Writes what waits in memory and opens the file for reading.
+    fn look_back(self) -> Result<(Self, File), StoreError> {
+        let draft = self.spill()?;
+        let path = draft.temp.as_ref().map(|temp| temp.path.clone()).ok_or_else(given_up)?;
+        let file = File::open(&path).map_err(failed("cannot read back", &path))?;
+        Ok((draft, file))
     }
 
     /// Writes the rest and puts the blob under its name, unless it is there already.

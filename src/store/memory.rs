@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use futures_util::future::BoxFuture;
 
-use super::{BlobStore, BlobWriter, StoreError};
+use super::{BlobStore, BlobWriter, StoreError, Written};
 use crate::types::{BlobRef, Digest};
 
 type Blobs = Arc<Mutex<HashMap<Digest, Arc<Vec<u8>>>>>;
@@ -83,8 +83,8 @@ impl BlobWriter for MemoryWriter {
         })
     }
 
-    fn written(&mut self) -> BoxFuture<'_, Result<Vec<u8>, StoreError>> {
-        Box::pin(async move { self.bytes.clone().ok_or(StoreError::TooLarge { limit: self.limit }) })
+    fn written(&mut self) -> BoxFuture<'_, Result<Written, StoreError>> {
+        Box::pin(async move { self.bytes.clone().map(Written::Bytes).ok_or(StoreError::TooLarge { limit: self.limit }) })
     }
 
     fn finish(self: Box<Self>) -> BoxFuture<'static, Result<BlobRef, StoreError>> {

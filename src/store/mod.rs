@@ -48,6 +48,15 @@ pub trait BlobStore: Send + Sync {
     fn contains(&self, digest: Digest) -> bool;
 }
 
+/// What was written so far of a blob.
+#[derive(Debug)]
+pub enum Written {
+    /// It is small enough to be at hand.
+    Bytes(Vec<u8>),
+    /// It is on the disk: a file from its start, and how many bytes it has. Reading it waits for the disk.
+    File(std::fs::File, u64),
+}
+
 /// A blob being written. Dropped before [`finish`](BlobWriter::finish), it leaves nothing behind.
 pub trait BlobWriter: Send {
     /// Takes the next bytes.
@@ -56,11 +65,11 @@ pub trait BlobWriter: Send {
     /// [`StoreError::TooLarge`] past the limit; the blob is given up then.
     fn write<'a>(&'a mut self, chunk: &'a [u8]) -> BoxFuture<'a, Result<(), StoreError>>;
 
-    /// Returns all that was written so far, for a look at it before it is published: nobody else need keep it in memory.
+    /// Returns all that was written so far, for a look at it before it is published: nobody need keep it in memory.
     ///
     /// # Errors
     /// [`StoreError::Io`] if it cannot be read back.
-    fn written(&mut self) -> BoxFuture<'_, Result<Vec<u8>, StoreError>>;
+    fn written(&mut self) -> BoxFuture<'_, Result<Written, StoreError>>;
 
     /// Makes the blob durable and publishes it under its digest.
     fn finish(self: Box<Self>) -> BoxFuture<'static, Result<BlobRef, StoreError>>;
@@ -116,13 +125,25 @@ mod contract {
     async fn what_was_written_can_be_looked_at_before_it_is_published(store: &dyn BlobStore) {
         let bytes: Vec<u8> = (0..3_000_000_u32).map(|index| (index % 241) as u8).collect();
         let mut writer = store.begin(u64::MAX).await.expect("a writer");
-        assert_eq!(writer.written().await.expect("nothing yet"), b"");
+        assert_eq!(all(writer.written().await.expect("nothing yet")), b"");
         for (index, chunk) in bytes.chunks(900_000).enumerate() {
             writer.write(chunk).await.expect("it fits");
             let so_far = bytes.len().min((index + 1) * 900_000);
-            assert!(writer.written().await.expect("it is read back") == bytes[..so_far], "after {so_far}");
+            assert!(all(writer.written().await.expect("it is read back")) == bytes[..so_far], "after {so_far}");
         }
         assert_eq!(writer.finish().await.expect("published"), BlobRef { digest: Digest::of(&bytes), len: 3_000_000 });
+    }
+
+    fn all(written: Written) -> Vec<u8> {
+        match written {
+            Written::Bytes(bytes) => bytes,
+            Written::File(mut file, length) => {
+                let mut bytes = Vec::new();
+                std::io::Read::read_to_end(&mut file, &mut bytes).expect("it is read");
+                assert_eq!(bytes.len() as u64, length);
+                bytes
+            }
+        }
     }
 
     async fn a_missing_blob_says_so(store: &dyn BlobStore) {

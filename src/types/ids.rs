@@ -44,11 +44,20 @@ text_id! {
 }
 text_id! {
     /// The provider's own name for accepted work. Whoever holds it can poll and download for nothing.
+    ///
+    /// The first line is that name; a provider may keep more below it, about how the task is asked after.
     TaskId
 }
 text_id! {
     /// Sent with a submit so that a provider or gateway that honours it charges once; hash of workspace, job key and attempt.
     IdempotencyKey
+}
+
+impl TaskId {
+    /// Returns the name alone, as the provider lists it.
+    pub fn name(&self) -> &str {
+        self.0.lines().next().unwrap_or_default()
+    }
 }
 
 /// Counts the paid tries of one job from 1; it fences every later write about that try.

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use callsheet::ledger::{Durability, Ledger as _, Scope, SqliteLedger};
-use callsheet::provider::manifest::builtin_text;
+use callsheet::provider::manifest::{builtin, builtin_text};
 use callsheet::types::SystemClock;
 
 use crate::desk::{Desk, Row, Said, said, sum};
@@ -71,11 +71,16 @@ impl Shop {
     }
 
     pub fn say(&self, words: &[&str]) -> Said {
-        // As its own clients have it, OpenAI's address ends with the version.
-        let version = if self.provider == "openai" { "/v1" } else { "" };
+        // As their own clients have it, some addresses end with the version.
+        let version = match self.provider {
+            "openai" => "/v1",
+            "imagineart" => "/v2",
+            _ => "",
+        };
         let base = format!("{}={}{version}", self.provider, self.server.url);
         let mut command = self.desk.command(&[&["run", "campaigns/c.yaml", "--yes", "--base-url", &base], words].concat());
-        command.env("KIE_API_KEY", KEY).env("OPENAI_API_KEY", KEY);
+        let key_env = builtin(self.provider).expect("a built-in provider").key_env;
+        command.env(key_env, KEY);
         let said = said(command);
         self.no_key_anywhere(&said);
         said

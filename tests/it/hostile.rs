@@ -29,6 +29,11 @@ impl PictureSource for NoPictures {
 }
 
 fn shot(provider: &str) -> Shot {
+    shot_of(provider, "gpt-image-2")
+}
+
+/// A picture of a cup by this model.
+pub fn shot_of(provider: &str, model: &str) -> Shot {
     let settings = Settings { aspect: Some(Ratio::new(1, 1)), resolution: Some("1K".into()), ..Settings::default() };
     let quality = (provider == "openai").then(|| "medium".into());
     let settings = Settings { quality, ..settings };
@@ -36,7 +41,7 @@ fn shot(provider: &str) -> Shot {
         key: JobKey(Digest::of(b"a shot of the test")),
         attempt: AttemptNo(1),
         idempotency_key: IdempotencyKey::new("once"),
-        paid: Arc::new(Paid { provider: provider.into(), model: "gpt-image-2".into(), action: Action::Generate, settings }),
+        paid: Arc::new(Paid { provider: provider.into(), model: model.into(), action: Action::Generate, settings }),
         prompt: "a cup".into(),
         inputs: Vec::new(),
         output: PixelSize::new(1024, 1024),
@@ -46,7 +51,7 @@ fn shot(provider: &str) -> Shot {
 }
 
 /// Speaks to `url` as the built-in manifest says, but does not wait for long.
-fn speaker(provider: &str, url: &str) -> HttpProvider {
+pub fn speaker(provider: &str, url: &str) -> HttpProvider {
     let text = builtin_text(provider).expect("a built-in manifest");
     let text = text.replace("timeout: 100s", "timeout: 400ms").replace("timeout: 30s", "timeout: 400ms").replace("timeout: 9m", "timeout: 400ms");
     let manifest = Manifest::parse(&text).expect("a manifest");
@@ -55,19 +60,31 @@ fn speaker(provider: &str, url: &str) -> HttpProvider {
     HttpProvider::new(&manifest, book(provider).expect("a built-in book"), Secret::new(KEY.to_owned()), Some(own)).expect("it can be spoken to")
 }
 
-fn wait<T>(work: impl Future<Output = T>) -> T {
+pub fn wait<T>(work: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime starts").block_on(work)
 }
 
 fn submitted(provider: &str, url: &str) -> Result<Submitted, Failure> {
-    wait(async { speaker(provider, url).submit(&shot(provider)).await })
+    wait(async {
+        match speaker(provider, url).submit(&shot(provider)).await? {
+            Submitted::Arriving { mut bytes, verdict } => {
+                let mut picture = Vec::new();
+                while let Some(piece) = bytes.next().await {
+                    picture.extend(piece?);
+                }
+                let charged = verdict.await.expect("it is told before the end")?;
+                Ok(Submitted::Picture { bytes: Box::pin(futures_util::stream::once(async move { Ok(picture) })), charged })
+            }
+            other => Ok(other),
+        }
+    })
 }
 
 fn failed(answer: Result<Submitted, Failure>) -> Failure {
     match answer {
         Err(failure) => failure,
         Ok(Submitted::Task(task)) => panic!("accepted as {task}"),
-        Ok(Submitted::Picture { .. }) => panic!("accepted with a picture"),
+        Ok(Submitted::Picture { .. } | Submitted::Arriving { .. }) => panic!("accepted with a picture"),
     }
 }
 
@@ -102,8 +119,14 @@ fn a_connection_that_never_was_is_no_doubt() {
 
 #[test]
 fn a_request_that_may_have_been_read_is_in_doubt() {
-    for misdeed in [Misdeed::Hang, Misdeed::DropBefore, Misdeed::DropAfter, Misdeed::Garble, Misdeed::Truncate(30)] {
+    // The last two break off in the middle of a picture that comes in the answer.
+    let broken = [Misdeed::Truncate(30), Misdeed::Truncate(4000), Misdeed::Reset(4000)];
+    for misdeed in [Misdeed::Hang, Misdeed::DropBefore, Misdeed::DropAfter, Misdeed::Garble].into_iter().chain(broken) {
+        let is_late = matches!(misdeed, Misdeed::Truncate(4000) | Misdeed::Reset(4000));
         for (provider, server) in [("kie", LoopbackScript::of(Kie::default())), ("openai", LoopbackScript::of(OpenAi::default()))] {
+            if is_late && provider == "kie" {
+                continue;
+            }
             let server = Loopback::start(server.always("/", misdeed.clone()));
             let begun = Instant::now();
             let failure = failed(submitted(provider, &server.url));
@@ -126,7 +149,7 @@ fn a_paid_request_is_not_carried_elsewhere_by_a_redirect() {
 }
 
 /// Answers that no provider should give.
-fn nonsense() -> Vec<Reply> {
+pub fn nonsense() -> Vec<Reply> {
     let json = |body: Value| Reply::json(200, &body);
     let raw = |body: Vec<u8>| Reply::bytes("application/json", body);
     let deep = [b"[".repeat(200_000), b"]".repeat(200_000)].concat();
@@ -191,7 +214,8 @@ fn nonsense_about_a_task_loses_nothing() {
         (json!("3.5"), Some(3_500_000)),
         (json!(-6), None),
         (json!(1e300), None),
-        (json!(0.000_000_1), None),
+        // What is finer than a millionth is rounded up, and never to nothing.
+        (json!(0.000_000_1), Some(1)),
     ] {
         let server = data(json!({ "state": "success", "resultJson": "{\"resultUrls\":[\"u\"]}", "creditsConsumed": consumed }));
         let Ok(Polled::Ready { results, charged: found }) = polled(&server.url) else { panic!("{consumed}") };

@@ -46,3 +46,4 @@ mod schemas;
 mod shared_workspace;
 mod signals;
 mod support;
+mod vendors;

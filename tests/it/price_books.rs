@@ -62,6 +62,7 @@ fn the_books_that_come_along_have_no_mistakes() {
     qolaba-api: no mistakes, 1 model
     qolaba-app: no mistakes, 15 models
     recraft: no mistakes, 11 models
+    replicate: no mistakes, 3 models
     stability: no mistakes, 11 models
     xai: no mistakes, 1 model
     ");

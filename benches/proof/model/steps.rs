@@ -234,6 +234,7 @@ impl State {
                     closed: false,
                     not_before: Timestamp::from_millis(i64::MIN),
                     effort: self.shots[shot].effort,
+                    usual: None,
                 };
                 step(&state, event, &brief, NOW)
             };

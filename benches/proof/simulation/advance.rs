@@ -22,6 +22,12 @@ enum Written<T> {
     Died,
 }
 
+/// What a run has learned about its tasks may be right or wrong, and whatever it is must do.
+fn usual(key: &JobKey) -> Option<Duration> {
+    let [first, second, ..] = *key.0.as_bytes();
+    (first % 2 == 1).then(|| Duration::from_secs(u64::from(second) * 2))
+}
+
 impl World {
     // --- advance ----------------------------------------------------------------------------------------------------------------------
 
@@ -125,6 +131,7 @@ impl World {
             closed: own.gate != Gate::Open || self.campaign.terms.idempotent && own.active[shot].as_ref().is_some_and(|active| active.lacks),
             not_before: own.not_before,
             effort,
+            usual: usual(&about.key),
         };
         step(state, event, &brief, self.wall())
     }

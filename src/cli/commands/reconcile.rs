@@ -281,7 +281,7 @@ fn consequence(verdict: &Verdict, chosen: &[AttemptRow]) -> String {
     match verdict {
         Verdict::Charged => format!("{shots} settled as charged; the next run buys the picture anew"),
         Verdict::NotCharged => format!("{shots} settled as not charged, what was held is given back; the next run buys the picture"),
-        Verdict::Task(task) => format!("{shots} known as task {}; the next run fetches the picture for nothing", visible(task.as_str())),
+        Verdict::Task(task) => format!("{shots} known as task {}; the next run fetches the picture for nothing", visible(task.name())),
     }
 }
 
@@ -297,7 +297,7 @@ fn list(args: &ReconcileArgs, opened: &Opened, doubts: &[AttemptRow]) -> String 
         say("sent", &format!("{} to {} for `{}`, attempt {}, run {}", row.started_at, row.card.provider, row.card.model, row.attempt, row.run));
         say("seen", seen);
         if let Some(task) = &row.task {
-            say("task", &format!("{task}, which the provider accepted and did not know later"));
+            say("task", &format!("{}, which the provider accepted and did not know later", task.name()));
         }
         say("price", &row.quoted.to_string());
     }

@@ -121,7 +121,7 @@ fn picture(said: &mut Said, opened: &Opened, workspace: &Workspace, standing: &S
             said.say("failure", &format!("attempt {attempt}: {}, {}: {}", failure.class.as_str(), failure.code, failure.message));
         }
         JobState::InDoubt { failure, .. } => said.say("doubt", &format!("{}, {}: {}", failure.class.as_str(), failure.code, failure.message)),
-        JobState::Running { task, .. } => said.say("task", task.as_str()),
+        JobState::Running { task, .. } => said.say("task", task.name()),
         JobState::Rejected { artifact, .. } => {
             let info = &artifact.info;
             said.say("picture", &format!("turned down: {} {}, blake3 {}", info.size, info.format, artifact.blob.digest));
@@ -177,7 +177,7 @@ fn tried(attempt: &AttemptRow) -> String {
     let money = |micros| Amount::new(attempt.quoted.currency.clone(), micros).to_string();
     let charged = attempt.charged.map_or(format!("{} held", attempt.quoted), |charged| format!("{} charged", money(charged)));
     let error = attempt.error_code.as_ref().map_or(String::new(), |code| format!(" ({code})"));
-    let task = attempt.task.as_ref().map_or(String::new(), |task| format!(", task {task}"));
+    let task = attempt.task.as_ref().map_or(String::new(), |task| format!(", task {}", task.name()));
     format!("{}{error}, {charged}, {} in run {}{task}", attempt.status.as_str(), attempt.started_at, attempt.run)
 }
 

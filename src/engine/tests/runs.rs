@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use super::stage::{Act, Stage, Step, chains, failure, outcomes};
+use super::stage::{Act, Stage, Step, chains, credits, failure, outcomes};
 use crate::engine::{Cancel, JobOutcome, OnDoubt, StopReason, Undone};
 use crate::ledger::RateWindow;
 use crate::plan::JobIx;
@@ -273,4 +273,19 @@ async fn the_second_interrupt_leaves_at_once_and_loses_nothing() {
     let resumed = stage.run(|_| {}).await;
     assert_eq!((resumed.stats.done, stage.submits().len()), (30, 20));
     assert_eq!(stage.money(), (200, 0, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_last_chains_are_begun_before_the_first_ones_end_unless_the_money_may_run_out() {
+    for (cap, wanted) in [(None, ["hero[row=3]", "surface[row=0]"]), (Some(90), ["surface[row=0]", "hero[row=3]"])] {
+        let stage = Stage::new(chains(4, &CHAIN[..2]));
+        let run = stage.run(|request| {
+            request.concurrency = 3;
+            request.caps[0].limit = cap.map(credits);
+        });
+        assert_eq!(run.await.stats.done, 8);
+        let order: Vec<String> = stage.submits().iter().map(|submit| submit.replace(" 1", "")).collect();
+        let place = |what: &str| order.iter().position(|submit| submit == what).expect("it was sent");
+        assert!(place(wanted[0]) < place(wanted[1]), "{cap:?}: {order:?}");
+    }
 }

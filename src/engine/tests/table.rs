@@ -141,6 +141,7 @@ fn decide_with(
         closed: setting.closed,
         not_before,
         effort,
+        usual: None,
     };
     step(state, event, &brief, NOW)
 }

@@ -89,3 +89,26 @@ pub(super) async fn a_failure_of_unknown_price_is_settled_once(stage: Stage) {
     assert!(matches!(known, Err(LedgerError::Illegal(_))), "{known:?}");
     stage.sums_equal_the_fold();
 }
+
+pub(super) async fn a_failure_without_a_price_cost_nothing_only_if_somebody_says_so(stage: Stage) {
+    use crate::types::Billed;
+    for (job, unpriced, billed, known) in [
+        ("hero", true, Billed::Maybe, None),
+        ("side", true, Billed::Yes(Micros::ZERO), None),
+        ("back", true, Billed::No, Some(Micros::ZERO)),
+        ("free", false, Billed::Maybe, Some(Micros::ZERO)),
+    ] {
+        let mut asked = intent(job, 1);
+        (asked.card.unpriced, asked.quoted, asked.reserved) = (unpriced, credits(0), credits(0));
+        stage.granted(asked).await;
+        let failure = Failure { billed, ..failure(FailureClass::Failed, "500") };
+        let ended = Record::Failed { attempt: AttemptNo(1), failure, charged: Micros::ZERO, refunded: Micros::ZERO };
+        stage.take(job, [accepted(1, "t"), ended]).await;
+        assert_eq!(stage.only_attempt(job).known_charge(), known, "{job} {billed:?}");
+    }
+    // What a later look at the account says is known.
+    stage.take("hero", [settled(1, 2, 0)]).await;
+    assert_eq!(stage.only_attempt("hero").known_charge(), Some(Micros::units(2)));
+    stage.expect_money("spent 2, reserved 0, in doubt 0");
+    stage.sums_equal_the_fold();
+}

@@ -55,6 +55,7 @@ contract! {
     one_try_is_counted_in_one_currency,
     a_cap_weighs_another_currency_only_by_a_stated_rate,
     a_failure_of_unknown_price_is_settled_once,
+    a_failure_without_a_price_cost_nothing_only_if_somebody_says_so,
     money_that_cannot_be_counted_is_refused,
     a_second_intent_for_the_same_try_is_told_who_has_it,
     an_illegal_record_writes_nothing_of_its_batch,

@@ -8,13 +8,12 @@ use std::time::{Duration, SystemTime};
 use reqwest::header::{HeaderMap, RETRY_AFTER};
 use serde_json::Value;
 
+use super::ending::EndRule;
 use super::place::Place;
 use super::protocol::{Call, ErrorPlaces, ErrorRule, Plain, Protocol};
+use super::waits::{self, LONGEST};
 use crate::provider::manifest::Known;
-use crate::types::{Billed, Failure, FailureClass, Secret};
-
-/// Longest wait that a provider is believed, 1 hour: more is taken for nonsense.
-const LONGEST_WAIT: Duration = Duration::from_secs(3600);
+use crate::types::{Billed, Failure, FailureClass, Micros, Secret};
 
 /// Most characters of a provider's message that are kept.
 const MESSAGE_MOST: usize = 500;
@@ -29,6 +28,8 @@ pub(super) struct Answer {
     pub(super) status: u16,
     /// How long we are asked to wait.
     pub(super) retry_after: Option<Duration>,
+    /// Headers: some say what was charged, some what an error means.
+    pub(super) headers: HeaderMap,
     /// The body as JSON, or why it is none.
     pub(super) body: Result<Value, String>,
 }
@@ -46,12 +47,16 @@ struct Complaint {
     code: Option<String>,
     kind: Option<String>,
     message: Option<String>,
+    wait: Option<Duration>,
 }
 
 impl Complaint {
     fn read(body: &Value, places: &ErrorPlaces) -> Self {
         let first = |places: &[Place]| places.iter().find_map(|place| place.text(body));
-        Self { code: first(&places.code), kind: first(&places.kind), message: first(&places.message) }
+        // Some errors are a plain sentence instead of JSON.
+        let sentence = || body.as_str().map(str::to_owned);
+        let wait = first(&places.wait).and_then(|text| waits::told(&text));
+        Self { code: first(&places.code), kind: first(&places.kind), message: first(&places.message).or_else(sentence), wait }
     }
 }
 
@@ -61,32 +66,54 @@ impl Reader<'_> {
     /// # Errors
     /// The classed failure that the answer tells.
     pub(super) fn good(&self, call: Call, answer: Answer) -> Result<Value, Failure> {
-        let Answer { status, retry_after, body } = answer;
+        let Answer { status, retry_after, headers, body } = answer;
         let accepted = (200..300).contains(&status);
         match body {
             Ok(body) if accepted && self.succeeds(&body) => Ok(body),
             Ok(body) => {
                 let complaint = Complaint::read(&body, &self.protocol.error);
-                Err(self.failure(call, status, retry_after, complaint))
+                Err(self.failure(call, status, retry_after, &headers, complaint))
             }
             Err(why) if accepted => {
                 let class = if call == Call::Submit { FailureClass::Ambiguous } else { FailureClass::Transient };
                 Err(self.told(class, "unreadable", &format!("the answer cannot be read: {why}"), billed_as(class, None), retry_after))
             }
-            Err(_) => Err(self.failure(call, status, retry_after, Complaint::default())),
+            Err(_) => Err(self.failure(call, status, retry_after, &headers, Complaint::default())),
         }
     }
 
-    fn succeeds(&self, body: &Value) -> bool {
+    /// Returns whether a body with a good HTTP status is one of success.
+    pub(super) fn succeeds(&self, body: &Value) -> bool {
+        self.agrees(body) && self.protocol.failed_if.iter().all(|place| place.find(body).is_empty())
+    }
+
+    /// Returns whether a body says what a body of success must say.
+    pub(super) fn agrees(&self, body: &Value) -> bool {
         let Some(success) = &self.protocol.success else { return true };
         let said = success.at.text(body);
         said.is_some_and(|said| success.is.iter().any(|good| good.0 == said))
     }
 
+    /// Returns what the endings of a submit make of a good answer; those that hold despite a picture, or all.
+    pub(super) fn ending(&self, rules: &[EndRule], body: &Value, headers: &HeaderMap, has_picture: bool, charged: Option<Micros>) -> Option<Failure> {
+        let among = rules.iter().filter(|rule| rule.despite_picture || !has_picture);
+        let (rule, word) = among.into_iter().find_map(|rule| rule.fits(body, headers).map(|word| (rule, word)))?;
+        let class = FailureClass::from(rule.class);
+        let billed = match charged {
+            Some(Micros::ZERO) => Billed::No,
+            Some(figure) => Billed::Yes(figure),
+            None => billed_as(class, rule.billed),
+        };
+        let code = if word.is_empty() { "no-picture" } else { word.as_str() };
+        let said = Complaint::read(body, &self.protocol.error).message;
+        let message = said.unwrap_or_else(|| "the request was answered, without a picture that can be kept".to_owned());
+        Some(self.told(class, code, &message, billed, None))
+    }
+
     /// Returns why a task has ended without a picture.
     pub(super) fn ended(&self, body: &Value, places: &ErrorPlaces, refused: bool) -> Failure {
         let complaint = Complaint::read(body, places);
-        let rule = self.rule(Call::Task, None, &complaint);
+        let rule = self.rule(Call::Task, None, &HeaderMap::new(), &complaint);
         let class = match rule {
             Some(rule) => FailureClass::from(rule.class),
             None if refused => FailureClass::Refused,
@@ -94,12 +121,12 @@ impl Reader<'_> {
         };
         // Whatever the rule says: the task was taken, so it cannot be sent again as if it had not been.
         let class = if matches!(class, FailureClass::Refused | FailureClass::Invalid | FailureClass::Account) { class } else { FailureClass::Failed };
-        let code = complaint.code.unwrap_or_else(|| "failed".to_owned());
+        let code = complaint.code.or(complaint.kind).unwrap_or_else(|| "failed".to_owned());
         let message = complaint.message.unwrap_or_else(|| "the provider gives no reason".to_owned());
         self.told(class, &code, &message, billed_as(FailureClass::Failed, rule.and_then(|rule| rule.billed)), None)
     }
 
-    fn rule(&self, call: Call, status: Option<u16>, complaint: &Complaint) -> Option<&ErrorRule> {
+    fn rule(&self, call: Call, status: Option<u16>, headers: &HeaderMap, complaint: &Complaint) -> Option<&ErrorRule> {
         let among =
             |wanted: &[Plain], said: &Option<String>| wanted.is_empty() || said.as_ref().is_some_and(|said| wanted.iter().any(|one| one.0 == *said));
         self.protocol.errors.iter().find(|rule| {
@@ -111,21 +138,29 @@ impl Reader<'_> {
                     let message = message.to_lowercase();
                     rule.message_has.iter().any(|words| message.contains(words.as_str()))
                 });
-            here && by_status && by_words && among(&rule.code, &complaint.code) && among(&rule.kind, &complaint.kind)
+            let by_headers = rule.headers.iter().all(|(name, values)| {
+                let said = headers.get(name).and_then(|said| said.to_str().ok());
+                said.is_some_and(|said| values.is_empty() || values.iter().any(|value| value.0.eq_ignore_ascii_case(said.trim())))
+            });
+            here && by_status && by_words && by_headers && among(&rule.code, &complaint.code) && among(&rule.kind, &complaint.kind)
         })
     }
 
-    fn failure(&self, call: Call, status: u16, retry_after: Option<Duration>, complaint: Complaint) -> Failure {
-        let rule = self.rule(call, Some(status), &complaint);
+    fn failure(&self, call: Call, status: u16, retry_after: Option<Duration>, headers: &HeaderMap, complaint: Complaint) -> Failure {
+        let rule = self.rule(call, Some(status), headers, &complaint);
         let class = rule.map_or_else(|| usual_class(call, status), |rule| rule.class.into());
         let class = match (call, class) {
             // Only a submit can have been accepted without our knowing.
-            (Call::Upload | Call::Poll | Call::Refresh | Call::Lookup | Call::Balance, FailureClass::Ambiguous) => FailureClass::Transient,
+            (Call::Upload | Call::Poll | Call::Result | Call::Refresh | Call::Lookup | Call::Balance, FailureClass::Ambiguous) => {
+                FailureClass::Transient
+            }
             (Call::Upload | Call::Refresh | Call::Lookup | Call::Balance, FailureClass::Failed) => FailureClass::Transient,
             (_, class) => class,
         };
         let billed = match call {
             Call::Submit | Call::Poll | Call::Task => billed_as(class, rule.and_then(|rule| rule.billed)),
+            // The task was taken and has ended, whatever its end is called.
+            Call::Result => billed_as(FailureClass::Failed, rule.and_then(|rule| rule.billed)),
             Call::Upload | Call::Refresh | Call::Lookup | Call::Balance => Billed::No,
         };
         let code = match (complaint.code, complaint.kind) {
@@ -133,7 +168,7 @@ impl Reader<'_> {
             (None, None) => status.to_string(),
         };
         let message = complaint.message.unwrap_or_else(|| format!("HTTP status {status} without a reason"));
-        self.told(class, &code, &message, billed, retry_after)
+        self.told(class, &code, &message, billed, retry_after.or(complaint.wait))
     }
 
     /// Returns a failure whose words are cut to a size, with the key blotted out.
@@ -150,6 +185,9 @@ fn usual_class(call: Call, status: u16) -> FailureClass {
     match status {
         429 => FailureClass::Throttled,
         401..=403 => FailureClass::Account,
+        // The task is ready and its result is an error: it has failed. What is not there may come.
+        200..=299 if call == Call::Result => FailureClass::Failed,
+        404 | 410 if call == Call::Result => FailureClass::Transient,
         // A redirect, a conflict, a timeout, a fault of the server or a body that says neither yes nor no: it may have been accepted.
         100..=399 | 408 | 409 | 425 | 500.. => FailureClass::Ambiguous,
         404 | 410 if call == Call::Poll => FailureClass::Invalid,
@@ -172,15 +210,15 @@ fn billed_as(class: FailureClass, said: Option<Known>) -> Billed {
 pub(super) fn retry_after(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
     let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).map(str::trim);
     if let Some(millis) = text("retry-after-ms").and_then(|text| text.parse::<u64>().ok()) {
-        return Some(Duration::from_millis(millis).min(LONGEST_WAIT));
+        return Some(Duration::from_millis(millis).min(LONGEST));
     }
     let told = text(RETRY_AFTER.as_str())?;
     let wait = match told.parse::<f64>() {
-        Ok(seconds) if seconds.is_finite() && seconds >= 0.0 => Duration::try_from_secs_f64(seconds).unwrap_or(LONGEST_WAIT),
+        Ok(seconds) if seconds.is_finite() && seconds >= 0.0 => Duration::try_from_secs_f64(seconds).unwrap_or(LONGEST),
         Ok(_) => return None,
         Err(_) => httpdate::parse_http_date(told).ok()?.duration_since(now).unwrap_or(Duration::ZERO),
     };
-    Some(wait.min(LONGEST_WAIT))
+    Some(wait.min(LONGEST))
 }
 
 #[cfg(test)]
@@ -195,7 +233,7 @@ mod tests {
         let key = Secret::new("sk-canary".to_owned());
         let reader = Reader { protocol: &protocol, key: &key };
         let line = |(status, body): &(u16, Value)| {
-            let answer = Answer { status: *status, retry_after: None, body: Ok(body.clone()) };
+            let answer = Answer { status: *status, retry_after: None, headers: HeaderMap::new(), body: Ok(body.clone()) };
             match reader.good(call, answer) {
                 Ok(_) => format!("{status} {body} -> good\n"),
                 Err(failure) => format!("{status} {body} -> {} {} {:?}\n", failure.class.as_str(), failure.code, failure.billed),
@@ -281,7 +319,7 @@ mod tests {
             let reader = Reader { protocol: &protocol, key: &key };
             let mut ambiguous = 0;
             for status in 100..=599 {
-                let answer = || Answer { status, retry_after: None, body: Err("not JSON".to_owned()) };
+                let answer = || Answer { status, retry_after: None, headers: HeaderMap::new(), body: Err("not JSON".to_owned()) };
                 let submit = reader.good(Call::Submit, answer()).expect_err("an unreadable answer is no success").class;
                 let poll = reader.good(Call::Poll, answer()).expect_err("an unreadable answer is no success").class;
                 ambiguous += usize::from(submit == FailureClass::Ambiguous);
@@ -302,7 +340,9 @@ mod tests {
         let key = Secret::new("sk-canary".to_owned());
         let reader = Reader { protocol: &protocol, key: &key };
         let body = json!({ "code": "4\u{1b}[31m sk-canary", "msg": format!("key sk-canary {}", "x".repeat(5000)) });
-        let failure = reader.good(Call::Submit, Answer { status: 200, retry_after: None, body: Ok(body) }).expect_err("not a success");
+        let failure = reader
+            .good(Call::Submit, Answer { status: 200, retry_after: None, headers: HeaderMap::new(), body: Ok(body) })
+            .expect_err("not a success");
         assert_eq!(failure.code, "4_[31m_[redacted]");
         assert!(failure.message.starts_with("key [redacted] xxx") && failure.message.chars().count() == MESSAGE_MOST);
     }

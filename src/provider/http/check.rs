@@ -3,6 +3,9 @@
 //! In: a [`Manifest`] that reads well. Out: diagnostics, each with its path.
 //! Never: a model whose settings or pictures would be dropped in silence.
 
+mod answers;
+
+use super::hosts::is_declared;
 use super::protocol::{Protocol, Request, SubmitCall};
 use super::template::Template;
 use crate::catalog::OperationCard;
@@ -19,6 +22,8 @@ pub fn check(manifest: &Manifest, doc: DocId) -> Diagnostics {
     let mut check = Check { manifest, protocol, http: FieldPath::root(doc).key("http"), found: Diagnostics::new() };
     check.origins();
     check.calls();
+    check.answers();
+    super::task_check::check(&mut check, doc);
     check.lookup();
     check.batches(doc);
     check.translations();
@@ -26,15 +31,15 @@ pub fn check(manifest: &Manifest, doc: DocId) -> Diagnostics {
     check.found
 }
 
-struct Check<'a> {
-    manifest: &'a Manifest,
-    protocol: &'a Protocol,
-    http: FieldPath,
+pub(super) struct Check<'a> {
+    pub(super) manifest: &'a Manifest,
+    pub(super) protocol: &'a Protocol,
+    pub(super) http: FieldPath,
     found: Diagnostics,
 }
 
 impl<'a> Check<'a> {
-    fn wrong(&mut self, code: &'static str, at: FieldPath, message: String, help: String) {
+    pub(super) fn wrong(&mut self, code: &'static str, at: FieldPath, message: String, help: String) {
         self.found.push(Diagnostic::error(code, at, message).help(help));
     }
 
@@ -44,7 +49,7 @@ impl<'a> Check<'a> {
         let further = self.protocol.origins.iter().map(|(name, origin)| (self.http.clone().key("origins").key(name.as_str()), origin));
         for (at, origin) in std::iter::once(base).chain(further).collect::<Vec<_>>() {
             let host = origin.url().host_str().unwrap_or_default();
-            if !self.manifest.hosts.iter().any(|known| known == host) {
+            if !is_declared(&self.manifest.hosts, host) {
                 let message = format!("`{host}` is not among the manifest's `hosts`, to which alone the key is sent");
                 self.wrong(
                     "unknown-host",
@@ -133,17 +138,20 @@ impl<'a> Check<'a> {
         }
     }
 
-    fn submits(&self) -> Vec<(FieldPath, &'a SubmitCall)> {
+    pub(super) fn submits(&self) -> Vec<(FieldPath, &'a SubmitCall)> {
         let by_action = self.protocol.submit_by_action.iter();
         let by_action = by_action.map(|(action, call)| (self.http.clone().key("submit-by-action").key(action.as_str()), call));
         std::iter::once((self.http.clone().key("submit"), &self.protocol.submit)).chain(by_action).collect()
     }
 
-    fn requests(&self) -> Vec<(FieldPath, &'a Request)> {
+    pub(super) fn requests(&self) -> Vec<(FieldPath, &'a Request)> {
         let mut all: Vec<_> = self.submits().into_iter().map(|(at, call)| (at, &call.request)).collect();
         let at = |name: &str| self.http.clone().key(name);
         all.extend(self.protocol.upload.iter().map(|call| (at("upload"), &call.request)));
+        let ways = self.protocol.upload.iter().flat_map(|call| call.instead.iter().enumerate());
+        all.extend(ways.map(|(index, way)| (at("upload").key("instead").index(index), &way.request)));
         all.extend(self.protocol.poll.iter().map(|call| (at("poll"), &call.request)));
+        all.extend(self.protocol.result.iter().map(|call| (at("result"), &call.request)));
         all.extend(self.protocol.refresh.iter().map(|call| (at("refresh"), &call.request)));
         all.extend(self.protocol.lookup.iter().map(|call| (at("lookup"), &call.request)));
         all.extend(self.protocol.balance.iter().map(|call| (at("balance"), &call.request)));
@@ -169,18 +177,28 @@ impl<'a> Check<'a> {
                 self.wrong("long-timeout", at.clone().key("timeout"), message, "give at most `9m`".to_owned());
             }
             for (index, part) in request.form.iter().enumerate() {
-                if part.text.is_some() == part.files.is_some() {
-                    let message = format!("the part `{}` has exactly one of `text` and `files`", part.name);
+                let carries = [part.text.is_some(), part.files.is_some(), part.spread.is_some()].into_iter().filter(|is| *is).count();
+                if carries != 1 {
+                    let message = format!("the part `{}` has exactly one of `text`, `files` and `spread`", part.name);
                     self.wrong("form-part", at.clone().key("form").index(index), message, "say what it carries".to_owned());
+                } else if part.name.is_empty() != part.spread.is_some() {
+                    let help = "give a text or files a `name`; the names of what is spread are its keys".to_owned();
+                    self.wrong(
+                        "form-part",
+                        at.clone().key("form").index(index),
+                        "a part of a form has a name, unless it spreads many".to_owned(),
+                        help,
+                    );
                 }
             }
         }
         for (at, call) in self.submits() {
-            if call.task.is_empty() == call.picture.is_empty() {
+            let brings_picture = call.bytes || !call.picture.is_empty() || !call.address.is_empty();
+            if call.task.is_empty() != brings_picture {
                 self.wrong(
                     "no-result",
                     at.clone(),
-                    "a submit has exactly one of `task` and `picture`".to_owned(),
+                    "the answer to a submit is either a `task`, or a picture: `picture`, `address` or `bytes`".to_owned(),
                     "say what its answer is".to_owned(),
                 );
             }
@@ -198,12 +216,18 @@ impl<'a> Check<'a> {
             templates.push((at.clone().key("path"), &request.path));
             templates.extend(request.json.iter().map(|template| (at.clone().key("json"), template)));
             templates.extend(request.query.values().map(|template| (at.clone().key("query"), template)));
-            templates
-                .extend(request.form.iter().enumerate().filter_map(|(index, part)| Some((at.clone().key("form").index(index), part.text.as_ref()?))));
+            templates.extend(
+                request
+                    .form
+                    .iter()
+                    .enumerate()
+                    .filter_map(|(index, part)| Some((at.clone().key("form").index(index), part.text.as_ref().or(part.spread.as_ref())?))),
+            );
         }
         let batch = self.http.clone().key("batch").key("requests");
         let together = self.protocol.batch.iter().flat_map(|flow| &flow.requests);
         templates.extend(together.map(|(action, request)| (batch.clone().key(action.as_str()).key("json"), &request.json)));
+        templates.extend(self.protocol.each_picture.iter().map(|template| (self.http.clone().key("each-picture"), template)));
         let parameters = self.http.clone().key("parameters");
         templates.extend(self.protocol.parameters.iter().map(|(wire, template)| (parameters.clone().key(wire.as_str()), template)));
         for (at, template) in templates {
@@ -253,7 +277,7 @@ fn carries_key(request: &Request) -> bool {
     has(&request.path)
         || request.query.values().any(has)
         || request.json.as_ref().is_some_and(has)
-        || request.form.iter().any(|part| part.text.as_ref().is_some_and(has))
+        || request.form.iter().any(|part| part.text.as_ref().or(part.spread.as_ref()).is_some_and(has))
 }
 
 /// What a request of one model carries.
@@ -264,14 +288,15 @@ struct Sent<'a> {
 
 impl Sent<'_> {
     fn asks_for_parameters(&self) -> bool {
-        self.call.request.json.as_ref().is_some_and(|json| json.has("parameters"))
+        let in_form = self.call.request.form.iter().any(|part| part.spread.as_ref().is_some_and(|tree| tree.has("parameters")));
+        in_form || self.call.request.json.as_ref().is_some_and(|json| json.has("parameters"))
     }
 
     fn has(&self, slot: &str) -> bool {
         let request = &self.call.request;
         let own = request.path.has(slot) || request.query.values().any(|template| template.has(slot));
         let body = request.json.as_ref().is_some_and(|json| json.has(slot))
-            || request.form.iter().any(|part| part.text.as_ref().is_some_and(|text| text.has(slot)));
+            || request.form.iter().any(|part| part.text.as_ref().or(part.spread.as_ref()).is_some_and(|text| text.has(slot)));
         own || body || (self.asks_for_parameters() && self.parameters.is_some_and(|parameters| parameters.has(slot)))
     }
 
@@ -347,6 +372,10 @@ mod tests {
                     let resolutions = card.resolutions.iter().flat_map(|all| all.keys()).map(|word| ("resolution", json!(&**word)));
                     let formats = card.formats.iter().map(|format: &ImageFormat| ("format", json!(format.as_str())));
                     for (slot, value) in aspects.chain(resolutions).chain(formats) {
+                        // A size in pixels says both.
+                        if matches!(slot, "aspect" | "resolution") && ["size", "width", "height"].iter().any(|slot| template.has(slot)) {
+                            continue;
+                        }
                         let filled =
                             template.fill(&Values::from([(slot, value.clone())]), &protocol.words).unwrap_or_else(|error| panic!("{wire}: {error}"));
                         let filled = filled.unwrap_or_default().to_string();
@@ -370,21 +399,24 @@ mod tests {
             .replace("    z-image: {", "    y-image: {")
             .replace("    task: [/data/taskId]\n", "");
         insta::assert_snapshot!(told(&text), @"
-        unknown-host at http.origins.upload: `kieai.redpandaai.co` is not among the manifest's `hosts`, to which alone the key is sent
-        no-key-slot at http.auth.value: the key header does not carry the key
-        unknown-origin at http.upload.request.origin: there is no origin `uploads`
-        long-timeout at http.upload.request.timeout: `10m` is longer than an exchange may take
-        no-result at http.submit: a submit has exactly one of `task` and `picture`
-        unknown-words at http.parameters.seedream/5-pro-image-to-image: there are no words `seedream-5`
-        unknown-words at http.parameters.seedream/5-pro-text-to-image: there are no words `seedream-5`
-        dropped-setting at models.ideogram-character.operations.edit: `ideogram-character` takes a speed to edit, but its request has no place for it
-        dropped-setting at models.ideogram-character.operations.inpaint: `ideogram-character` takes a speed to inpaint, but its request has no place for it
-        dropped-setting at models.ideogram-character-remix.operations.edit: `ideogram-character-remix` takes a speed to edit, but its request has no place for it
-        dropped-setting at models.ideogram-v3.operations.generate: `ideogram-v3` takes a speed to generate, but its request has no place for it
-        dropped-setting at models.ideogram-v3.operations.edit: `ideogram-v3` takes a speed to edit, but its request has no place for it
-        dropped-setting at models.ideogram-v3.operations.inpaint: `ideogram-v3` takes a speed to inpaint, but its request has no place for it
-        no-parameters at models.z-image.operations.generate.wire: there are no `http.parameters` for `z-image`
-        ");
+            unknown-host at http.origins.upload: `kieai.redpandaai.co` is not among the manifest's `hosts`, to which alone the key is sent
+            no-key-slot at http.auth.value: the key header does not carry the key
+            unknown-origin at http.upload.request.origin: there is no origin `uploads`
+            long-timeout at http.upload.request.timeout: `10m` is longer than an exchange may take
+            unknown-origin at http.upload.instead[0].request.origin: there is no origin `uploads`
+            long-timeout at http.upload.instead[0].request.timeout: `10m` is longer than an exchange may take
+            unknown-origin at http.upload.instead[1].request.origin: there is no origin `uploads`
+            no-result at http.submit: the answer to a submit is either a `task`, or a picture: `picture`, `address` or `bytes`
+            unknown-words at http.parameters.seedream/5-pro-image-to-image: there are no words `seedream-5`
+            unknown-words at http.parameters.seedream/5-pro-text-to-image: there are no words `seedream-5`
+            dropped-setting at models.ideogram-character.operations.edit: `ideogram-character` takes a speed to edit, but its request has no place for it
+            dropped-setting at models.ideogram-character.operations.inpaint: `ideogram-character` takes a speed to inpaint, but its request has no place for it
+            dropped-setting at models.ideogram-character-remix.operations.edit: `ideogram-character-remix` takes a speed to edit, but its request has no place for it
+            dropped-setting at models.ideogram-v3.operations.generate: `ideogram-v3` takes a speed to generate, but its request has no place for it
+            dropped-setting at models.ideogram-v3.operations.edit: `ideogram-v3` takes a speed to edit, but its request has no place for it
+            dropped-setting at models.ideogram-v3.operations.inpaint: `ideogram-v3` takes a speed to inpaint, but its request has no place for it
+            no-parameters at models.z-image.operations.generate.wire: there are no `http.parameters` for `z-image`
+            ");
     }
 
     #[test]

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::redirect::Policy;
-use reqwest::{Client, ClientBuilder, RequestBuilder};
+use reqwest::{Client, ClientBuilder, RequestBuilder, Response};
 
 use super::addresses::is_public;
 use super::answer::{Answer, retry_after};
@@ -22,6 +22,9 @@ const CONNECT: Duration = Duration::from_secs(15);
 /// How long a connection may be silent while a body is read.
 const SILENCE: Duration = Duration::from_secs(60);
 
+/// Longest error that is taken for a sentence, 4 KiB.
+const LONGEST_SENTENCE: usize = 4 << 10;
+
 /// Who we say we are; some hosts refuse clients that do not say it.
 const USER_AGENT: &str = concat!("callsheet/", env!("CARGO_PKG_VERSION"));
 
@@ -31,7 +34,8 @@ pub(super) const SMALL: usize = 1 << 20;
 /// Largest answer with a picture in it, 48 MiB: base64 of a PNG of 36 MB. The largest that is sold so, 3840x2160, has at most 33 MB.
 pub(super) const LARGE: usize = 48 << 20;
 
-/// Connections by what they are for.
+/// Connections by what they are for. Clones share them.
+#[derive(Clone)]
 pub(super) struct Clients {
     /// For submits. A connection is used once: an old one that breaks leaves open whether the request was read.
     pub(super) paid: Client,
@@ -83,20 +87,62 @@ fn plain(secure: bool) -> ClientBuilder {
 
 /// Sends a request, once, and reads the answer up to `limit` bytes.
 pub(super) async fn exchange(request: RequestBuilder, timeout: Duration, limit: usize) -> Result<Answer, Broken> {
+    whole(begun(request, timeout).await?, limit).await
+}
+
+/// When a request left, and where to: for traces of its answer.
+#[derive(Clone)]
+struct Sent {
+    method: String,
+    at: Instant,
+}
+
+/// Sends a request, once, and waits for the head of the answer; its body must come within the same time.
+pub(super) async fn begun(request: RequestBuilder, timeout: Duration) -> Result<Response, Broken> {
     let (client, built) = request.timeout(timeout).build_split();
     let built = built.map_err(broken)?;
     trace::request(&built);
-    let (to, started) = ((built.method().to_string(), built.url().clone()), Instant::now());
-    let lost = |error: reqwest::Error| {
-        let broken = broken(error);
-        let (Broken::Before(why) | Broken::After(_, why)) = &broken;
-        trace::broken(&to, started.elapsed(), why);
-        broken
-    };
-    let mut response = client.execute(built).await.map_err(lost)?;
+    let (sent, url) = (Sent { method: built.method().to_string(), at: Instant::now() }, built.url().clone());
+    match client.execute(built).await {
+        Ok(mut response) => {
+            response.extensions_mut().insert(sent);
+            Ok(response)
+        }
+        Err(error) => {
+            let broken = broken(error);
+            trace::broken(&(sent.method, url), sent.at.elapsed(), why(&broken));
+            Err(broken)
+        }
+    }
+}
+
+/// Notes an answer that has come, for traces.
+pub(super) fn noted(response: &Response, body: &[u8]) {
+    if let Some(sent) = response.extensions().get::<Sent>() {
+        let to = (sent.method.clone(), response.url().clone());
+        trace::answer(&to, response.status().as_u16(), sent.at.elapsed(), response.headers(), body);
+    }
+}
+
+/// Notes an answer that broke off, for traces.
+pub(super) fn noted_broken(response: &Response, broken: &Broken) {
+    if let Some(sent) = response.extensions().get::<Sent>() {
+        trace::broken(&(sent.method.clone(), response.url().clone()), sent.at.elapsed(), why(broken));
+    }
+}
+
+fn why(broken: &Broken) -> &str {
+    let (Broken::Before(why) | Broken::After(_, why)) = broken;
+    why
+}
+
+/// Reads the rest of an answer up to `limit` bytes.
+pub(super) async fn whole(mut response: Response, limit: usize) -> Result<Answer, Broken> {
     let status = response.status().as_u16();
-    let retry_after = retry_after(response.headers(), SystemTime::now());
-    let too_large = || Answer { status, retry_after, body: Err(format!("it is larger than {} MB", limit >> 20)) };
+    let headers = response.headers().clone();
+    let retry_after = retry_after(&headers, SystemTime::now());
+    let answer = |body| Answer { status, retry_after, headers: headers.clone(), body };
+    let too_large = || answer(Err(format!("it is larger than {} MB", limit >> 20)));
     let stated = response.content_length().unwrap_or(0);
     if stated > limit as u64 {
         return Ok(too_large());
@@ -110,12 +156,30 @@ pub(super) async fn exchange(request: RequestBuilder, timeout: Duration, limit: 
             Ok(None) => break,
             // The status stands even if the reason does not arrive.
             Err(_) if status >= 400 => break,
-            Err(error) => return Err(lost(error)),
+            Err(error) => {
+                let broken = broken(error);
+                noted_broken(&response, &broken);
+                return Err(broken);
+            }
         }
     }
-    trace::answer(&to, status, started.elapsed(), response.headers(), &body);
-    let body = super::body::read(&body).map_err(|error| format!("it is no JSON that is read ({error})"));
-    Ok(Answer { status, retry_after, body })
+    noted(&response, &body);
+    Ok(answer(read(status, &body)))
+}
+
+/// Reads the body of an answer: JSON, or the sentence that an error may be.
+///
+/// # Errors
+/// Why it is neither.
+pub(super) fn read(status: u16, body: &[u8]) -> Result<serde_json::Value, String> {
+    let read = super::body::read(body).map_err(|error| format!("it is no JSON that is read ({error})"));
+    if status >= 400 { read.or_else(|error| sentence(body).ok_or(error)) } else { read }
+}
+
+/// Returns an error that is a plain sentence, as some are; a page is none.
+fn sentence(body: &[u8]) -> Option<serde_json::Value> {
+    let text = std::str::from_utf8(body).ok().map(str::trim).filter(|text| !text.is_empty() && text.len() <= LONGEST_SENTENCE)?;
+    (!text.starts_with(['<', '{', '['])).then(|| serde_json::Value::String(text.to_owned()))
 }
 
 /// Tells whether a byte may have left.

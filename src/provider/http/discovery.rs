@@ -24,8 +24,18 @@ impl HttpProvider {
         let path =
             Template::try_from(Value::String(path.to_owned())).map_err(|error| Failure::new(FailureClass::Invalid, "path", error.to_string()))?;
         let timeout = Span(std::time::Duration::from_secs(30));
-        let request = Request { method: Method::Get, origin: None, path, query: BTreeMap::new(), json: None, form: Vec::new(), timeout };
-        self.ask(Order { call: Call::Balance, request: &request, values: Values::new(), parameters: None }, LARGEST).await
+        let request = Request {
+            method: Method::Get,
+            origin: None,
+            told: None,
+            headers: BTreeMap::new(),
+            path,
+            query: BTreeMap::new(),
+            json: None,
+            form: Vec::new(),
+            timeout,
+        };
+        self.ask(Order { call: Call::Balance, request: &request, values: Values::new(), parameters: None, address: None }, LARGEST).await
     }
 
     /// Returns the book that its figures are reckoned by.

@@ -6,6 +6,7 @@
 use std::net::IpAddr;
 use std::time::{Duration, Instant, SystemTime};
 
+use bytes::Bytes;
 use futures_util::stream;
 use reqwest::{Response, Url};
 
@@ -14,6 +15,7 @@ use super::answer::retry_after;
 use super::client::{Broken, Clients, broken};
 use super::protocol::Origin;
 use super::trace;
+use super::turns::Turn;
 use crate::provider::ByteStream;
 use crate::types::{Failure, FailureClass};
 
@@ -25,6 +27,9 @@ const MOST: u64 = 96 << 20;
 
 /// How long a picture may take to come, from the first address to its last byte: who drips a byte a second is not waited for.
 const WHOLE: Duration = Duration::from_secs(240);
+
+/// Bytes that are handed on at once, 64 KiB: what came together is not held twice.
+const AT_ONCE: usize = 64 << 10;
 
 /// Longest address that is looked at.
 const LONGEST_ADDRESS: usize = 8192;
@@ -94,7 +99,7 @@ fn place(url: &Url) -> String {
 }
 
 /// Says why an address of a stranger must not be followed; names are looked at again when they are resolved.
-fn is_safe(url: &Url) -> Result<(), &'static str> {
+pub(super) fn is_safe(url: &Url) -> Result<(), &'static str> {
     if url.scheme() != "https" {
         return Err("only https is followed");
     }
@@ -111,28 +116,36 @@ fn is_safe(url: &Url) -> Result<(), &'static str> {
     }
 }
 
-fn body(response: Response) -> Result<ByteStream, Failure> {
+/// Streams the body of an answer that is a picture.
+///
+/// # Errors
+/// A picture that says beforehand that it is too large.
+pub(super) fn body(response: Response) -> Result<ByteStream, Failure> {
     let too_large = || Failure::new(FailureClass::BadResult, "too-large", format!("the picture is larger than {} MB", MOST >> 20));
     if response.content_length().is_some_and(|length| length > MOST) {
         return Err(too_large());
     }
-    let next = move |(mut response, mut taken): (Response, u64)| async move {
-        match response.chunk().await {
-            Ok(None) => Ok(None),
-            Ok(Some(chunk)) => {
-                taken += chunk.len() as u64;
-                if taken > MOST {
-                    return Err(too_large());
+    let next = move |(mut response, mut chunk, mut taken, mut turn): (Response, Bytes, u64, Turn)| async move {
+        while chunk.is_empty() {
+            match turn.next(&mut response, taken).await {
+                Ok(None) => return Ok(None),
+                Ok(Some(more)) => {
+                    taken += more.len() as u64;
+                    chunk = more;
                 }
-                Ok(Some((chunk.to_vec(), (response, taken))))
+                Err(error) => {
+                    let (Broken::Before(why) | Broken::After(_, why)) = broken(error);
+                    return Err(Failure::new(FailureClass::Transient, "truncated", format!("the picture broke off after {taken} bytes: {why}")));
+                }
             }
-            Err(error) => {
-                let (Broken::Before(why) | Broken::After(_, why)) = broken(error);
-                Err(Failure::new(FailureClass::Transient, "truncated", format!("the picture broke off after {taken} bytes: {why}")))
+            if taken > MOST {
+                return Err(too_large());
             }
         }
+        let piece = chunk.split_to(chunk.len().min(AT_ONCE)).to_vec();
+        Ok(Some((piece, (response, chunk, taken, turn))))
     };
-    Ok(Box::pin(stream::try_unfold((response, 0), next)))
+    Ok(Box::pin(stream::try_unfold((response, Bytes::new(), 0, Turn::default()), next)))
 }
 
 #[cfg(test)]

@@ -53,7 +53,7 @@ impl HttpProvider {
             }
         }
         let parameters = template.map(|template| template.fill(&values, &self.protocol.words)).transpose().map_err(unfilled)?.flatten();
-        let order = Order { call: Call::Submit, request: &call.request, values: values.clone(), parameters: parameters.clone() };
+        let order = Order { call: Call::Submit, request: &call.request, values: values.clone(), parameters: parameters.clone(), address: None };
         let built = self
             .prepared(&self.clients.paid, &order, Vec::new())?
             .build()

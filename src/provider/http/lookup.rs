@@ -36,7 +36,7 @@ impl HttpProvider {
         let unable = || Failure::new(FailureClass::Invalid, "no-lookup", "the manifest does not say how a lost request is looked up");
         let call = self.protocol.lookup.as_ref().ok_or_else(unable)?;
         let values = Values::from([("idempotency-key", Value::String(key.as_str().to_owned()))]);
-        let order = Order { call: Call::Lookup, request: &call.request, values, parameters: None };
+        let order = Order { call: Call::Lookup, request: &call.request, values, parameters: None, address: None };
         let request = self.prepared(&self.clients.free, &order, Vec::new())?;
         let answer = client::exchange(request, call.request.timeout.0, SMALL).await.map_err(|broken| {
             let (Broken::Before(why) | Broken::After(_, why)) = broken;
@@ -63,7 +63,7 @@ impl HttpProvider {
     /// # Errors
     /// The classed failure of the exchange.
     pub async fn knows(&self, task: &TaskId) -> Result<bool, Failure> {
-        match self.polled(task).await {
+        match self.polled(None, task).await {
             Ok(Polled::Running | Polled::Ready { .. } | Polled::Failed(_)) => Ok(true),
             Err(failure) if failure.class == FailureClass::Invalid => Ok(false),
             Err(failure) => Err(failure),

@@ -1,6 +1,6 @@
 //! Where something stands in a provider's answer.
 //!
-//! In: `/data/taskId`, `/data/*/b64_json`, `/data/resultJson/@json/resultUrls`. Out: the values that stand there.
+//! In: `/data/taskId`, `/data/*/b64_json`, `/parts/*!thought/data`, `/data/resultJson/@json/resultUrls`. Out: the values that stand there.
 //! Never: a panic on an answer of another shape; what is not there is simply not found.
 
 use std::borrow::Cow;
@@ -13,7 +13,8 @@ use serde_json::Value;
 /// Most values that one place may name: no call brings more pictures.
 const MOST: usize = 64;
 
-/// A path into an answer: keys and indices after `/`; `*` for all items of a list, `@json` for the JSON inside a text.
+/// A path into an answer: keys and indices after `/`; `*` for all items of a list, `*?safe` and `*!draft` for those whose `safe` is true and
+/// whose `draft` is not, `@json` for the JSON inside a text.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Place(Vec<Part>);
 
@@ -21,10 +22,42 @@ pub struct Place(Vec<Part>);
 enum Part {
     Key(String),
     Each,
+    /// Items whose key is true, or is not.
+    EachThat {
+        key: String,
+        is: bool,
+    },
     Json,
 }
 
+/// One step on the way into an answer that is not read yet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Step {
+    /// A name of a map; `None` before it is known, or if it is none that a place could have.
+    Key(Option<String>),
+    /// A place in a list.
+    Index(usize),
+}
+
 impl Place {
+    /// Returns whether it names something in the answer itself by names and numbers alone: not in JSON inside a text, not by a flag beside it.
+    pub(super) fn is_plain(&self) -> bool {
+        self.0.iter().all(|part| matches!(part, Part::Key(_) | Part::Each))
+    }
+
+    /// Returns whether a text that stands there is one that [`texts`](Self::texts) returns.
+    pub(super) fn leads_to(&self, path: &[&Step]) -> bool {
+        let fits = |(part, step): (&Part, &&Step)| match (part, step) {
+            (Part::Key(wanted), Step::Key(key)) => key.as_ref() == Some(wanted),
+            (Part::Key(wanted), Step::Index(index)) => wanted.parse() == Ok(*index),
+            (Part::Each, Step::Index(index)) => *index < MOST,
+            (Part::Each, Step::Key(_)) | (Part::EachThat { .. } | Part::Json, _) => false,
+        };
+        let item = path.get(self.0.len());
+        let is_item = item.is_none_or(|step| matches!(step, Step::Index(index) if *index < MOST));
+        path.len() >= self.0.len() && path.len() <= self.0.len() + 1 && is_item && self.0.iter().zip(path).all(fits)
+    }
+
     /// Returns what stands there, in order; `null` counts as nothing.
     pub fn find<'a>(&self, answer: &'a Value) -> Vec<Cow<'a, Value>> {
         let mut found = vec![Cow::Borrowed(answer)];
@@ -33,6 +66,19 @@ impl Place {
         }
         found.retain(|value| !value.is_null());
         found
+    }
+
+    /// Returns the key that it ends with.
+    pub fn name(&self) -> Option<&str> {
+        self.0.last().and_then(|part| match part {
+            Part::Key(key) => Some(key.as_str()),
+            Part::Each | Part::EachThat { .. } | Part::Json => None,
+        })
+    }
+
+    /// Returns every text, number and truth value that stands there, as text.
+    pub fn plains(&self, answer: &Value) -> Vec<String> {
+        self.find(answer).iter().filter_map(|value| plain(value)).collect()
     }
 
     /// Returns the first text, number or truth value that stands there, as text.
@@ -80,11 +126,30 @@ impl Part {
                 Cow::Owned(Value::Array(items)) => items.into_iter().take(MOST).map(Cow::Owned).collect(),
                 _ => Vec::new(),
             },
+            Self::EachThat { key, is } => {
+                let fits = |item: &Value| item.get(key).is_some_and(is_true) == *is;
+                match value {
+                    Cow::Borrowed(Value::Array(items)) => items.iter().take(MOST).filter(|item| fits(item)).map(Cow::Borrowed).collect(),
+                    Cow::Owned(Value::Array(items)) => items.into_iter().take(MOST).filter(|item| fits(item)).map(Cow::Owned).collect(),
+                    _ => Vec::new(),
+                }
+            }
             Self::Json => {
                 let read = value.as_str().and_then(|text| super::body::read(text.as_bytes()).ok());
                 read.map(Cow::Owned).into_iter().collect()
             }
         }
+    }
+}
+
+/// Whether a flag is set: providers write it as a truth value, a number or a text.
+fn is_true(flag: &Value) -> bool {
+    match flag {
+        Value::Bool(truth) => *truth,
+        Value::Number(number) => number.as_f64() != Some(0.0),
+        Value::String(text) => !matches!(text.as_str(), "" | "false" | "0"),
+        Value::Null => false,
+        Value::Array(_) | Value::Object(_) => true,
     }
 }
 
@@ -108,7 +173,11 @@ impl FromStr for Place {
         let part = |part: &str| match part {
             "*" => Part::Each,
             "@json" => Part::Json,
-            key => Part::Key(key.replace("~1", "/").replace("~0", "~")),
+            part => match (part.strip_prefix("*?"), part.strip_prefix("*!")) {
+                (Some(key), _) => Part::EachThat { key: unescaped(key), is: true },
+                (_, Some(key)) => Part::EachThat { key: unescaped(key), is: false },
+                (None, None) => Part::Key(unescaped(part)),
+            },
         };
         Ok(Self(path.split('/').map(part).collect()))
     }
@@ -117,11 +186,20 @@ impl FromStr for Place {
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.iter().try_for_each(|part| match part {
-            Part::Key(key) => write!(f, "/{}", key.replace('~', "~0").replace('/', "~1")),
+            Part::Key(key) => write!(f, "/{}", escaped(key)),
             Part::Each => f.write_str("/*"),
+            Part::EachThat { key, is } => write!(f, "/*{}{}", if *is { '?' } else { '!' }, escaped(key)),
             Part::Json => f.write_str("/@json"),
         })
     }
+}
+
+fn escaped(key: &str) -> String {
+    key.replace('~', "~0").replace('/', "~1")
+}
+
+fn unescaped(key: &str) -> String {
+    key.replace("~1", "/").replace("~0", "~")
 }
 
 impl Serialize for Place {
@@ -143,7 +221,7 @@ impl schemars::JsonSchema for Place {
 
     fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
         schemars::json_schema!({
-            "description": "A path into an answer; `*` for all items of a list, `@json` for the JSON inside a text.",
+            "description": "A path into an answer; `*` for all items of a list, `*?safe` and `*!draft` for those whose `safe` is true and whose `draft` is not, `@json` for the JSON inside a text.",
             "type": "string", "pattern": "^(/[^/]+)+$", "examples": ["/data/taskId", "/data/resultJson/@json/resultUrls"]
         })
     }
@@ -192,8 +270,19 @@ mod tests {
     }
 
     #[test]
+    fn items_are_chosen_by_a_flag() {
+        let answer =
+            json!({ "parts": [{ "text": "words" }, { "thought": true, "data": "draft" }, { "thought": false, "data": "a" }, { "data": "b" }, 7] });
+        assert_eq!(place("/parts/*!thought/data").texts(&answer), ["a", "b"]);
+        assert_eq!(place("/parts/*?thought/data").texts(&answer), ["draft"]);
+        let answer = json!({ "data": [{ "safe": "true", "url": "a" }, { "safe": 0, "url": "b" }, { "url": "c" }, { "safe": null, "url": "d" }] });
+        assert_eq!(place("/data/*?safe/url").texts(&answer), ["a"]);
+        assert_eq!(place("/data/*!safe/url").texts(&answer), ["b", "c", "d"]);
+    }
+
+    #[test]
     fn places_are_written_as_they_are_read() {
-        for text in ["/data", "/data/*/b64_json", "/data/0/url", "/a~1b/@json/c"] {
+        for text in ["/data", "/data/*/b64_json", "/data/0/url", "/a~1b/@json/c", "/parts/*!thought/data", "/data/*?is_image_safe/url"] {
             assert_eq!(place(text).to_string(), text);
         }
         for text in ["", "/", "data", "/data//x"] {

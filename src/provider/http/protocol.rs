@@ -5,13 +5,17 @@
 
 use std::collections::BTreeMap;
 
-use reqwest::Url;
 use schemars::JsonSchema;
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Deserialize, Serialize};
 
 use super::batch::flow::BatchFlow;
+use super::ending::EndRule;
+use super::figure::Figure;
+pub use super::origin::Origin;
 use super::place::Place;
+pub use super::task_calls::{PollCall, ResultCall, TaskState, Told};
 use super::template::{Template, Words};
+pub use super::upload_calls::{UploadCall, UploadWay};
 use crate::provider::manifest::{Known, Span};
 use crate::types::{Action, Currency, FailureClass};
 
@@ -35,11 +39,20 @@ pub struct Protocol {
     /// What the body of an answer must say besides HTTP 2xx; absent: nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub success: Option<Predicate>,
+    /// Where something stands only if the request has failed, whatever the HTTP status; absent: nowhere.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub failed_if: Vec<Place>,
     /// Where an answer says what went wrong.
     pub error: ErrorPlaces,
     /// How pictures stand in a JSON body; forms carry files.
     #[serde(default)]
     pub pictures: PicturesAs,
+    /// What one picture is in a JSON body; absent: its text alone. `{{ picture }}` is its text, `{{ media }}` its type.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub each_picture: Option<Template>,
+    /// How a mask says which part is to change; it is redrawn where that is another way than ours.
+    #[serde(default)]
+    pub masks: MaskAs,
     /// Hands a picture over and gets an address for it; needed when pictures go by address.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub upload: Option<UploadCall>,
@@ -51,6 +64,9 @@ pub struct Protocol {
     /// Asks after a task; needed when the answer to a submit is a task.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub poll: Option<PollCall>,
+    /// Asks for the pictures of a task that is ready; absent: the answer to `poll` names them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub result: Option<ResultCall>,
     /// Gets a fresh address for a picture whose address has expired.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub refresh: Option<AskCall>,
@@ -78,6 +94,18 @@ pub struct Protocol {
     pub errors: Vec<ErrorRule>,
 }
 
+impl Protocol {
+    /// Returns the call by which an action is asked for.
+    pub fn submit_of(&self, action: Action) -> &SubmitCall {
+        self.submit_by_action.get(&action).unwrap_or(&self.submit)
+    }
+
+    /// Returns whether the answer to a paid request may be the address of the picture.
+    pub fn hands_addresses(&self) -> bool {
+        std::iter::once(&self.submit).chain(self.submit_by_action.values()).any(|call| !call.address.is_empty())
+    }
+}
+
 /// How the key is sent.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
@@ -98,11 +126,18 @@ pub struct Request {
     /// One of `origins`; absent: the base URL.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub origin: Option<String>,
-    /// The path below the origin; may hold slots.
+    /// The path below the origin; may hold slots. Needed unless `told` says where to.
+    #[serde(default)]
     pub path: Template,
+    /// An address that the answer to the submit has told, on one of the API's `hosts`; `path` stands in where it told none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub told: Option<Told>,
     /// Parameters of the query.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub query: BTreeMap<String, Template>,
+    /// Headers of this request alone; one that all requests have is replaced.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub headers: BTreeMap<String, String>,
     /// A JSON body.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub json: Option<Template>,
@@ -131,11 +166,12 @@ pub enum Method {
     Get,
 }
 
-/// One part of a form: a text, or files.
+/// One part of a form: a text, files, or many texts.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct FormPart {
-    /// Name of the field.
+    /// Name of the field; a part that lays out many has none.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub name: String,
     /// Its text; a text without a value leaves the part out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -143,6 +179,9 @@ pub struct FormPart {
     /// Its files, one part each; none leave the part out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub files: Option<Files>,
+    /// A tree of one level, laid out as one text for each of its keys: `{{ parameters }}`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub spread: Option<Template>,
 }
 
 /// Which pictures of a request.
@@ -174,19 +213,20 @@ pub enum PicturesAs {
     Base64,
 }
 
-/// Hands a picture over.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
-pub struct UploadCall {
-    /// The request.
-    pub request: Request,
-    /// Where the answer keeps the address; the first place that has one.
-    pub url: Vec<Place>,
-    /// How long the provider keeps the picture.
-    pub keep: Span,
+/// How a mask says which part of its picture is to change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum MaskAs {
+    /// What is transparent changes: as campaigns have it.
+    #[default]
+    Transparent,
+    /// What is white changes, what is black stays.
+    White,
+    /// What is black changes, what is white stays.
+    Black,
 }
 
-/// Asks for a picture: exactly one of `task` and `picture` says what the answer is.
+/// Asks for a picture. What the answer is, is said by exactly one of `task`, `bytes`, and `picture` or `address` or both.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct SubmitCall {
@@ -195,15 +235,30 @@ pub struct SubmitCall {
     /// Where the answer keeps the name of the task.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub task: Vec<Place>,
-    /// Where the answer keeps the bytes of the picture itself, in base64, bare or as a `data:` address.
+    /// Where the answer keeps the address under which the task is asked after, for calls with `told: poll-url`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub poll_url: Vec<Place>,
+    /// Where the answer keeps the address under which the result will be, for calls with `told: result-url`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub result_url: Vec<Place>,
+    /// Where the answer keeps the bytes of the picture itself, in base64, bare or as a `data:` address; the first one is kept.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub picture: Vec<Place>,
+    /// Where the answer keeps the address of the picture, which is fetched at once; the first one is kept.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub address: Vec<Place>,
+    /// Whether the answer is the picture itself, byte for byte. One that does not say `image/...` is read as JSON.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub bytes: bool,
+    /// What a good answer without a picture means; the first rule that fits holds. Where none does nobody knows whether it was charged.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub endings: Vec<EndRule>,
     /// Where the answer counts tokens, for books that price by them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub usage: Option<UsagePlaces>,
-    /// Where the answer says what was charged, in the `unit`.
+    /// Where the answer says what is charged, in the `unit`; the first that says it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub charged: Vec<Place>,
+    pub charged: Vec<Figure>,
 }
 
 /// Where tokens are counted.
@@ -217,42 +272,9 @@ pub struct UsagePlaces {
     pub image_in: Vec<Place>,
     /// Tokens of the result.
     pub image_out: Vec<Place>,
-    /// Tokens of text that comes with the result; none if the answer has no such place.
+    /// Tokens of text that came with the result, thoughts included; none if the answer has no such place.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub text_out: Vec<Place>,
-}
-
-/// Asks after a task.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
-pub struct PollCall {
-    /// The request.
-    pub request: Request,
-    /// Where the answer says how the task stands.
-    pub state: Place,
-    /// What the words there mean; one that is not listed means that the task is still running.
-    pub states: BTreeMap<String, TaskState>,
-    /// Where the addresses of the pictures are; the first place that has any.
-    pub results: Vec<Place>,
-    /// Where the answer says what was charged, in the `unit`.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub charged: Vec<Place>,
-    /// Where the answer says why a task has failed.
-    pub error: ErrorPlaces,
-}
-
-/// How a task stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum TaskState {
-    /// Not yet.
-    Running,
-    /// The pictures are there.
-    Ready,
-    /// Ended without a picture.
-    Failed,
-    /// Ended by moderation.
-    Refused,
 }
 
 /// Asks for one value.
@@ -288,7 +310,7 @@ pub struct Predicate {
     pub is: Vec<Plain>,
 }
 
-/// A word or a number, compared as text.
+/// A word, a number or a truth value, compared as text.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "serde_json::Value", into = "String")]
 pub struct Plain(pub String);
@@ -299,7 +321,7 @@ impl JsonSchema for Plain {
     }
 
     fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
-        schemars::json_schema!({ "description": "A word or a number, compared as text.", "type": ["string", "number"] })
+        schemars::json_schema!({ "description": "A word, a number or a truth value, compared as text.", "type": ["string", "number", "boolean"] })
     }
 }
 
@@ -310,6 +332,7 @@ impl TryFrom<serde_json::Value> for Plain {
         match value {
             serde_json::Value::String(text) => Ok(Self(text)),
             serde_json::Value::Number(number) => Ok(Self(number.to_string())),
+            serde_json::Value::Bool(truth) => Ok(Self(truth.to_string())),
             other => Err(format!("`{other}` is neither a word nor a number")),
         }
     }
@@ -334,6 +357,9 @@ pub struct ErrorPlaces {
     /// The message for people.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub message: Vec<Place>,
+    /// How long to wait, in words like `34.4s` or `resets in ~30s`; besides the headers `retry-after` and `retry-after-ms`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub wait: Vec<Place>,
 }
 
 /// What an error means. All that is given must fit; a list fits if one of its items does.
@@ -355,6 +381,9 @@ pub struct ErrorRule {
     /// Words in the message, in lower case.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub message_has: Vec<String>,
+    /// Headers, each with one of these values; without values: the header is there.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub headers: BTreeMap<String, Vec<Plain>>,
     /// What it means.
     pub class: Verdict,
     /// Whether it was charged; absent: as the class usually is.
@@ -372,6 +401,8 @@ pub enum Call {
     Submit,
     /// Asks after a task.
     Poll,
+    /// Asks for the pictures of a task that is ready.
+    Result,
     /// A task that has ended without a picture.
     Task,
     /// Asks for a fresh address.
@@ -416,75 +447,5 @@ impl From<Verdict> for FailureClass {
             Verdict::Account => Self::Account,
             Verdict::Maintenance => Self::Maintenance,
         }
-    }
-}
-
-/// Scheme, host and port of an API, perhaps with a path that stands before all others: `https://api.example.com/v1`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Origin(Url);
-
-impl Origin {
-    /// Returns the address itself.
-    pub fn url(&self) -> &Url {
-        &self.0
-    }
-
-    /// Returns the address of a path below it.
-    ///
-    /// # Errors
-    /// A path that does not make an address, or one of another origin.
-    pub fn join(&self, path: &str) -> Result<Url, String> {
-        let base = self.0.as_str().trim_end_matches('/');
-        let url = Url::parse(&format!("{base}/{}", path.trim_start_matches('/'))).map_err(|error| format!("`{path}` is no path: {error}"))?;
-        if url.origin() == self.0.origin() { Ok(url) } else { Err(format!("`{path}` leads away from {base}")) }
-    }
-
-    /// Returns whether `url` has the same scheme, host and port.
-    pub fn holds(&self, url: &Url) -> bool {
-        self.0.origin() == url.origin()
-    }
-}
-
-impl std::str::FromStr for Origin {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let wrong = |why: &str| format!("`{text}` is not an address like `https://api.example.com`: {why}");
-        let url = Url::parse(text).map_err(|error| wrong(&error.to_string()))?;
-        if !matches!(url.scheme(), "https" | "http") || url.host().is_none() {
-            return Err(wrong("it needs `https://` (or `http://`) and a host"));
-        }
-        if !url.username().is_empty() || url.password().is_some() || url.query().is_some() || url.fragment().is_some() {
-            return Err(wrong("user, query and fragment do not belong here; the key is read from the environment"));
-        }
-        Ok(Self(url))
-    }
-}
-
-impl std::fmt::Display for Origin {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(self.0.as_str().trim_end_matches('/'))
-    }
-}
-
-impl Serialize for Origin {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
-    }
-}
-
-impl<'de> Deserialize<'de> for Origin {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
-    }
-}
-
-impl JsonSchema for Origin {
-    fn schema_name() -> std::borrow::Cow<'static, str> {
-        "Origin".into()
-    }
-
-    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
-        schemars::json_schema!({ "description": "Scheme, host and port of an API, perhaps with a path.", "type": "string", "format": "uri", "pattern": "^https?://", "examples": ["https://api.example.com/v1"] })
     }
 }

@@ -6,18 +6,18 @@
 use std::sync::Arc;
 
 use futures_util::future::try_join_all;
-use reqwest::header::HeaderName;
+use reqwest::header::{HeaderName, HeaderValue};
 use reqwest::multipart::{Form, Part};
-use reqwest::{Client, RequestBuilder};
+use reqwest::{Client, RequestBuilder, Url};
 use serde_json::{Value, json};
 
-use super::client::SMALL;
-use super::pictures::{Arranged, Kept, file_name, inlined, part};
-use super::protocol::{Call, Files, Method, PicturesAs, Request, SubmitCall};
+use super::HttpProvider;
+use super::pictures::{Arranged, inlined, media_type, part};
+use super::protocol::{Call, Files, MaskAs, Method, PicturesAs, Request, SubmitCall};
 use super::template::{Template, Unfilled, Values};
-use super::{HttpProvider, client, trace};
+use super::trace;
 use crate::provider::{InputPicture, Shot};
-use crate::types::{Failure, FailureClass};
+use crate::types::{BlobRef, Digest, Failure, FailureClass, ImageFormat, ImageInfo, InputRole};
 
 /// A request in the making.
 pub(super) struct Order<'a> {
@@ -26,6 +26,8 @@ pub(super) struct Order<'a> {
     pub(super) values: Values,
     /// The parameters of the model, filled.
     pub(super) parameters: Option<Value>,
+    /// Where it goes, if an answer has told it.
+    pub(super) address: Option<Url>,
 }
 
 /// A file of a form: its field and itself.
@@ -42,9 +44,9 @@ impl HttpProvider {
         if call.request.form.is_empty() {
             self.inline(&mut values, call, parameters, &arranged, shot).await?;
         }
-        let files = form_files(&call.request, &arranged, shot).await?;
+        let files = self.form_files(&call.request, &arranged, shot).await?;
         let parameters = parameters.map(|template| template.fill(&values, &self.protocol.words)).transpose().map_err(unfilled)?.flatten();
-        Ok((Order { call: Call::Submit, request: &call.request, values, parameters }, files))
+        Ok((Order { call: Call::Submit, request: &call.request, values, parameters, address: None }, files))
     }
 
     /// Returns the provider's id of the model for the action.
@@ -89,10 +91,10 @@ impl HttpProvider {
             if which.is_empty() || !has(call, parameters, slot) {
                 continue;
             }
-            let texts = try_join_all(which.into_iter().map(|picture| self.handed_over(picture, shot))).await?;
+            let handed = try_join_all(which.into_iter().map(|picture| self.handed_over(picture, shot))).await?;
             let value = match files {
-                Files::Image | Files::Mask | Files::Picture => texts.into_iter().next().map_or(Value::Null, Value::String),
-                Files::Pictures | Files::References => json!(texts),
+                Files::Image | Files::Mask | Files::Picture => handed.into_iter().next().unwrap_or(Value::Null),
+                Files::Pictures | Files::References => Value::Array(handed),
             };
             values.insert(slot, value);
         }
@@ -100,46 +102,63 @@ impl HttpProvider {
     }
 
     /// Returns what stands for a picture in a body.
-    async fn handed_over(&self, picture: &InputPicture, shot: &Shot) -> Result<String, Failure> {
-        match self.protocol.pictures {
-            PicturesAs::Upload => self.uploaded(picture, shot).await,
-            PicturesAs::DataUrl => Ok(inlined(picture, &shot.pictures.open(picture.blob).await?, true)),
-            PicturesAs::Base64 => Ok(inlined(picture, &shot.pictures.open(picture.blob).await?, false)),
+    async fn handed_over(&self, picture: &InputPicture, shot: &Shot) -> Result<Value, Failure> {
+        let (text, media) = match self.protocol.pictures {
+            PicturesAs::Upload => (self.uploaded(picture, shot).await?, media_type(picture)),
+            as_text => {
+                let (picture, bytes) = self.opened(picture, shot).await?;
+                (inlined(&picture, &bytes, as_text == PicturesAs::DataUrl), media_type(&picture))
+            }
+        };
+        match &self.protocol.each_picture {
+            None => Ok(Value::String(text)),
+            Some(shape) => {
+                let values = Values::from([("picture", Value::String(text)), ("media", Value::String(media))]);
+                Ok(shape.fill(&values, &self.protocol.words).map_err(unfilled)?.unwrap_or(Value::Null))
+            }
         }
     }
 
-    /// Returns the address of a picture at the provider's; uploads it if it has none, or one that will soon expire.
-    async fn uploaded(&self, picture: &InputPicture, shot: &Shot) -> Result<String, Failure> {
-        let unable = || Failure::new(FailureClass::Invalid, "no-upload", "the manifest does not say how a picture is handed over");
-        let call = self.protocol.upload.as_ref().ok_or_else(unable)?;
-        let place = self.uploads.place(picture.blob.digest);
-        let mut place = place.lock().await;
-        if let Some(kept) = place.as_ref().filter(|kept| kept.is_fresh()) {
-            return Ok(kept.url.clone());
-        }
-        let bytes = shot.pictures.open(picture.blob).await?;
-        let mut values = Values::from([("file-name", json!(file_name(picture)))]);
+    /// Whether a picture is sent otherwise than it is stored.
+    pub(super) fn redraws(&self, picture: &InputPicture) -> bool {
+        picture.role == InputRole::Mask && self.protocol.masks != MaskAs::Transparent
+    }
+
+    /// Returns a picture as it is sent: a mask is redrawn where the provider reads masks in another way than campaigns have them.
+    pub(super) async fn opened(&self, picture: &InputPicture, shot: &Shot) -> Result<(InputPicture, Vec<u8>), Failure> {
+        let hole_is_white = match (picture.role, self.protocol.masks) {
+            (InputRole::Mask, MaskAs::White) => true,
+            (InputRole::Mask, MaskAs::Black) => false,
+            _ => return Ok((picture.clone(), shot.pictures.open(picture.blob).await?)),
+        };
+        let bytes = shot.pictures.open_mask(picture.blob, hole_is_white).await?;
+        let blob = BlobRef { digest: Digest::of(&bytes), len: bytes.len() as u64 };
+        let info = ImageInfo { format: ImageFormat::Png, ..picture.info };
+        Ok((InputPicture { info, blob, ..picture.clone() }, bytes))
+    }
+
+    /// Returns the files of a form, in the order of its fields.
+    async fn form_files(&self, request: &Request, arranged: &Arranged<'_>, shot: &Shot) -> Result<Vec<File>, Failure> {
         let mut files = Vec::new();
-        if call.request.form.is_empty() {
-            values.insert("picture", json!(inlined(picture, &bytes, self.protocol.pictures != PicturesAs::Base64)));
-        } else {
-            for field in call.request.form.iter().filter(|field| field.files == Some(Files::Picture)) {
-                files.push((field.name.clone(), part(picture, bytes.clone())?));
+        for field in &request.form {
+            for picture in field.files.map(|files| arranged.which(files)).unwrap_or_default() {
+                let (picture, bytes) = self.opened(picture, shot).await?;
+                files.push((field.name.clone(), part(&picture, bytes)?));
             }
         }
-        let order = Order { call: Call::Upload, request: &call.request, values, parameters: None };
-        let request = self.prepared(&self.clients.free, &order, files)?;
-        let answer = client::exchange(request, call.request.timeout.0, SMALL).await.map_err(|broken| {
-            let (client::Broken::Before(why) | client::Broken::After(_, why)) = broken;
-            let why = format!("a source picture could not be handed over: {why}");
-            self.reader().told(FailureClass::Transient, "upload", &why, crate::types::Billed::No, None)
-        })?;
-        let body = self.reader().good(Call::Upload, answer)?;
-        let url = call.url.iter().flat_map(|place| place.texts(&body)).next();
-        let url =
-            url.ok_or_else(|| Failure::new(FailureClass::Transient, "upload", "a source picture was handed over, but the answer has no address"))?;
-        *place = Some(Kept::new(url.clone(), call.keep.0));
-        Ok(url)
+        Ok(files)
+    }
+
+    /// Returns the address that the manifest gives a request.
+    fn place_of(&self, request: &Request, values: &Values) -> Result<Url, Failure> {
+        let path = request.path.fill_path(values, &self.protocol.words).map_err(unfilled)?;
+        let origin = match (&self.own, &request.origin) {
+            (Some(own), _) => Some(own),
+            (None, Some(name)) => self.protocol.origins.get(name),
+            (None, None) => Some(&self.protocol.base_url),
+        };
+        let origin = origin.ok_or_else(|| invalid("the manifest names an origin that it does not have".to_owned()))?;
+        origin.join(&path).map_err(invalid)
     }
 
     /// Makes the request of an order; `files` are the files of its form.
@@ -150,16 +169,15 @@ impl HttpProvider {
             values.insert("parameters", parameters.clone());
         }
         let words = &self.protocol.words;
-        let path = request.path.fill_path(&values, words).map_err(unfilled)?;
-        let origin = match (&self.own, &request.origin) {
-            (Some(own), _) => Some(own),
-            (None, Some(name)) => self.protocol.origins.get(name),
-            (None, None) => Some(&self.protocol.base_url),
+        let mut url = match &order.address {
+            Some(address) => address.clone(),
+            None => self.place_of(request, &values)?,
         };
-        let origin = origin.ok_or_else(|| invalid("the manifest names an origin that it does not have".to_owned()))?;
-        let mut url = origin.join(&path).map_err(invalid)?;
         for (name, template) in &request.query {
-            if let Some(text) = template.fill_text(&values, words).map_err(unfilled)? {
+            // What an answer has told is whole; its own parameters stay as they are.
+            if order.address.is_none()
+                && let Some(text) = template.fill_text(&values, words).map_err(unfilled)?
+            {
                 url.query_pairs_mut().append_pair(name, &text);
             }
         }
@@ -167,7 +185,16 @@ impl HttpProvider {
             Method::Post => client.post(url),
             Method::Get => client.get(url),
         };
-        let mut builder = builder.headers(self.headers.clone());
+        // One map: the builder adds to what is there, and a header that comes twice is two headers.
+        let mut headers = self.headers.clone();
+        for (name, value) in &request.headers {
+            let (name, value) = match (name.parse::<HeaderName>(), HeaderValue::from_str(value)) {
+                (Ok(name), Ok(value)) => (name, value),
+                _ => return Err(invalid(format!("the header `{name}` has characters that no header may have"))),
+            };
+            headers.insert(name, value);
+        }
+        let mut builder = builder.headers(headers);
         if let (Call::Submit, Some(name), Some(key)) = (order.call, &self.protocol.idempotency_header, values.get("idempotency-key")) {
             let name: HeaderName = name.parse().map_err(|_| invalid(format!("`{name}` is no name of a header")))?;
             builder = builder.header(name, key.as_str().unwrap_or_default());
@@ -188,6 +215,13 @@ impl HttpProvider {
                 said.push((field.name.clone(), text.clone()));
                 form = form.text(field.name.clone(), text);
             }
+            if let Some(template) = &field.spread {
+                let filled = template.fill(&values, words).map_err(unfilled)?;
+                for (name, value) in filled.as_ref().and_then(Value::as_object).into_iter().flatten() {
+                    let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+                    form = form.text(name.clone(), text);
+                }
+            }
             while field.files.is_some() && files.peek().is_some_and(|(name, _)| *name == field.name) {
                 if let Some((name, part)) = files.next() {
                     said.push((name.clone(), "[file]".to_owned()));
@@ -200,21 +234,10 @@ impl HttpProvider {
     }
 }
 
-/// Returns whether the body, or the model's parameters in it, have this slot.
+/// Returns whether a JSON body, or the model's parameters in it, have this slot; pictures stand in a form as files only.
 fn has(call: &SubmitCall, parameters: Option<&Template>, slot: &str) -> bool {
     let Some(json) = &call.request.json else { return false };
     json.has(slot) || (json.has("parameters") && parameters.is_some_and(|parameters| parameters.has(slot)))
-}
-
-/// Returns the files of a form, in the order of its fields.
-async fn form_files(request: &Request, arranged: &Arranged<'_>, shot: &Shot) -> Result<Vec<File>, Failure> {
-    let mut files = Vec::new();
-    for field in &request.form {
-        for picture in field.files.map(|files| arranged.which(files)).unwrap_or_default() {
-            files.push((field.name.clone(), part(picture, shot.pictures.open(picture.blob).await?)?));
-        }
-    }
-    Ok(files)
 }
 
 /// Returns what a request is about, by the names of slots; what is not said is not there.

@@ -4,7 +4,9 @@
 //! Never: text glued into JSON; a value is placed as a value, so whatever a prompt contains stays inside its string.
 //!
 //! A leaf that is one slot keeps the type of its value; a slot without a value takes its key away. Filters: `{{ scale | text }}` writes a
-//! number as text, `{{ aspect | or auto }}` stands in for a missing value, `{{ resolution | via seedream-quality }}` translates a word.
+//! number as text, `{{ aspect | or auto }}` stands in for a missing value, `{{ resolution | via seedream-quality }}` translates a word,
+//! `{{ references | nth 0 }}` takes one item of a list,
+//! `{{ references | else pictures }}` takes another slot where there is nothing.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -21,7 +23,7 @@ pub type Values = BTreeMap<&'static str, Value>;
 pub type Words = BTreeMap<String, BTreeMap<String, Value>>;
 
 /// The slots that exist.
-pub const SLOTS: [&str; 26] = [
+pub const SLOTS: [&str; 28] = [
     "action",
     "aspect",
     "background",
@@ -32,6 +34,7 @@ pub const SLOTS: [&str; 26] = [
     "image",
     "key",
     "mask",
+    "media",
     "model",
     "parameters",
     "picture",
@@ -43,6 +46,7 @@ pub const SLOTS: [&str; 26] = [
     "scale",
     "seed",
     "size",
+    "source-url",
     "speed",
     "task",
     "url",
@@ -51,7 +55,7 @@ pub const SLOTS: [&str; 26] = [
 ];
 
 /// A tree with slots.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(try_from = "Value", into = "Value")]
 pub struct Template {
     source: Value,
@@ -64,6 +68,12 @@ enum Tree {
     Text(Vec<Piece>),
     List(Vec<Tree>),
     Map(Vec<(String, Tree)>),
+}
+
+impl Default for Tree {
+    fn default() -> Self {
+        Self::Fixed(Value::Null)
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -83,6 +93,8 @@ enum Filter {
     Text,
     Or(String),
     Via(String),
+    Nth(usize),
+    Else(&'static str),
 }
 
 /// Why a template makes no body.
@@ -156,16 +168,23 @@ impl Template {
         self.tree.walk(&mut |slot| {
             found.extend(slot.filters.iter().filter_map(|filter| match filter {
                 Filter::Via(name) => Some(name.as_str()),
-                Filter::Text | Filter::Or(_) => None,
+                Filter::Text | Filter::Or(_) | Filter::Nth(_) | Filter::Else(_) => None,
             }));
         });
         found
     }
 
+    /// Returns whether nothing was written.
+    pub fn is_empty(&self) -> bool {
+        self.source.is_null()
+    }
+
     /// Returns whether it has a slot of this name.
     pub fn has(&self, name: &str) -> bool {
         let mut found = false;
-        self.tree.walk(&mut |slot| found |= slot.name == name);
+        self.tree.walk(&mut |slot| {
+            found |= slot.name == name || slot.filters.iter().any(|filter| matches!(filter, Filter::Else(other) if *other == name))
+        });
         found
     }
 }
@@ -209,8 +228,16 @@ impl Tree {
                 }
             },
             Self::List(items) => {
-                let filled: Result<Vec<_>, _> = items.iter().filter_map(|item| item.fill(values, words).transpose()).collect();
-                Ok(Some(Value::Array(filled?)))
+                let mut filled = Vec::with_capacity(items.len());
+                for item in items {
+                    match (item.fill(values, words)?, item) {
+                        // A slot that holds several things lays them out beside its neighbours.
+                        (Some(Value::Array(several)), Self::Text(_)) => filled.extend(several),
+                        (Some(one), _) => filled.push(one),
+                        (None, _) => {}
+                    }
+                }
+                Ok(Some(Value::Array(filled)))
             }
             Self::Map(entries) => {
                 let mut map = serde_json::Map::new();
@@ -240,7 +267,7 @@ impl Tree {
 
 impl Slot {
     fn value(&self, values: &Values, words: &Words) -> Result<Option<Value>, Unfilled> {
-        let mut value = values.get(self.name).cloned();
+        let mut value = values.get(self.name).cloned().filter(|value| value.as_array().is_none_or(|items| !items.is_empty()));
         for filter in &self.filters {
             value = match (filter, value) {
                 (Filter::Or(word), None) => Some(Value::String(word.clone())),
@@ -250,6 +277,8 @@ impl Slot {
                     let meant = words.get(name).and_then(|words| words.get(&*word));
                     Some(meant.cloned().ok_or_else(|| Unfilled::Word { words: name.clone(), word: word.into_owned() })?)
                 }
+                (Filter::Else(other), None) => values.get(other).cloned(),
+                (Filter::Nth(index), Some(value)) => value.get(index).cloned(),
                 (_, value) => value,
             };
         }
@@ -310,7 +339,11 @@ fn slot(inside: &str) -> Result<Slot, String> {
         None if text == "text" => Ok(Filter::Text),
         Some(("or", word)) => Ok(Filter::Or(word.to_owned())),
         Some(("via", words)) => Ok(Filter::Via(words.to_owned())),
-        _ => Err(format!("`{text}` is no filter; write `text`, `or WORD` or `via WORDS`")),
+        Some(("else", other)) => {
+            SLOTS.iter().find(|name| **name == other).map(|name| Filter::Else(name)).ok_or_else(|| format!("there is no slot `{other}`"))
+        }
+        Some(("nth", index)) => index.parse().map(Filter::Nth).map_err(|_| format!("`{index}` is no number of an item, counted from 0")),
+        _ => Err(format!("`{text}` is no filter; write `text`, `or WORD`, `via WORDS`, `nth NUMBER` or `else SLOT`")),
     };
     Ok(Slot { name, filters: parts.map(filter).collect::<Result<_, _>>()? })
 }
@@ -322,7 +355,7 @@ impl schemars::JsonSchema for Template {
 
     fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
         schemars::json_schema!({
-            "description": "A tree whose texts may hold slots like `{{ prompt }}`; a slot that is the whole text keeps the type of its value, one without a value takes its key away. Filters: `| text`, `| or WORD`, `| via WORDS`.",
+            "description": "A tree whose texts may hold slots like `{{ prompt }}`; a slot that is the whole text keeps the type of its value, one without a value takes its key away. Filters: `| text`, `| or WORD`, `| via WORDS`, `| nth NUMBER`, `| else SLOT`.",
             "examples": ["{{ prompt }}", "{{ aspect | or auto }}", "{{ resolution | via seedream-quality }}"]
         })
     }
@@ -359,6 +392,14 @@ mod tests {
     }
 
     #[test]
+    fn a_slot_in_a_list_lays_its_items_out_beside_its_neighbours() {
+        let body = template(json!({ "parts": [{ "text": "{{ prompt }}" }, "{{ pictures }}", "{{ mask }}"], "nested": [["{{ prompt }}"]] }));
+        let values = Values::from([("prompt", json!("cup")), ("pictures", json!([{ "data": "a" }, { "data": "b" }]))]);
+        let filled = body.fill(&values, &Words::new()).expect("it can be filled").expect("something is left");
+        assert_eq!(filled, json!({ "parts": [{ "text": "cup" }, { "data": "a" }, { "data": "b" }], "nested": [["cup"]] }));
+    }
+
+    #[test]
     fn a_word_that_a_translation_lacks_is_an_error_and_not_sent() {
         let body = template(json!({ "quality": "{{ resolution | via q }}" }));
         let words = Words::from([("q".to_owned(), BTreeMap::from([("2K".to_owned(), json!("basic"))]))]);
@@ -366,6 +407,21 @@ mod tests {
         assert_eq!(filled("2K"), Ok(Some(json!({ "quality": "basic" }))));
         assert_eq!(filled("8K"), Err(Unfilled::Word { words: "q".to_owned(), word: "8K".to_owned() }));
         assert_eq!(body.translations(), ["q"]);
+    }
+
+    #[test]
+    fn one_item_of_a_list_and_another_slot_can_be_named() {
+        let body = template(json!({ "a": "{{ references | nth 0 }}", "b": "{{ references | nth 1 }}", "c": "{{ references | else pictures }}" }));
+        let filled = |references: Value| {
+            let values = Values::from([("references", references), ("pictures", json!(["p"]))]);
+            body.fill(&values, &Words::new()).expect("it can be filled").expect("something is left")
+        };
+        assert_eq!(filled(json!(["r"])), json!({ "a": "r", "c": ["r"] }));
+        assert_eq!(filled(json!([])), json!({ "c": ["p"] }));
+        assert!(body.has("pictures") && body.has("references") && !body.has("image"));
+        for wrong in ["{{ references | nth first }}", "{{ references | else nothing }}"] {
+            assert!(Template::try_from(json!(wrong)).is_err(), "{wrong}");
+        }
     }
 
     #[test]

@@ -5,65 +5,9 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
+use super::kie_schema::{MODELS, mistake, price};
 use super::{Accepted, Api, Books, KEY, Received, Reply};
-
-/// Fields that the documents name for an `input`, by model: name, whether it must be there, and the values it may have (none: any text).
-type Fields = &'static [(&'static str, bool, &'static [&'static str])];
-
-const ASPECTS: &[&str] = &["auto", "1:1", "3:2", "2:3", "4:3", "3:4", "5:4", "4:5", "16:9", "9:16", "2:1", "1:2", "3:1", "1:3", "21:9", "9:21"];
-const SIZES: &[&str] = &["1K", "2K", "4K"];
-
-/// A list of addresses stands here.
-const URLS: &[&str] = &["<urls>"];
-/// An address stands here.
-const URL: &[&str] = &["<url>"];
-/// A whole number stands here.
-const NUMBER: &[&str] = &["<number>"];
-
-/// Models, what one task costs in millionths of a credit, and their fields.
-const MODELS: &[(&str, i64, Fields)] = &[
-    ("gpt-image-2-text-to-image", 6_000_000, &[("prompt", true, &[]), ("aspect_ratio", false, ASPECTS), ("resolution", false, SIZES)]),
-    (
-        "gpt-image-2-image-to-image",
-        6_000_000,
-        &[("prompt", true, &[]), ("input_urls", true, URLS), ("aspect_ratio", false, ASPECTS), ("resolution", false, SIZES)],
-    ),
-    (
-        "nano-banana-2",
-        8_000_000,
-        &[
-            ("prompt", true, &[]),
-            ("image_input", false, URLS),
-            ("aspect_ratio", false, &["1:1", "4:5", "16:9", "auto"]),
-            ("resolution", false, SIZES),
-            ("output_format", false, &["png", "jpg"]),
-        ],
-    ),
-    (
-        "seedream/4.5-edit",
-        6_500_000,
-        &[
-            ("prompt", true, &[]),
-            ("image_urls", true, URLS),
-            ("aspect_ratio", true, &["1:1", "4:3", "3:4", "16:9", "9:16", "2:3", "3:2", "21:9"]),
-            ("quality", true, &["basic", "high"]),
-            ("nsfw_checker", false, &[]),
-        ],
-    ),
-    (
-        "ideogram/v3-edit",
-        7_000_000,
-        &[
-            ("prompt", true, &[]),
-            ("image_url", true, URL),
-            ("mask_url", true, URL),
-            ("rendering_speed", false, &["TURBO", "BALANCED", "QUALITY"]),
-            ("seed", false, NUMBER),
-        ],
-    ),
-    ("topaz/image-upscale", 10_000_000, &[("image_url", true, URL), ("upscale_factor", true, &["1", "2", "4"])]),
-    ("recraft/remove-background", 1_000_000, &[("image", true, URL)]),
-];
+use base64::Engine as _;
 
 /// What becomes of a task.
 #[derive(Debug, Clone)]
@@ -166,6 +110,7 @@ impl Api for Kie {
         }
         match (request.method.as_str(), request.path.as_str()) {
             ("POST", "/api/file-stream-upload") => self.upload(request, url, books),
+            ("POST", "/api/file-base64-upload" | "/api/file-url-upload") => self.upload_json(request, url, books),
             ("POST", "/api/v1/jobs/createTask") => self.asked(request, url, books),
             ("GET", "/lookup") => match request.query.get("key").and_then(|key| self.memory.keys.get(key)) {
                 Some(number) => envelope(200, "success", json!({ "taskId": format!("{number:032x}") })),
@@ -203,11 +148,45 @@ impl Kie {
             books.violation("an upload that is no picture");
         }
         let name = text("fileName").or_else(|| file.file_name.clone()).unwrap_or_default();
-        let address = format!("{url}/kieai/{path}/{name}");
-        if self.memory.files.insert(address.clone(), file.bytes.clone()).is_some_and(|old| old != file.bytes) {
+        self.keep(&path, &name, file.bytes.clone(), url, books)
+    }
+
+    /// Takes a picture out of JSON: as base64, or from an address of our own.
+    fn upload_json(&mut self, request: &Received, url: &str, books: &mut Books) -> Reply {
+        let body = request.json();
+        let text = |name: &str| body[name].as_str().filter(|text| !text.is_empty());
+        let keys: Vec<&String> = body.as_object().map(|map| map.keys().collect()).unwrap_or_default();
+        let source = if request.path.contains("base64") { "base64Data" } else { "fileUrl" };
+        let bytes = match (source, text(source)) {
+            ("base64Data", Some(data)) => {
+                let bare = data.split_once(";base64,").map_or(data, |(_, bare)| bare);
+                base64::engine::general_purpose::STANDARD.decode(bare).ok()
+            }
+            (_, Some(address)) => address.rsplit('/').next().and_then(|name| {
+                let number: usize = name.trim_end_matches(".png").parse().ok()?;
+                self.memory.tasks.get(number)?.result.clone()
+            }),
+            (_, None) => None,
+        };
+        let path = text("uploadPath").filter(|path| !path.starts_with('/') && !path.ends_with('/'));
+        let (Some(bytes), Some(path), true) = (bytes, path, keys.len() == 3) else {
+            books.violation(format!("{} is not as documented: {keys:?}", request.path));
+            return code(400, "bad upload");
+        };
+        let name = text("fileName").unwrap_or("unnamed").to_owned();
+        self.keep(path, &name, bytes, url, books)
+    }
+
+    /// Keeps a file under its name, which overwrites what had it before.
+    fn keep(&mut self, path: &str, name: &str, bytes: Vec<u8>, url: &str, books: &mut Books) -> Reply {
+        if !name.starts_with(&blake3::hash(&bytes).to_hex().to_string()) {
+            books.violation(format!("`{name}` is no name of the content"));
+        }
+        let (address, size) = (format!("{url}/kieai/{path}/{name}"), bytes.len());
+        if self.memory.files.insert(address.clone(), bytes.clone()).is_some_and(|old| old != bytes) {
             books.violation(format!("`{name}` was overwritten by another picture"));
         }
-        let data = json!({ "success": true, "fileName": name, "filePath": path, "downloadUrl": address, "fileSize": file.bytes.len(), "mimeType": file.media });
+        let data = json!({ "success": true, "fileName": name, "filePath": path, "downloadUrl": address, "fileSize": size, "mimeType": "image/png" });
         Reply::json(200, &json!({ "success": true, "code": 200, "msg": "File uploaded successfully", "data": data }))
     }
 
@@ -238,15 +217,15 @@ impl Kie {
             books.violation("createTask takes JSON");
         }
         let model = body["model"].as_str().unwrap_or_default();
-        let Some((_, listed, fields)) = MODELS.iter().find(|(name, ..)| *name == model) else {
+        if !MODELS.contains_key(model) {
             return code(404, "The model name you specified is not supported");
-        };
-        if let Err(why) = self.validate(&body, fields) {
+        }
+        if let Err(why) = self.validate(model, &body) {
             books.violation(format!("{model}: {why}"));
             return code(422, &why);
         }
         let fate = self.fates.get(self.memory.tasks.len()).cloned().unwrap_or(Fate::Success);
-        let price = self.price.unwrap_or(*listed);
+        let price = self.price.unwrap_or_else(|| body["input"].as_object().map_or(0, |input| price(model, input)));
         books.charges.push(price);
         let mut task = Task { model: model.to_owned(), input: body["input"].clone(), asked: 0, consumed: price, result: None };
         if let Fate::Success | Fate::Never = fate {
@@ -275,39 +254,13 @@ impl Kie {
         envelope(200, "success", json!({ "taskId": id, "recordId": "ffffffffffffffffffffffffffffffff" }))
     }
 
-    fn validate(&self, body: &Value, fields: Fields) -> Result<(), String> {
+    fn validate(&self, model: &str, body: &Value) -> Result<(), String> {
         let top: Vec<&String> = body.as_object().map(|map| map.keys().collect()).unwrap_or_default();
         if top.iter().any(|key| !["model", "input", "callBackUrl"].contains(&key.as_str())) {
             return Err(format!("unknown fields among {top:?}"));
         }
         let input = body["input"].as_object().ok_or("input is required")?;
-        if let Some(unknown) = input.keys().find(|key| !fields.iter().any(|(name, ..)| name == key)) {
-            return Err(format!("`{unknown}` would be ignored"));
-        }
-        for (name, required, values) in fields {
-            let Some(value) = input.get(*name) else {
-                if *required {
-                    return Err(format!("{name} is required"));
-                }
-                continue;
-            };
-            let known = |value: &Value| value.as_str().is_some_and(|url| self.memory.files.contains_key(url));
-            let fits = match *values {
-                URLS => value.as_array().is_some_and(|urls| !urls.is_empty() && urls.len() <= 16 && urls.iter().all(known)),
-                URL => known(value),
-                NUMBER => value.is_u64(),
-                [] => value.as_str().is_some_and(|text| !text.is_empty() && text.chars().count() <= 20_000),
-                values => value.as_str().is_some_and(|text| values.contains(&text)),
-            };
-            if !fits {
-                return Err(format!("{name} is not valid: {value}"));
-            }
-        }
-        let larger = input.get("resolution").is_some_and(|size| size != "1K");
-        if larger && input.get("aspect_ratio").is_none_or(|aspect| aspect == "auto") && input.contains_key("prompt") {
-            return Err("aspect_ratio is required above 1K".to_owned());
-        }
-        Ok(())
+        mistake(model, input, &|url| self.memory.files.contains_key(url)).map_or(Ok(()), Err)
     }
 
     fn record(&mut self, request: &Received, url: &str) -> Reply {

@@ -5,9 +5,21 @@
 //! Never: a look at a manifest; what the program sends is judged by the documents, not by the program's own data.
 
 pub mod batches;
+pub mod bfl;
+pub mod fal;
+pub mod gemini;
+pub mod ideogram;
+pub mod imagineart;
 pub mod kie;
+pub mod kie_schema;
 pub mod openai;
+pub mod qolaba;
+pub mod recraft;
+pub mod replicate;
+pub mod shelf;
+pub mod stability;
 mod wire;
+pub mod xai;
 
 use std::collections::BTreeMap;
 use std::io::Write as _;

@@ -10,6 +10,7 @@ use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use futures_util::stream;
+use reqwest::header::HeaderMap;
 use serde_json::{Value, json};
 
 use super::lines::Lines;
@@ -127,7 +128,7 @@ impl Answers {
             Said::Wrong { status, code, message } => return Polled::Failed(http.line_failed(*status, code, message)),
         };
         let call = http.direct(shot.paid.action);
-        match http.reader().good(Call::Submit, Answer { status, retry_after: None, body: Ok(body.clone()) }) {
+        match http.reader().good(Call::Submit, Answer { status, retry_after: None, headers: HeaderMap::new(), body: Ok(body.clone()) }) {
             Ok(body) => {
                 let charged = http.metered(call.usage.as_ref(), shot, &body, Channel::Batch);
                 if call.picture.iter().any(|place| !place.texts(&body).is_empty()) {
@@ -176,7 +177,7 @@ impl HttpProvider {
     /// Returns the failure that an error of this code would be, by the manifest's table.
     fn wrong(&self, status: u16, code: &str, message: &str) -> Failure {
         let body = json!({ "error": { "code": code, "message": message, "type": null } });
-        match self.reader().good(Call::Submit, Answer { status, retry_after: None, body: Ok(body) }) {
+        match self.reader().good(Call::Submit, Answer { status, retry_after: None, headers: HeaderMap::new(), body: Ok(body) }) {
             Err(failure) => failure,
             Ok(_) => self.reader().told(FailureClass::Failed, code, message, Billed::Maybe, None),
         }

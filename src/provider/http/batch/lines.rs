@@ -6,6 +6,7 @@
 use std::time::Duration;
 
 use reqwest::Response;
+use reqwest::header::HeaderMap;
 
 use super::Shared;
 use super::send::segment;
@@ -44,7 +45,7 @@ impl Lines {
             let body = body::read(text.get(..text.len().min(64 << 10)).unwrap_or_default());
             // Whatever else it is: no file has come.
             let status = if (200..300).contains(&status) { 502 } else { status };
-            let told = shared.http.reader().good(Call::Poll, Answer { status, retry_after: None, body });
+            let told = shared.http.reader().good(Call::Poll, Answer { status, retry_after: None, headers: HeaderMap::new(), body });
             return Err(told.err().unwrap_or_else(silent));
         }
         Ok(Self { response, held: Vec::new(), read: 0, searched: 0, skips: false, left: most, is_over: false })
