@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 use std::fmt::Display;
 
-use super::http::protocol::{Protocol, TaskState};
+use super::http::protocol::Protocol;
 use super::manifest::{Manifest, is_variable};
 use crate::catalog::{Aspect, OperationCard};
 use crate::types::diagnostic::{did_you_mean, listed};
@@ -63,7 +63,9 @@ impl Lint<'_> {
     fn hosts(&mut self) {
         for (key, hosts) in [("hosts", &self.manifest.hosts), ("result-hosts", &self.manifest.result_hosts)] {
             for (index, host) in hosts.iter().enumerate() {
-                if host.is_empty() || host.contains(['/', ':', '*', '@', ' ', '?']) {
+                // A star that stands for one part is judged where the key's way is.
+                let is_pattern = key == "hosts" && host.contains('*');
+                if host.is_empty() || host.contains(['/', ':', '@', ' ', '?']) || (host.contains('*') && !is_pattern) {
                     let help = "write the bare name, such as `api.example.com`: the address is `http.base-url`";
                     self.wrong("bad-host", self.root.key(key).index(index), format!("`{host}` is no name of a host"), help);
                 }
@@ -176,19 +178,6 @@ impl Lint<'_> {
 
     fn answers(&mut self, http: &Protocol) {
         let at = self.root.key("http");
-        if let Some(poll) = &http.poll {
-            if !poll.states.values().any(|state| *state == TaskState::Ready) {
-                self.wrong("no-ready-state", at.key("poll").key("states"), "no word means that the pictures are there", "add it: `success: ready`");
-            }
-            if poll.results.is_empty() {
-                self.wrong(
-                    "no-results",
-                    at.key("poll").key("results"),
-                    "nobody says where the addresses of the pictures are",
-                    "name a place such as `/data/*/url`",
-                );
-            }
-        }
         if http.success.as_ref().is_some_and(|success| success.is.is_empty()) {
             self.wrong("no-success", at.key("success").key("is"), "no answer is ever good", "name what a good answer says there");
         }

@@ -34,6 +34,8 @@ const CALLS: &[(&str, &[&[&str]])] = &[
     ("run", &[&["campaigns/c.yaml", "--yes", "BASE"], &["campaigns/c.yaml", "--yes", "--json", "BASE"], &["campaigns/c.yaml", "--rehearse"]]),
     ("status", &[&["campaigns/c.yaml"]]),
     ("why", &[&["campaigns/c.yaml", "draft[cup=red]"]]),
+    // The port is taken: it shows nothing and ends.
+    ("review", &[&["campaigns/c.yaml", "--no-open", "--port", "PORT"]]),
     ("reconcile", &[&["campaigns/c.yaml"], &["campaigns/c.yaml", "--lookup", "BASE"], &["campaigns/c.yaml", "--by-balance", "BASE"]]),
     ("report", &[&["campaigns/c.yaml"], &["campaigns/c.yaml", "--format", "json"], &["campaigns/c.yaml", "--format", "csv"]]),
     ("graph", &[&["campaigns/c.yaml"]]),
@@ -180,6 +182,8 @@ fn the_key_stands_nowhere_after_any_command_under_any_fault() {
                             "--base-url".to_owned(),
                             format!("openai={}/v1", openai.url),
                         ]);
+                    } else if *word == "PORT" {
+                        words.push(kie.url.rsplit(':').next().unwrap_or_default().to_owned());
                     } else {
                         words.push((*word).to_owned());
                     }
