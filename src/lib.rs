@@ -16,6 +16,7 @@ pub mod pricing;
 pub mod provider;
 pub mod report;
 pub mod reporter;
+pub mod scaffold;
 pub mod spec;
 pub mod steps;
 pub mod store;

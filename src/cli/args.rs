@@ -7,7 +7,9 @@ use std::path::PathBuf;
 use clap::builder::styling::{AnsiColor, Styles};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use super::commands::{cache, check, estimate, graph, manual, plan, prices, providers, reconcile, report, review, run, schema, status, why};
+use super::commands::{
+    cache, check, deliver, estimate, graph, init, manual, plan, prices, providers, reconcile, report, review, run, schema, status, why,
+};
 use crate::plan::Only;
 use crate::provider::http::protocol::Origin;
 use crate::spec::MoneySpec;
@@ -20,6 +22,7 @@ const STYLES: Styles = Styles::styled()
 
 const START: &str = "\
 Start here:
+  callsheet init                                        a first campaign, in an empty folder or from --from products.csv
   callsheet check campaigns/spring-drop.yaml            find every mistake, spend nothing
   callsheet plan campaigns/spring-drop.yaml             what it makes and what it will cost
   callsheet run campaigns/spring-drop.yaml --rehearse   the whole run with drawn pictures, no key, no money";
@@ -58,6 +61,7 @@ pub enum When {
 // Each command's own docs are its help; docs here would stand in their place.
 #[allow(missing_docs)]
 pub enum Command {
+    Init(init::InitArgs),
     Check(check::CheckArgs),
     Plan(plan::PlanArgs),
     Estimate(Box<estimate::EstimateArgs>),
@@ -67,6 +71,7 @@ pub enum Command {
     Reconcile(reconcile::ReconcileArgs),
     Report(report::ReportArgs),
     Review(review::ReviewArgs),
+    Deliver(deliver::DeliverArgs),
     Graph(graph::GraphArgs),
     Cache(cache::CacheArgs),
     Prices(prices::PricesArgs),

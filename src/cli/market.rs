@@ -119,7 +119,6 @@ pub struct Wanted<'a> {
 /// Unknown names with what was probably meant; mistakes in files with line and column.
 pub fn market_in(wanted: &Wanted<'_>, base: &Path, files: &dyn Files, sources: &mut Sources) -> Outcome<Market> {
     let mut market = Reading { wanted, base, files, sources };
-    market.knows_accounts()?;
     let own = wanted.provider.as_ref().map(|said| market.seller(said)).transpose()?;
     let mut catalog = match (&wanted.prices, &own) {
         (said, Some(own)) => market.catalog(own, said.as_ref(), wanted.provider.as_ref())?,
@@ -160,6 +159,7 @@ pub fn market_in(wanted: &Wanted<'_>, base: &Path, files: &dyn Files, sources: &
         }
         others.get_mut(&id).unwrap_or(&mut catalog).said_as.push(Arc::from(said.name()));
     }
+    market.knows_accounts(&sellers)?;
     if others.is_empty() {
         return Ok(Market { catalog, manifest, sellers });
     }
@@ -186,15 +186,15 @@ struct Reading<'a> {
 
 impl Reading<'_> {
     /// Every account belongs to a provider that there is.
-    fn knows_accounts(&self) -> Outcome<()> {
-        let said = || self.wanted.provider.iter().chain(&self.wanted.further);
+    fn knows_accounts(&self, sellers: &BTreeMap<Arc<str>, Seller>) -> Outcome<()> {
+        let mut said = self.wanted.provider.iter().chain(&self.wanted.further).map(Said::name);
         let mut found = Diagnostics::new();
         for name in self.wanted.accounts.keys() {
             // A manifest of one's own is called by the name that it gives itself.
-            let is_known =
-                manifest::builtin_names().contains(&name.as_str()) || said().any(|said| said.name() == name || said.path(self.base).is_some());
-            if !is_known {
-                let names: Vec<&str> = manifest::builtin_names().to_vec();
+            let is_read = sellers.contains_key(&**name) || said.any(|said| said == name);
+            if !is_read && !manifest::builtin_names().contains(&name.as_str()) {
+                let own = sellers.keys().map(|name| &**name).filter(|name| !manifest::builtin_names().contains(name));
+                let names: Vec<&str> = manifest::builtin_names().iter().copied().chain(own).collect();
                 let help = suggestion(name, &names, "providers", "a manifest of your own is called by the name in its first lines");
                 let at = FieldPath::campaign().key("providers").key(name).at_key();
                 found.push(Diagnostic::error("unknown-provider", at, format!("there is no provider `{name}`")).help(help));

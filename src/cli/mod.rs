@@ -74,6 +74,7 @@ fn prepare(cli: &Cli) -> Outcome<()> {
 
 fn execute(command: &Command) -> Outcome<Exit> {
     match command {
+        Command::Init(args) => commands::init::init(args),
         Command::Check(args) => commands::check::check(args),
         Command::Plan(args) => commands::plan::plan(args),
         Command::Estimate(args) => commands::estimate::estimate(args),
@@ -83,6 +84,7 @@ fn execute(command: &Command) -> Outcome<Exit> {
         Command::Reconcile(args) => commands::reconcile::reconcile(args),
         Command::Report(args) => commands::report::report(args),
         Command::Review(args) => commands::review::review(args),
+        Command::Deliver(args) => commands::deliver::deliver(args),
         Command::Graph(args) => commands::graph::graph(args),
         Command::Cache(args) => commands::cache::cache(args),
         Command::Prices(args) => commands::prices::prices(args),

@@ -27,6 +27,7 @@ pub mod reuse;
 pub mod run_report;
 #[cfg(test)]
 pub(crate) mod sample;
+pub mod shopify_csv;
 pub mod side_by_side;
 pub mod sidecar;
 pub mod spending;

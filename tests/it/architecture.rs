@@ -21,6 +21,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("event", &["types"]),
     ("engine", &["types", "catalog", "plan", "ledger", "store", "imaging", "provider", "event"]),
     ("reporter", &["types", "event"]),
+    ("scaffold", &["types", "campaign"]),
     ("report", &["types", "catalog", "picks", "plan", "ledger", "store", "imaging", "pricing"]),
 ];
 
@@ -32,7 +33,7 @@ const NEVER: &[(&[&str], &[&str], &str)] = &[
         "it is pure, or at least not asynchronous",
     ),
     (
-        &["types", "catalog", "steps", "campaign", "plan", "pricing", "event", "engine", "imaging"],
+        &["types", "catalog", "steps", "campaign", "plan", "pricing", "event", "engine", "imaging", "scaffold"],
         &["std::fs", "File::open"],
         "it never touches the disk",
     ),

@@ -28,6 +28,7 @@ fn commands() -> Vec<String> {
 
 /// How each command is called here; `BASE` stands for the addresses of the servers. A new command has to be given a line.
 const CALLS: &[(&str, &[&[&str]])] = &[
+    ("init", &[&["campaigns/fresh", "--name", "fresh"]]),
     ("check", &[&["campaigns/c.yaml"], &["campaigns/c.yaml", "--provider", "openai"]]),
     ("plan", &[&["campaigns/c.yaml"], &["campaigns/c.yaml", "--format", "json"], &["campaigns/c.yaml", "--out", "plan.json"]]),
     ("estimate", &[&["--finals", "2", "--model", "gpt-image-2", "--prices", "kie"]]),
@@ -38,6 +39,7 @@ const CALLS: &[(&str, &[&[&str]])] = &[
     ("review", &[&["campaigns/c.yaml", "--no-open", "--port", "PORT"]]),
     ("reconcile", &[&["campaigns/c.yaml"], &["campaigns/c.yaml", "--lookup", "BASE"], &["campaigns/c.yaml", "--by-balance", "BASE"]]),
     ("report", &[&["campaigns/c.yaml"], &["campaigns/c.yaml", "--format", "json"], &["campaigns/c.yaml", "--format", "csv"]]),
+    ("deliver", &[&["campaigns/c.yaml", "--to", "shopify", "--base-url-template", "https://cdn.example.com/{{ path }}", "--partial"]]),
     ("graph", &[&["campaigns/c.yaml"]]),
     ("cache size", &[&[]]),
     ("cache verify", &[&[]]),

@@ -21,6 +21,7 @@ fn every_command_helps_with_an_example() {
     let desk = Desk::new();
     let commands: &[&[&str]] = &[
         &[],
+        &["init"],
         &["check"],
         &["plan"],
         &["run"],
@@ -28,6 +29,7 @@ fn every_command_helps_with_an_example() {
         &["why"],
         &["report"],
         &["review"],
+        &["deliver"],
         &["graph"],
         &["cache"],
         &["cache", "size"],

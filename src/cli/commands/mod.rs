@@ -2,8 +2,10 @@
 
 pub mod cache;
 pub mod check;
+pub mod deliver;
 pub mod estimate;
 pub mod graph;
+pub mod init;
 pub mod manual;
 pub mod plan;
 pub mod prices;

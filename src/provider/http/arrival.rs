@@ -17,7 +17,7 @@ use tokio::sync::oneshot;
 
 use super::HttpProvider;
 use super::answer::{Answer, retry_after};
-use super::client::{Broken, LARGE, broken, read};
+use super::client::{Broken, LARGE, broken, noted, noted_broken, read};
 use super::sieve::Sieve;
 use super::turns::Turn;
 use crate::provider::{ByteStream, Shot, Submitted, Verdict};
@@ -37,6 +37,8 @@ pub(super) struct Arrival {
     /// What has come and is not looked at yet.
     chunk: Bytes,
     taken: usize,
+    /// Bytes of the picture that were given on.
+    given: usize,
     /// Gone once the answer has ended.
     sieve: Option<Sieve>,
     tell: Option<oneshot::Sender<Verdict>>,
@@ -47,7 +49,19 @@ impl Arrival {
     pub(super) fn new(provider: HttpProvider, shot: Shot, response: Response, sieve: Sieve) -> Self {
         let status = response.status().as_u16();
         let retry_after = retry_after(response.headers(), SystemTime::now());
-        Self { provider, shot, response, turn: Turn::default(), status, retry_after, chunk: Bytes::new(), taken: 0, sieve: Some(sieve), tell: None }
+        Self {
+            provider,
+            shot,
+            response,
+            turn: Turn::default(),
+            status,
+            retry_after,
+            chunk: Bytes::new(),
+            taken: 0,
+            given: 0,
+            sieve: Some(sieve),
+            tell: None,
+        }
     }
 
     /// Waits for the first piece of the picture, or for an end without one.
@@ -74,6 +88,7 @@ impl Arrival {
         loop {
             let Some(sieve) = &mut self.sieve else { return Ok(None) };
             if let Some(piece) = sieve.piece() {
+                self.given += piece.len();
                 return Ok(Some(piece));
             }
             if !self.chunk.is_empty() && !sieve.is_too_large() {
@@ -106,6 +121,7 @@ impl Arrival {
         let Some(sieve) = self.sieve.take() else { return Ok(None) };
         let has_picture = sieve.has_picture();
         let (rest, picture) = sieve.end();
+        noted(&self.response, rest.as_deref().unwrap_or_default(), has_picture.then_some(self.given));
         let body = whole.and(rest).and_then(|rest| read(self.status, &rest));
         let answer = Answer { status: self.status, retry_after: self.retry_after, headers: self.response.headers().clone(), body };
         let verdict = self.provider.arrived(&self.shot, answer, has_picture, picture);
@@ -114,7 +130,9 @@ impl Arrival {
 
     fn broke_off(&mut self, error: reqwest::Error) -> Result<Option<Vec<u8>>, Failure> {
         self.sieve = None;
-        let (code, why) = match broken(error) {
+        let broken = broken(error);
+        noted_broken(&self.response, &broken);
+        let (code, why) = match broken {
             Broken::Before(why) => ("connection", why),
             Broken::After(code, why) => (code, why),
         };

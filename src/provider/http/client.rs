@@ -116,11 +116,14 @@ pub(super) async fn begun(request: RequestBuilder, timeout: Duration) -> Result<
     }
 }
 
-/// Notes an answer that has come, for traces.
-pub(super) fn noted(response: &Response, body: &[u8]) {
-    if let Some(sent) = response.extensions().get::<Sent>() {
-        let to = (sent.method.clone(), response.url().clone());
-        trace::answer(&to, response.status().as_u16(), sent.at.elapsed(), response.headers(), body);
+/// Notes an answer that has come, for traces; `picture` are the bytes that were taken out of it.
+pub(super) fn noted(response: &Response, body: &[u8], picture: Option<usize>) {
+    let Some(sent) = response.extensions().get::<Sent>() else { return };
+    let to = (sent.method.clone(), response.url().clone());
+    let (status, took, headers) = (response.status().as_u16(), sent.at.elapsed(), response.headers());
+    match picture {
+        Some(picture) => trace::sifted(&to, status, took, headers, body, picture),
+        None => trace::answer(&to, status, took, headers, body),
     }
 }
 
@@ -163,7 +166,7 @@ pub(super) async fn whole(mut response: Response, limit: usize) -> Result<Answer
             }
         }
     }
-    noted(&response, &body);
+    noted(&response, &body, None);
     Ok(answer(read(status, &body)))
 }
 

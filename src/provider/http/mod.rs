@@ -226,6 +226,7 @@ impl HttpProvider {
     /// Takes an answer that is the picture: it was made, so whatever breaks from here on was paid for.
     fn streamed(&self, call: &SubmitCall, shot: &Shot, response: Response) -> Result<Submitted, Failure> {
         let headers = response.headers().clone();
+        client::noted(&response, &[], None);
         let charged = self.figure(&call.charged, &Value::Null, &headers, Some(shot));
         if let Some(failure) = self.reader().ending(&call.endings, &Value::Null, &headers, true, charged) {
             return Err(failure);

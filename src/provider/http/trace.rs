@@ -63,6 +63,19 @@ pub(super) fn answer(to: &(String, Url), status: u16, took: Duration, all: &Head
     tell(|| format!("<- {status} to {} {} after {} ms\n{}   {}", to.0, address(&to.1), took.as_millis(), headers(all), told(body)));
 }
 
+/// Tells an answer out of which a picture of so many bytes was taken while it came.
+pub(super) fn sifted(to: &(String, Url), status: u16, took: Duration, all: &HeaderMap, rest: &[u8], picture: usize) {
+    tell(|| {
+        let (to, url) = (&to.0, address(&to.1));
+        format!(
+            "<- {status} to {to} {url} after {} ms\n{}   {}\n   [base64, a picture of {picture} bytes]",
+            took.as_millis(),
+            headers(all),
+            told(rest)
+        )
+    });
+}
+
 /// Tells that the bytes of a picture begin to come.
 pub(super) fn picture(to: &Url, status: u16, took: Duration, all: &HeaderMap) {
     tell(|| format!("<- {status} to GET {} after {} ms\n{}   [bytes of a file]", address(to), took.as_millis(), headers(all)));
