@@ -10,6 +10,7 @@ pub mod engine;
 pub mod event;
 pub mod imaging;
 pub mod ledger;
+pub mod lint;
 pub mod picks;
 pub mod plan;
 pub mod pricing;

@@ -7,6 +7,7 @@ mod axes;
 mod baselines;
 mod checks;
 mod inserted;
+mod ladders;
 mod limits;
 pub mod lookups;
 mod models;
@@ -28,7 +29,7 @@ pub use template::{Condition, Roots, Template, TemplateProblem, slug};
 pub use variables::{AxisObject, Scope};
 
 use crate::steps::StepSpec;
-use crate::types::{Check, FieldPath, InputRole, Micros, Paid};
+use crate::types::{Check, FieldPath, InputRole, Micros, Paid, Rule};
 
 /// A campaign without anything left to look up.
 #[derive(Debug, Clone)]
@@ -55,6 +56,8 @@ pub struct Campaign {
     pub until: Option<Arc<str>>,
     /// Whether each file gets a JSON of its own beside it.
     pub sidecar: bool,
+    /// Lint rules that it allows to be broken, in the author's order.
+    pub allowed: Vec<Rule>,
 }
 
 /// Where an axis comes from.

@@ -73,6 +73,7 @@ pub fn resolve(
         profile: chosen.map(|(name, _)| Arc::from(name.as_str())),
         until: profile_spec.until.as_deref().map(Arc::from),
         sidecar: spec.output.sidecar,
+        allowed: spec.lint.allow.clone(),
     };
     check_size(&campaign, &mut found);
     if found.has_errors() { Err(found) } else { Ok(Resolved { campaign, warnings: found }) }

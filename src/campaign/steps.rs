@@ -91,6 +91,9 @@ impl<'a> Steps<'a> {
             let baseline_at = FieldPath::campaign().key("baselines").key(baseline_name.as_deref().unwrap_or_default());
             let nothing = SettingsSpec::default();
             let baseline_settings = baseline.map_or(&nothing, |baseline| &baseline.settings);
+            if let (Some(ladder), Some(name), StepSpec::Generate(_)) = (kind.ladder(), &baseline_name, spec) {
+                super::ladders::locked(ladder, (name, baseline_settings), &own_settings, &at, found);
+            }
             let layers = vec![
                 (&own_settings, at.clone()),
                 (baseline_settings, baseline_at),

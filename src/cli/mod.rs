@@ -21,6 +21,7 @@ pub mod exit;
 mod forecast;
 mod git;
 mod keys;
+mod linting;
 mod market;
 mod memory;
 mod performance;

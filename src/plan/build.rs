@@ -176,6 +176,7 @@ impl<'a> Builder<'a> {
             }
             cells.advance(&mut coordinates);
         }
+        super::proof::ladder(self.campaign, step, &self.jobs[first as usize..], &mut self.mistakes);
         self.planned(index, step, first);
         self.cells.push(cells);
     }

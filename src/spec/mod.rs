@@ -6,6 +6,7 @@
 pub mod assets;
 mod cells;
 pub mod files;
+pub mod lint;
 pub mod loader;
 pub mod model;
 pub mod policy;
@@ -23,6 +24,7 @@ mod yaml;
 
 pub use assets::{Asset, AssetProblem, read_assets};
 pub use files::{DiskFiles, Files, MemoryFiles};
+pub use lint::LintSpec;
 pub use loader::{Loaded, Loading, load};
 pub use model::*;
 pub use policy::{FigureSpec, GrowthSpec, PolicyLimitSpec, PolicySpec};

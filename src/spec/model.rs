@@ -4,6 +4,7 @@ use indexmap::IndexMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::lint::LintSpec;
 use super::policy::PolicySpec;
 use super::providers::ProviderSpec;
 use crate::steps::{SettingsSpec, StepSpec};
@@ -66,6 +67,9 @@ pub struct CampaignSpec {
     /// How it is run.
     #[serde(default)]
     pub run: RunSpec,
+    /// Which rules about prompts it allows to be broken.
+    #[serde(default)]
+    pub lint: LintSpec,
 }
 
 /// Where an axis' values come from.

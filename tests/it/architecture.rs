@@ -14,6 +14,7 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
     ("ledger", &["types"]),
     ("picks", &["types", "spec"]),
     ("plan", &["types", "catalog", "spec", "steps", "campaign", "ledger", "picks"]),
+    ("lint", &["types", "spec", "steps", "campaign", "plan"]),
     ("pricing", &["types", "catalog", "campaign", "plan", "ledger"]),
     ("store", &["types"]),
     ("imaging", &["types"]),
@@ -28,22 +29,22 @@ const MAY_IMPORT: &[(&str, &[&str])] = &[
 /// Words that must not stand in a folder, and why.
 const NEVER: &[(&[&str], &[&str], &str)] = &[
     (
-        &["types", "catalog", "steps", "spec", "campaign", "plan", "pricing", "imaging", "report", "event"],
+        &["types", "catalog", "steps", "spec", "campaign", "plan", "lint", "pricing", "imaging", "report", "event"],
         &["tokio"],
         "it is pure, or at least not asynchronous",
     ),
     (
-        &["types", "catalog", "steps", "campaign", "plan", "pricing", "event", "engine", "imaging", "scaffold"],
+        &["types", "catalog", "steps", "campaign", "plan", "lint", "pricing", "event", "engine", "imaging", "scaffold"],
         &["std::fs", "File::open"],
         "it never touches the disk",
     ),
     (
-        &["types", "catalog", "steps", "spec", "campaign", "plan", "pricing", "engine", "ledger", "store", "imaging", "provider", "report"],
+        &["types", "catalog", "steps", "spec", "campaign", "plan", "lint", "pricing", "engine", "ledger", "store", "imaging", "provider", "report"],
         &["println!", "eprintln!", "std::env::"],
         "only the command line speaks and reads the environment",
     ),
     (
-        &["campaign", "plan", "pricing", "engine", "ledger", "catalog", "steps"],
+        &["campaign", "plan", "lint", "pricing", "engine", "ledger", "catalog", "steps"],
         &["SystemTime::now", "std::time::Instant", "jiff::Timestamp::now", "Zoned::now"],
         "time comes from the clock",
     ),

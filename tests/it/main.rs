@@ -26,6 +26,7 @@ mod fuzzing;
 mod hostile;
 mod hostile_pictures;
 mod kills;
+mod linting;
 mod loopback;
 mod market;
 mod openapi;

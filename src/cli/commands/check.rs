@@ -9,8 +9,8 @@ use crate::cli::args::CampaignArgs;
 use crate::cli::diagnostics::{counted_words, render, to_github, to_json};
 use crate::cli::error::{CliError, Outcome};
 use crate::cli::exit::Exit;
-use crate::cli::picking;
 use crate::cli::{console, context};
+use crate::cli::{linting, picking};
 use crate::spec::Sources;
 use crate::types::diagnostic::counted;
 use crate::types::{Diagnostics, visible};
@@ -20,7 +20,7 @@ use crate::types::{Diagnostics, visible};
 #[command(after_help = "Example:\n  callsheet check campaigns/*.yaml --strict")]
 pub struct CheckArgs {
     /// The campaign files
-    #[arg(value_name = "CAMPAIGN", required = true)]
+    #[arg(value_name = "CAMPAIGN", required_unless_present = "list_rules")]
     campaigns: Vec<PathBuf>,
     /// Check the version that this profile makes of them
     #[arg(long, value_name = "NAME")]
@@ -31,6 +31,9 @@ pub struct CheckArgs {
     /// Treat warnings as mistakes
     #[arg(long)]
     strict: bool,
+    /// List the rules about prompts and chains, each with its reason, and how to allow what they find
+    #[arg(long, conflicts_with = "campaigns")]
+    list_rules: bool,
     /// How to print what is found
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
@@ -56,6 +59,10 @@ struct Checked {
 
 /// Checks all campaigns and shows all that is wrong with them.
 pub fn check(args: &CheckArgs) -> Outcome<Exit> {
+    if args.list_rules {
+        console::data(&linting::rules(console::width().unwrap_or(80)))?;
+        return Ok(Exit::Done);
+    }
     let mut all = Vec::with_capacity(args.campaigns.len());
     for campaign in &args.campaigns {
         let asked = CampaignArgs { campaign: campaign.clone(), profile: args.profile.clone(), provider: args.provider.clone(), prices: None };
@@ -79,6 +86,7 @@ fn one(asked: &CampaignArgs) -> Outcome<Checked> {
     let name = asked.campaign.display().to_string();
     let opened = context::open(asked, None).and_then(|mut opened| {
         picking::check(&mut opened)?;
+        linting::add_to(&mut opened);
         Ok(opened)
     });
     match opened {

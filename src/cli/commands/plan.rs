@@ -13,6 +13,7 @@ use crate::cli::context::{self, Opened};
 use crate::cli::error::{CliError, Outcome};
 use crate::cli::exit::Exit;
 use crate::cli::forecast::{self, Forecast, Form, Supposed};
+use crate::cli::linting;
 use crate::cli::memory::Memory;
 use crate::cli::picking;
 use crate::cli::saved::{self, Manner};
@@ -108,6 +109,7 @@ pub fn plan(args: &PlanArgs) -> Outcome<Exit> {
     let workspace = Workspace::find(Stage::of(args.stage.rehearse))?;
     let memory = Memory::of(&workspace)?;
     picking::settle(&mut opened, &workspace, &memory, picking::Manner::Strict)?;
+    linting::add_to(&mut opened);
     let standing = standing::standing(&opened, &memory, &args.selected, on_doubt)?.allowing_unpriced(&opened, args.allow_unpriced);
     batches::fits(&opened, &standing.work)?;
     if books.is_some() || !args.what_if.is_empty() {
