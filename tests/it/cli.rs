@@ -21,12 +21,14 @@ fn every_command_helps_with_an_example() {
     let desk = Desk::new();
     let commands: &[&[&str]] = &[
         &[],
+        &["init"],
         &["check"],
         &["plan"],
         &["run"],
         &["status"],
         &["why"],
         &["report"],
+        &["deliver"],
         &["graph"],
         &["cache"],
         &["cache", "size"],
