@@ -334,7 +334,7 @@ mod tests {
     fn what_names_a_product_is_unique_and_filled() {
         assert_eq!(seen("name,sku\nA,1\nB,2\n").1, "sku");
         assert_eq!(seen("title,price\nPot,1\nPan,1\n").1, "title", "no column is called like a key");
-        assert_eq!(seen("sku,title\n1,A\n2,B\n,\n"), (Kind::Plain, "sku".into(), Filter::Filled(1), 2), "an empty line at the end");
+        assert_eq!(seen("sku,title\n1,A\n2,B\n,\n"), (Kind::Plain, "sku".into(), Filter::Filled(0), 2), "an empty line at the end");
         assert_eq!(seen("sku,ean\nx,1\nX,2\n").1, "ean", "two folders whose names differ by case are one on many disks");
         assert_eq!(seen("sku,ean\na/1,5\na-1,6\n").1, "ean", "both would be the folder a-1");
     }
