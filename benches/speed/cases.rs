@@ -25,9 +25,10 @@ pub struct Case {
 }
 
 /// All of them, the quick ones first.
-pub const ALL: [Case; 13] = [
+pub const ALL: [Case; 14] = [
     Case { name: "start", measure: start },
     Case { name: "refuse", measure: refuse },
+    Case { name: "init", measure: init },
     Case { name: "plan", measure: plan },
     Case { name: "diff", measure: diff },
     Case { name: "estimate", measure: crate::estimates::estimate },
@@ -117,6 +118,21 @@ fn refuse(setup: &Setup) -> Vec<Row> {
     let costs: Vec<Cost> = (0..setup.rounds(9)).map(|_| measure(&place, MISTAKES, &setup.callsheet, &["check", FILE])).collect();
     let what = format!("{} jobs refused, wall", thousands(matrix.jobs()));
     vec![Row::alone(what, millis(&costs, |cost| cost.wall), " ms", Wanted::AtMost(100.0, None))]
+}
+
+/// A first campaign from a shop's export, planned twice on the way: once for its cap, once to be shown.
+fn init(setup: &Setup) -> Vec<Row> {
+    let place = setup.folder();
+    let rows = setup.rows(10_000);
+    let product =
+        |row: usize| format!("product-{row},Product {row},<p>A <b>fine</b> thing &amp; number {row}</p>,,9.9,https://x.example/{row}.jpg\n");
+    let more = |row: usize| if row % 3 == 0 { format!("product-{row},,,,8.9,\n") } else { String::new() };
+    let table: String = (0..rows * 3 / 4).map(|row| product(row) + &more(row)).collect();
+    let export = format!("Handle,Title,Body (HTML),Variant SKU,Variant Price,Image Src\n{table}");
+    std::fs::write(place.join("export.csv"), export).expect("a table can be written");
+    let round = |round: usize| setup.run(&place, &["init", &format!("round-{round}.yaml"), "--from", "export.csv"]);
+    let costs: Vec<Cost> = (0..setup.rounds(9)).map(round).collect();
+    vec![Row::alone(format!("`init --from` {} rows, wall", thousands(rows)), millis(&costs, |cost| cost.wall), " ms", Wanted::AtMost(1000.0, None))]
 }
 
 /// The campaign of the largest size that needs no leave, against `ninja -n` on the same graph.

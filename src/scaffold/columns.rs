@@ -250,8 +250,7 @@ impl Looking<'_> {
         let filters = match (kind, title) {
             (Kind::Shopify, Some(title)) => vec![Filter::Filled(title), Filter::All],
             (Kind::WooCommerce, _) => vec![self.named("type").map_or(Filter::All, |column| Filter::Not(column, "variation"))],
-            (_, Some(title)) => vec![Filter::All, Filter::Filled(title)],
-            (_, None) => vec![Filter::All],
+            _ => vec![Filter::All],
         };
         if let Some(title) = title.filter(|title| self.export.rows.iter().all(|row| row[*title].trim().is_empty())) {
             return Err(Unseen::NoProduct(self.export.columns[title].clone()));
@@ -281,6 +280,10 @@ impl Looking<'_> {
         if let Some(key) = named.iter().chain(title.as_ref()).find(|column| filled(column)) {
             let filter = if self.names_each(*key, &Filter::All) { Filter::All } else { Filter::Filled(*key) };
             return Ok((*key, filter));
+        }
+        let by_title = title.map(Filter::Filled).filter(|filter| self.export.rows.iter().any(|row| filter.keeps(row)));
+        if let Some((key, filter)) = by_title.and_then(|filter| Some((*named.iter().find(|column| self.names_each(**column, &filter))?, filter))) {
+            return Ok((key, filter));
         }
         let all: Vec<usize> = (0..self.names.len()).filter(|column| self.can_be_named(*column)).collect();
         for (filter, _) in &filters {
@@ -331,7 +334,7 @@ mod tests {
     fn what_names_a_product_is_unique_and_filled() {
         assert_eq!(seen("name,sku\nA,1\nB,2\n").1, "sku");
         assert_eq!(seen("title,price\nPot,1\nPan,1\n").1, "title", "no column is called like a key");
-        assert_eq!(seen("sku,title\n1,A\n2,B\n,\n"), (Kind::Plain, "sku".into(), Filter::Filled(1), 2), "an empty line at the end");
+        assert_eq!(seen("sku,title\n1,A\n2,B\n,\n"), (Kind::Plain, "sku".into(), Filter::Filled(0), 2), "an empty line at the end");
         assert_eq!(seen("sku,ean\nx,1\nX,2\n").1, "ean", "two folders whose names differ by case are one on many disks");
         assert_eq!(seen("sku,ean\na/1,5\na-1,6\n").1, "ean", "both would be the folder a-1");
     }

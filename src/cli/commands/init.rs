@@ -77,16 +77,17 @@ pub fn init(args: &InitArgs) -> Outcome<Exit> {
         Some(from) => Some(from.clone()),
         None => only_table(&folder)?,
     };
-    let name = name(args, is_file, from.as_deref(), &folder)?;
+    // A table that was only found does not name the campaign: the same words again meet the same file, which is left as it is.
+    let name = name(args, is_file, args.from.as_deref(), &folder)?;
     let file = if is_file { args.place.clone() } else { folder.join(format!("{name}.yaml")) };
     let source = Source::read(from, &folder)?;
     let draft = Draft::new(args, &name, &file, &folder, &source)?;
     draft.write()?;
     console::data(&draft.told(&source))?;
     let shown = file.display().to_string();
-    execute(&words(&["plan", "--", &shown])?)?;
     let draft_first = source.seen.kept.len() > MAX_REHEARSED;
     if !args.rehearse {
+        execute(&words(&["plan", "--", &shown])?)?;
         let profile = if draft_first { " --profile draft" } else { "" };
         console::data(&format!("next       callsheet run {shown} --rehearse{profile}\n"))?;
         return Ok(Exit::Done);
@@ -167,7 +168,7 @@ impl Source {
             scaffold::read(&bytes).map_err(|Unreadable { fact, help }| CliError::usage(format!("`{shown}` cannot be used: {fact}"), help))?;
         let seen = scaffold::see(&export).map_err(|unseen| match unseen {
             Unseen::NoProduct(column) => CliError::usage(
-                format!("`{shown}` cannot be used: `{column}` is empty in each of its {}", counted(export.rows.len(), "row")),
+                format!("`{shown}` cannot be used: none of its rows has a `{column}`"),
                 "a product has a title: export the products again, all of their columns",
             ),
             Unseen::NoKey(near) => {
@@ -202,13 +203,26 @@ impl Files for Draft {
     fn read(&self, path: &Path, limit: u64) -> io::Result<Vec<u8>> {
         match self.files.iter().find(|(known, _)| known == path) {
             Some((_, bytes)) => Ok(bytes.clone()),
-            None => DiskFiles.read(path, limit),
+            None => DiskFiles.read(&without_detours(path), limit),
         }
     }
 
     fn names(&self, path: &Path) -> Vec<String> {
         DiskFiles.names(path)
     }
+}
+
+/// Returns a path without ways into folders that are not there yet and out again: `shop/../exports` is `exports`.
+fn without_detours(path: &Path) -> PathBuf {
+    path.components().fold(PathBuf::new(), |mut way, part| {
+        let is_new = || way.file_name().is_some() && way.symlink_metadata().is_err();
+        if part == Component::ParentDir && is_new() {
+            way.pop();
+        } else {
+            way.push(part);
+        }
+        way
+    })
 }
 
 impl Draft {
@@ -282,8 +296,11 @@ impl Draft {
             lines.push(("key", format!("{}, never empty and never twice", column(seen.key))));
             if let Some(filter) = story.filter {
                 let left = counted(export.rows.len() - seen.kept.len(), "row");
-                let why =
-                    if matches!(seen.filter, Filter::Filled(column) if column == seen.key) { "without a key" } else { "that go on with another" };
+                let why = match seen.filter {
+                    Filter::Filled(column) if column == seen.key => "without a key",
+                    Filter::Not(..) => "with a variation of a product",
+                    _ => "with more of a product above",
+                };
                 lines.push(("left out", format!("{left} {why}: kept is where {filter}")));
             }
             let mut prompt: Vec<String> = seen.title.iter().chain(&seen.words).map(|place| column(*place)).collect();
