@@ -100,7 +100,10 @@ impl Gathered<'_> {
                 }
                 continue;
             }
-            self.values(axis, field, slot, is_first, &from);
+            // A cell that goes through a filter is data: a product's description in HTML, a title.
+            if self.campaign.axes[axis].values.first().is_some_and(|value| value.at.doc == DocId::CAMPAIGN) || template.is_simple() {
+                self.values(axis, field, slot, is_first, &from);
+            }
         }
     }
 
