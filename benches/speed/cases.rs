@@ -126,7 +126,7 @@ fn init(setup: &Setup) -> Vec<Row> {
     let rows = setup.rows(10_000);
     let product =
         |row: usize| format!("product-{row},Product {row},<p>A <b>fine</b> thing &amp; number {row}</p>,,9.9,https://x.example/{row}.jpg\n");
-    let more = |row: usize| if row % 3 == 0 { format!("product-{row},,,,8.9,\n") } else { String::new() };
+    let more = |row: usize| if row.is_multiple_of(3) { format!("product-{row},,,,8.9,\n") } else { String::new() };
     let table: String = (0..rows * 3 / 4).map(|row| product(row) + &more(row)).collect();
     let export = format!("Handle,Title,Body (HTML),Variant SKU,Variant Price,Image Src\n{table}");
     std::fs::write(place.join("export.csv"), export).expect("a table can be written");

@@ -78,13 +78,13 @@ impl Catalog {
     ///
     /// # Errors
     /// The book that counts in credits and states no rate to dollars, where the books count in different currencies: there would be no sum.
-    pub fn with_others(mut self, others: impl IntoIterator<Item = Catalog>) -> Result<Self, PriceBook> {
+    pub fn with_others(mut self, others: impl IntoIterator<Item = Catalog>) -> Result<Self, Box<PriceBook>> {
         self.others = others.into_iter().map(|other| (Arc::clone(&other.provider), other)).collect();
         self.common = self.in_common()?;
         Ok(self)
     }
 
-    fn in_common(&self) -> Result<Option<Common>, PriceBook> {
+    fn in_common(&self) -> Result<Option<Common>, Box<PriceBook>> {
         let books: Vec<&PriceBook> = self.all().map(|one| &one.book).collect();
         if books.iter().all(|book| book.currency == self.book.currency) {
             return Ok(None);
@@ -94,7 +94,7 @@ impl Catalog {
             match (&book.currency, book.usd_per_credit) {
                 (Currency::Usd, _) => {}
                 (credits, Some(rate)) if rate > Micros::ZERO => stated.push((credits.clone(), rate)),
-                (Currency::Credits(_), _) => return Err((*book).clone()),
+                (Currency::Credits(_), _) => return Err(Box::new((*book).clone())),
             }
         }
         let mut names: Vec<&str> = Vec::new();

@@ -181,7 +181,7 @@ fn megabytes(len: u64) -> String {
     let tenths = (len + 50_000) / 100_000;
     match len {
         0..1_000_000 => format!("{} kB", len.div_ceil(1000)),
-        1_000_000..10_000_000 if tenths % 10 != 0 => format!("{}.{} MB", tenths / 10, tenths % 10),
+        1_000_000..10_000_000 if !tenths.is_multiple_of(10) => format!("{}.{} MB", tenths / 10, tenths % 10),
         _ => format!("{} MB", (len + 500_000) / 1_000_000),
     }
 }

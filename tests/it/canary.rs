@@ -108,10 +108,7 @@ fn faults() -> Vec<(&'static str, Vec<(&'static str, Misdeed)>)> {
 fn campaign() -> String {
     let both = CHAIN.replace("edit: { image: draft, images: [draft],", "edit: { image: draft, provider: openai, quality: low,");
     assert_ne!(both, CHAIN);
-    both.replace("budget: { cap: 200 }", "budget: { cap: \"USD 9\" }")
-        .replace("{ cup: { red", "{ cup: { red")
-        .replace(", blue: { title: 'a \"blue\" cup' }", "")
-        + "run: { attempts: 1 }\n"
+    both.replace("budget: { cap: 200 }", "budget: { cap: \"USD 9\" }").replace(", blue: { title: 'a \"blue\" cup' }", "") + "run: { attempts: 1 }\n"
 }
 
 /// Forms in which the key may stand somewhere.

@@ -121,7 +121,7 @@ fn action(text: &str) -> Result<Action, String> {
 /// Estimates and prints.
 pub fn estimate(args: &EstimateArgs) -> Outcome<Exit> {
     let wanted = wanted(args)?;
-    let seller = args.provider.as_ref().map(seller).transpose()?;
+    let seller = args.provider.as_deref().map(seller).transpose()?;
     let books = books(args, seller.as_ref())?;
     let budget = args.budget.as_ref().map(|budget| in_currency(budget, &books)).transpose()?;
     let sheets: Vec<(String, Result<Sheet, SheetError>)> =
@@ -166,8 +166,8 @@ fn wanted(args: &EstimateArgs) -> Outcome<Wanted> {
 }
 
 /// Returns the provider that is named, and how it was.
-fn seller(name: &String) -> Outcome<(Said, Manifest)> {
-    let said = Said::Here(name.clone());
+fn seller(name: &str) -> Outcome<(Said, Manifest)> {
+    let said = Said::Here(name.to_owned());
     let manifest = provider_called(&said, Path::new(""), &mut Sources::new())?;
     Ok((said, manifest))
 }

@@ -187,6 +187,7 @@ mod tests {
         insta::assert_snapshot!(told(&bare.join("\n")), @"
         no-path at http.submit.request: the request says nowhere to go
         no-poll at http.result: a result is asked for once a task is ready, and no task is asked after
+        no-models at models: the provider has no models
         ");
     }
 

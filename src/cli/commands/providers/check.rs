@@ -192,7 +192,7 @@ fn shot(manifest: &Manifest, model: &Arc<str>, action: Action, settings: Setting
     Shot {
         key: JobKey(Digest::of(model.as_bytes())),
         attempt: AttemptNo(1),
-        idempotency_key: IdempotencyKey::new("0123456789abcdef".to_owned()),
+        idempotency_key: IdempotencyKey::new("0123456789abcdef"),
         paid: Arc::new(Paid { provider: Arc::clone(&manifest.id), model: Arc::clone(model), action, settings }),
         prompt: Arc::from(PROMPT),
         inputs: Vec::new(),
