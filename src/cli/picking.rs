@@ -120,12 +120,16 @@ pub fn settle(opened: &mut Opened, workspace: &Workspace, memory: &Memory, manne
         rebuild(opened, &counted)?;
         let history = known(opened, memory)?;
         let refused = plan::refused_now(&opened.plan, &history, &file, &counted);
-        let stale = plan::stale(&opened.plan, &history);
-        if refused.is_empty() && stale.is_empty() {
-            break;
+        if !refused.is_empty() {
+            // A refused shot has another picture: only then can it be said which choices are of one that is gone.
+            for (shot, rejected) in refused {
+                counted.rejected.entry(shot).or_default().push(rejected);
+            }
+            continue;
         }
-        for (shot, rejected) in refused {
-            counted.rejected.entry(shot).or_default().push(rejected);
+        let stale = plan::stale(&opened.plan, &history);
+        if stale.is_empty() {
+            break;
         }
         for choice in &stale {
             counted.chosen.remove(&choice.pick);

@@ -34,7 +34,7 @@ use crate::pricing::{Quotes, Refusal, without_price};
 use crate::provider::manifest::Span;
 use crate::provider::sim::SimOptions;
 use crate::report::{RunView, Stopped, plan_table, run_summary};
-use crate::spec::MoneySpec;
+use crate::spec::{MoneySpec, Sources};
 use crate::types::diagnostic::counted;
 use crate::types::{JobId, Operation, RunId, SystemClock};
 
@@ -171,6 +171,7 @@ pub fn run(args: &RunArgs) -> Outcome<Exit> {
 /// Runs, chooses, and runs on, until nothing is left to choose from.
 fn choosing(args: &RunArgs, rule: AutoPick) -> Outcome<Exit> {
     let stage = Stage::of(args.rehearse);
+    let mut made_before = None;
     loop {
         let exit = perform(args, None)?;
         if !matches!(exit, Exit::Pick | Exit::SomeFailed) {
@@ -180,7 +181,10 @@ fn choosing(args: &RunArgs, rule: AutoPick) -> Outcome<Exit> {
         let workspace = Workspace::find(stage)?;
         let selection = standing::selection(&opened.campaign, &opened.plan, &args.selected)?;
         let asked: HashSet<JobId> = opened.plan.picks.keys().filter(|ix| selection.includes(**ix)).map(|ix| opened.plan.id(*ix)).collect();
-        if picking::choose(&mut opened, &workspace, &Memory::of(&workspace)?, rule, &|pick| asked.contains(pick))? == 0 {
+        let made = picking::choose(&mut opened, &workspace, &Memory::of(&workspace)?, rule, &|pick| asked.contains(pick))?;
+        let (_, file) = picking::read(&workspace, &opened.campaign.name, &mut Sources::new())?;
+        // The same choices once more would lead to the same end.
+        if made == 0 || made_before.replace(file.clone()) == Some(file) {
             return Ok(exit);
         }
     }
