@@ -278,7 +278,7 @@ impl Manifest {
 }
 
 /// Returns the text of a manifest without what stands as `key-env` and is no name of a variable: it may be the key itself, and a mistake
-/// is shown with its line. Each character becomes a `*`, so that every place stays what it was.
+/// is shown with its line. Each character becomes a `-`, so that every place stays what it was and the text is still YAML.
 pub fn without_keys(text: &str) -> String {
     let masked = |line: &str| {
         let Some((before, value)) = line.split_once("key-env:") else { return line.to_owned() };
@@ -287,7 +287,7 @@ pub fn without_keys(text: &str) -> String {
         let value = if is_variable(name) {
             value.to_owned()
         } else {
-            value.chars().map(|char| if char.is_whitespace() || "\"'".contains(char) { char } else { '*' }).collect()
+            value.chars().map(|char| if char.is_whitespace() || "\"'".contains(char) { char } else { '-' }).collect()
         };
         format!("{before}key-env:{value}{comment}")
     };
@@ -392,7 +392,7 @@ mod tests {
     #[test]
     fn what_may_be_a_key_is_masked_at_its_place() {
         let text = "provider: a\nkey-env: sk-live_1 # mine\r\nkey-env: \"STUDIO_KEY\"\n  key-env: 'sk-2'\n";
-        assert_eq!(without_keys(text), "provider: a\nkey-env: ********* # mine\r\nkey-env: \"STUDIO_KEY\"\n  key-env: '****'\n");
+        assert_eq!(without_keys(text), "provider: a\nkey-env: --------- # mine\r\nkey-env: \"STUDIO_KEY\"\n  key-env: '----'\n");
     }
 
     #[test]
