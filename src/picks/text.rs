@@ -60,7 +60,7 @@ fn quoted(text: &str) -> String {
     quoted
 }
 
-/// Adds a character as YAML's `\uXXXX`; all that are escaped have at most 16 bits.
+/// Adds a character as `\u` and four hex digits: none of those that are escaped needs more.
 fn escape(char: char, text: &mut String) {
     write!(text, "\\u{:04x}", u32::from(char)).expect("a string takes all");
 }

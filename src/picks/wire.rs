@@ -16,7 +16,7 @@ use crate::types::{Diagnostic, Diagnostics, Digest, DocId, FieldPath, JobId};
 pub(super) struct PicksWire {
     /// Version of the file; always 1.
     #[schemars(range(min = 1, max = 1))]
-    #[allow(dead_code)]
+    #[allow(dead_code, reason = "the schema has judged it")]
     version: u32,
     /// Name of the campaign.
     #[schemars(example = &"spring-drop")]
