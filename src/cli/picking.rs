@@ -82,15 +82,29 @@ pub fn digests(workspace: &Workspace) -> Outcome<HashSet<Digest>> {
 /// What the disk says.
 pub fn save(workspace: &Workspace, file: &PicksFile) -> Outcome<PathBuf> {
     let path = workspace.picks(&file.campaign);
-    let folder = path.parent().unwrap_or(Path::new("."));
-    std::fs::create_dir_all(folder).map_err(|error| CliError::io("cannot make the folder", folder, error))?;
-    let half = path.with_extension(format!("yaml.{}.half", std::process::id()));
-    let written = std::fs::File::create(&half).and_then(|mut to| {
-        to.write_all(file.to_yaml().as_bytes())?;
-        to.sync_all()
-    });
-    written.and_then(|()| std::fs::rename(&half, &path)).map_err(|error| CliError::io("cannot write", &path, error))?;
+    write_whole(&path, file).map_err(|error| CliError::io("cannot write", &path, error))?;
     Ok(path)
+}
+
+/// Writes a picks file at `path`: a reader sees the old one or the new one.
+///
+/// # Errors
+/// What the disk says; nothing half-written is left.
+pub fn write_whole(path: &Path, file: &PicksFile) -> std::io::Result<()> {
+    let folder = path.parent().ok_or(std::io::ErrorKind::InvalidInput)?;
+    std::fs::create_dir_all(folder)?;
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(".picks-").suffix(".part");
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        builder.permissions(std::fs::Permissions::from_mode(0o666));
+    }
+    let mut part = builder.tempfile_in(folder)?;
+    part.write_all(file.to_yaml().as_bytes())?;
+    part.as_file().sync_all()?;
+    part.persist(path).map_err(|error| error.error)?;
+    Ok(())
 }
 
 /// Finds the mistakes that a picks file has without the ledger: those of a real run's file and of the rehearsals'.

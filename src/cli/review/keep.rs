@@ -4,13 +4,13 @@
 //! Never: a word about a picture that is not the shot's now; a file that another hand has made unreadable overwritten.
 
 use std::collections::HashMap;
-use std::io::Write as _;
 use std::path::PathBuf;
 
 use hyper::StatusCode;
 use serde::Deserialize;
 
 use super::guard::Refusal;
+use crate::cli::picking::write_whole;
 use crate::ledger::History;
 use crate::picks::{Chosen, MAX_BYTES, PicksFile, Rejected};
 use crate::plan::Plan;
@@ -104,7 +104,7 @@ impl Keeper {
             self.apply(&mut file, word)?;
         }
         if file != before {
-            self.write(&file).map_err(|error| broken("the picks cannot be written", &error))?;
+            write_whole(&self.path, &file).map_err(|error| broken("the picks cannot be written", &error))?;
         }
         state(&file)
     }
@@ -152,24 +152,6 @@ impl Keeper {
             let first = found.iter().next().map_or_else(String::new, |finding| format!(": {}", finding.message));
             conflict(&format!("`{shown}` has mistakes{first}"))
         })
-    }
-
-    /// Writes the file whole: a reader sees the old one or the new one.
-    fn write(&self, file: &PicksFile) -> std::io::Result<()> {
-        let folder = self.path.parent().ok_or(std::io::ErrorKind::InvalidInput)?;
-        std::fs::create_dir_all(folder)?;
-        let mut builder = tempfile::Builder::new();
-        builder.prefix(".picks-").suffix(".part");
-        #[cfg(unix)]
-        {
-            use std::os::unix::fs::PermissionsExt as _;
-            builder.permissions(std::fs::Permissions::from_mode(0o666));
-        }
-        let mut part = builder.tempfile_in(folder)?;
-        part.write_all(file.to_yaml().as_bytes())?;
-        part.as_file().sync_all()?;
-        part.persist(&self.path).map_err(|error| error.error)?;
-        Ok(())
     }
 }
 
