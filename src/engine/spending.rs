@@ -93,11 +93,13 @@ pub(super) fn chosen(
 pub(super) fn is_ample(desk: &Desk) -> Result<bool, EngineError> {
     let pots = pots(desk)?;
     let plan = &desk.request.plan;
-    let tries = i128::from(desk.request.rules.attempts.max(1));
+    let attempts = desk.request.rules.attempts.max(1);
+    // A further picture that a check asks for is paid like a further try.
+    let tries = |ix: JobIx| i128::from(attempts) + i128::from(plan.step_of(ix).rerolls);
     let needed = |pot: &Pot| {
         let under = |ix: &JobIx| pot.step.is_none_or(|step| plan.job(*ix).step == step);
         let to_do = plan.indices().filter(|ix| desk.request.work.work(*ix).is_to_do()).filter(under);
-        to_do.map(|ix| i128::from(desk.reserved(ix).get())).sum::<i128>() * tries
+        to_do.map(|ix| i128::from(desk.reserved(ix).get()) * tries(ix)).sum::<i128>()
     };
     Ok(pots.iter().all(|pot| needed(pot) <= i128::from(pot.room.get())))
 }
