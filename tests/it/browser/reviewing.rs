@@ -224,3 +224,44 @@ fn one_of_several_is_chosen_by_number_and_the_next_run_goes_on_from_it() {
     let refused = "JSON.parse(document.getElementById('data').textContent).shots.find((shot) => shot.id === 'shot[cup=blue,ground=linen]').rj.length";
     assert_eq!(browser.value(refused), 1, "what was turned down can still be looked at");
 }
+
+#[test]
+fn answers_that_come_late_and_out_of_order_take_neither_the_choice_nor_the_focus() {
+    let name = "browser::reviewing::answers_that_come_late_and_out_of_order_take_neither_the_choice_nor_the_focus";
+    let Some(mut browser) = Chromium::start(name, 1440, 900) else { return };
+    let desk = Desk::new();
+    desk.write("cups.yaml", CUPS);
+    desk.rehearse(&["cups.yaml", "-q"], 6);
+    let review = Reviewing::start(&desk, &["cups.yaml"]);
+    // The first answer, which tells what was chosen before, is the slowest of all.
+    let slow = "((real) => { window.fetch = async (path, asked) => { const answer = await real(path, asked);
+        await new Promise((done) => setTimeout(done, asked.method === 'GET' ? 900 : 300)); return answer; }; })(window.fetch)";
+    browser.call("Page.addScriptToEvaluateOnNewDocument", serde_json::json!({ "source": slow }));
+    browser.open(&format!("{}#view=picks", review.address));
+    browser.wait("document.querySelectorAll('.cell ol li').length === 6");
+    let progress = "document.querySelector('.progress').textContent";
+    let focused = "document.activeElement.getAttribute('aria-label')";
+    browser.value("(document.querySelector('.cell ol li').focus(), 0)");
+    browser.press(&["2", "n"]);
+    browser.wait("document.querySelector('dialog.ask[open]') !== null");
+    browser.wait(&format!("{progress} === '1 of 2 chosen'"));
+    browser.press(&["Escape"]);
+    browser.wait("document.querySelector('dialog.ask') === null");
+    browser.wait(&format!("{focused} === 'red · linen, chosen'"));
+    browser.press(&["ArrowDown", "3"]);
+    browser.wait(&format!("{progress} === '2 of 2 chosen'"));
+    browser.value("new Promise((done) => setTimeout(done, 1000))");
+    assert_eq!(browser.value(progress), "2 of 2 chosen", "no older answer has taken it back");
+    assert_eq!(browser.value(focused), "blue · stone, chosen");
+
+    // A dialog that was left takes the focus from nobody later.
+    browser.press(&["n"]);
+    browser.wait("document.querySelector('dialog.ask[open]') !== null");
+    browser.press(&["Escape"]);
+    browser.wait("document.querySelector('dialog.ask') === null");
+    browser.press(&["/"]);
+    browser.insert("blue");
+    browser.wait("document.querySelectorAll('.cell').length === 1");
+    assert_eq!(browser.value("document.activeElement.type"), "search");
+    assert!(browser.mishaps().is_empty(), "{:?}", browser.mishaps());
+}

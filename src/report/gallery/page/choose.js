@@ -90,10 +90,19 @@ class Choose {
   }
 
   focus() {
-    this.hadFocus = false;
+    // Under a dialog nothing can be focused: it is taken up when the dialog has closed.
+    this.hadFocus = document.querySelector("dialog[open]") !== null;
+    if (this.hadFocus) return;
     const node = this.list.querySelector(`[data-at="${this.at.join(" ")}"]`);
     node?.focus();
     node?.closest(".cell").scrollIntoView({ block: "nearest" });
+  }
+
+  /** Gives the focus back when a dialog has closed; what had it may have been drawn anew meanwhile. */
+  giveBack(node) {
+    this.hadFocus = false;
+    if (node?.isConnected) node.focus();
+    else if (!this.element.hidden) this.focus();
   }
 
   goTo(row, column) {
@@ -167,7 +176,7 @@ function askNote(title, words, known, done) {
   const before = document.activeElement;
   const dialog = el("dialog", { class: "ask", "aria-labelledby": "ask-title", on: { close: () => {
     dialog.remove();
-    before?.focus?.();
+    page.choose.giveBack(before);
   } } },
     el("form", { method: "dialog", on: { submit: (event) => {
       event.preventDefault();

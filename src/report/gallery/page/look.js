@@ -117,6 +117,6 @@ class Look {
     this.zoom.clear();
     refill(this.stage);
     if (asked.view === "shots") page.grid.goTo(this.shot);
-    else this.from?.focus?.();
+    else page.choose.giveBack(this.from);
   }
 }

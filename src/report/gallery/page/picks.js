@@ -10,6 +10,7 @@ class Picks {
     this.cells = DATA.picks.map(({ cell, of }) => ({ shot: SHOTS[cell], of: of.map((ix) => SHOTS[ix]) }));
     this.changes = 0;
     this.listeners = [];
+    this.asked = Promise.resolve();
   }
 
   take(state) {
@@ -90,7 +91,13 @@ class Picks {
     }
   }
 
-  async ask(method, words) {
+  /** Asks one thing after the other, so that no older answer replaces a newer one. */
+  ask(method, words) {
+    this.asked = this.asked.then(() => this.exchange(method, words));
+    return this.asked;
+  }
+
+  async exchange(method, words) {
     try {
       const answer = await fetch("./picks", { method, headers: words && { "Content-Type": "application/json" }, body: words && JSON.stringify(words), cache: "no-store" });
       const said = await answer.json();
