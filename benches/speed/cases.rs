@@ -25,13 +25,15 @@ pub struct Case {
 }
 
 /// All of them, the quick ones first.
-pub const ALL: [Case; 14] = [
+pub const ALL: [Case; 16] = [
     Case { name: "start", measure: start },
     Case { name: "refuse", measure: refuse },
     Case { name: "init", measure: init },
     Case { name: "plan", measure: plan },
     Case { name: "diff", measure: diff },
     Case { name: "estimate", measure: crate::estimates::estimate },
+    Case { name: "pictures", measure: crate::pictures::pictures },
+    Case { name: "thumbnails", measure: crate::pictures::thumbnails },
     Case { name: "million", measure: million },
     Case { name: "rehearse idle", measure: rehearse_then_idle },
     Case { name: "memory", measure: memory },

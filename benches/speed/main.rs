@@ -34,6 +34,10 @@ mod gallery;
 #[cfg(unix)]
 mod ninja;
 #[cfg(unix)]
+mod photo;
+#[cfg(unix)]
+mod pictures;
+#[cfg(unix)]
 mod schedule;
 #[cfg(unix)]
 mod server;
@@ -51,6 +55,7 @@ fn main() -> ExitCode {
         Some(child::HELPER) => return child::help(&args[1..]),
         Some(server::SERVER) => return server::serve(&args[1..]),
         Some(yardstick::YARDSTICK) => return yardstick::buy(&args[1..]),
+        Some(pictures::HELPER) => return pictures::help(&args[1..]),
         _ => {}
     }
     let other = args.iter().find_map(|arg| arg.strip_prefix("--binary="));

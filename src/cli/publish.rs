@@ -3,6 +3,7 @@
 //! In: a plan, the ledger after a run. Out: files that changed, and only those. Never: a file that callsheet did not write is touched.
 
 use std::collections::BTreeSet;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use super::context::Opened;
@@ -15,8 +16,10 @@ use crate::plan::ruled;
 use crate::pricing::Quotes;
 use crate::report::tree::{Stamp, TreeKind, is_current};
 use crate::report::{Materialised, RunReport, files, materialise, placements, rejected_placements, sidecar_paths, sidecars, thumbnails};
+use crate::store::fs::FsStore;
+use crate::store::thumbnails::Thumbnails;
 use crate::types::diagnostic::{counted, listed};
-use crate::types::{Digest, RunId};
+use crate::types::{BlobRef, Digest, RunId};
 
 /// Everything that a report is made of.
 pub struct Material {
@@ -105,13 +108,12 @@ impl Shelf {
     /// # Errors
     /// What the disk or the reports say.
     pub fn write(&self, opened: &Opened, material: &Material, report: &RunReport<'_>) -> Outcome<Materialised> {
-        let store = crate::store::fs::FsStore::at(&self.blobs);
-        let open =
-            |blob: &crate::types::BlobRef| -> std::io::Result<Box<dyn std::io::Read>> { Ok(Box::new(std::fs::File::open(store.path(blob.digest))?)) };
+        let (store, thumbnails) = (FsStore::at(&self.blobs), Thumbnails::of(&self.blobs));
+        let open = |blob: &BlobRef| -> io::Result<Box<dyn Read>> { Ok(Box::new(std::fs::File::open(store.path(blob.digest))?)) };
         let stamp = Stamp::new(&opened.plan, material.seq, opened.campaign.sidecar);
         let beside = if opened.campaign.sidecar { sidecar_paths(report) } else { Vec::new() };
         let reports: Vec<_> = files(report).into_iter().chain(sidecars(report, &beside)).collect();
-        let done = materialise(&self.root, self.kind, &stamp, &pictures(report), &reports, &open)?;
+        let done = materialise(&self.root, self.kind, &stamp, &pictures(report), &reports, &open, Some(&thumbnails))?;
         tell(&done);
         Ok(done)
     }

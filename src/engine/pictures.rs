@@ -85,13 +85,17 @@ pub(super) async fn take_in(store: &dyn BlobStore, stream: &mut ByteStream, limi
         _ => None,
     };
     let verified = match writer.written().await? {
-        Written::Bytes(bytes) if is_small(&bytes, &limits) => imaging::verify(&bytes, &limits),
-        Written::Bytes(bytes) => off_thread(move || imaging::verify(&bytes, &limits)).await.map_err(NoPicture::Failure)?,
+        Written::Bytes(bytes) if is_small(&bytes, &limits) => imaging::verify(&bytes, &limits).map(|info| (info, None)),
+        Written::Bytes(bytes) => off_thread(move || imaging::verify_and_shrink(&bytes, &limits)).await.map_err(NoPicture::Failure)?,
         Written::File(file, length) => {
-            off_thread(move || imaging::verify_file(BufReader::with_capacity(READ, file), length, &limits)).await.map_err(NoPicture::Failure)?
+            let look = move || imaging::verify_file_and_shrink(BufReader::with_capacity(READ, file), length, &limits);
+            off_thread(look).await.map_err(NoPicture::Failure)?
         }
     };
-    let info = verified.map_err(|error| NoPicture::Failure(Failure::new(FailureClass::BadResult, "not-whole", error.to_string())))?;
+    let (info, small) = verified.map_err(|error| NoPicture::Failure(Failure::new(FailureClass::BadResult, "not-whole", error.to_string())))?;
+    if let Some(small) = small {
+        writer.accompany(small);
+    }
     let blob = writer.finish().await?;
     Ok(Artifact { blob, info })
 }
@@ -113,16 +117,16 @@ pub(super) async fn make(
     inputs: &[(InputRole, Artifact)],
     credit: Option<Credit>,
 ) -> Result<Artifact, NoPicture> {
-    let (bytes, info) = match local {
+    let (bytes, info, small) = match local {
         LocalAction::Load { path, digest, .. } => load(ports, path, *digest).await?,
         LocalAction::Transform { ops } => {
             let main = read(ports, inputs, |role| matches!(role, InputRole::Image)).await?;
             let overlays = read(ports, inputs, |role| matches!(role, InputRole::Overlay(_))).await?;
             let ops = Arc::clone(ops);
             let work = move || {
-                let (bytes, info) = imaging::transform(main.first().map_or(&[], Vec::as_slice), &overlays, &ops)?;
+                let (bytes, info, small) = imaging::transform_and_shrink(main.first().map_or(&[], Vec::as_slice), &overlays, &ops)?;
                 let bytes = credit.map_or(Ok(None), |credit| imaging::provenance::with_credit(&bytes, &credit).map(Some))?.unwrap_or(bytes);
-                Ok((bytes, info))
+                Ok((bytes, info, small))
             };
             worked(off_thread(work).await)?
         }
@@ -131,11 +135,14 @@ pub(super) async fn make(
         LocalAction::Sheet { columns, cell, labels } => {
             let cells = read(ports, inputs, |role| matches!(role, InputRole::Cell(_))).await?;
             let (columns, cell, labels) = (*columns, *cell, Arc::clone(labels));
-            worked(off_thread(move || imaging::sheet(&cells, &labels, columns, cell)).await)?
+            worked(off_thread(move || imaging::sheet(&cells, &labels, columns, cell).map(|(bytes, info)| (bytes, info, None))).await)?
         }
     };
     let mut writer = ports.store.begin(u64::MAX).await?;
     writer.write(&bytes).await?;
+    if let Some(small) = small {
+        writer.accompany(small);
+    }
     Ok(Artifact { blob: writer.finish().await?, info })
 }
 
@@ -152,7 +159,10 @@ fn picked(chosen: Option<Digest>, inputs: &[(InputRole, Artifact)]) -> Result<Ar
     }
 }
 
-async fn load(ports: &Ports, path: &str, digest: Digest) -> Result<(Vec<u8>, ImageInfo), NoPicture> {
+/// Bytes of a picture, what they are, and a small copy where one came for nothing.
+type Made = (Vec<u8>, ImageInfo, Option<Vec<u8>>);
+
+async fn load(ports: &Ports, path: &str, digest: Digest) -> Result<Made, NoPicture> {
     let bytes = ports.originals.read(path).await.map_err(NoPicture::Failure)?;
     let path = path.to_owned();
     let checked = move || {
@@ -160,9 +170,9 @@ async fn load(ports: &Ports, path: &str, digest: Digest) -> Result<(Vec<u8>, Ima
             let message = format!("`{path}` has changed since the plan was made; plan again");
             return Err(Failure::new(FailureClass::Local, "file-changed", message));
         }
-        let info = imaging::verify(&bytes, &Limits::default())
+        let (info, small) = imaging::verify_and_shrink(&bytes, &Limits::default())
             .map_err(|error| Failure::new(FailureClass::Local, "not-whole", format!("`{path}`: {error}")))?;
-        Ok((bytes, info))
+        Ok((bytes, info, small))
     };
     off_thread(checked).await.and_then(|checked| checked).map_err(NoPicture::Failure)
 }
@@ -178,7 +188,7 @@ async fn read(ports: &Ports, inputs: &[(InputRole, Artifact)], wanted: impl Fn(I
     Ok(pictures)
 }
 
-fn worked(made: Result<Result<(Vec<u8>, ImageInfo), ImagingError>, Failure>) -> Result<(Vec<u8>, ImageInfo), NoPicture> {
+fn worked(made: Result<Result<Made, ImagingError>, Failure>) -> Result<Made, NoPicture> {
     let made = made.map_err(NoPicture::Failure)?;
     made.map_err(|error| NoPicture::Failure(Failure::new(FailureClass::Local, "imaging", error.to_string())))
 }

@@ -14,15 +14,17 @@ pub mod probe;
 pub mod provenance;
 pub mod rehearsal;
 pub mod sheet;
+pub mod small;
 pub mod text;
 pub mod transform;
 
 pub use marks::marks;
 pub use mask::black_and_white;
 pub use picture::{Picture, decode, encode};
-pub use probe::{Limits, PNG, probe, verify, verify_file};
-pub use sheet::{sheet, thumbnail};
-pub use transform::transform;
+pub use probe::{Limits, PNG, probe, verify, verify_and_shrink, verify_file, verify_file_and_shrink};
+pub use sheet::sheet;
+pub use small::{THUMBNAIL_SIDE, has_thumbnail, thumbnail};
+pub use transform::{transform, transform_and_shrink};
 
 use crate::types::{ImageFormat, PixelSize};
 

@@ -9,6 +9,7 @@ use image::metadata::Orientation;
 use image::{DynamicImage, ImageBuffer, Pixel};
 
 use super::probe::{bad, png_is_whole, upright};
+use super::small::{Shrinker, THUMBNAIL_SIDE, has_thumbnail};
 use super::{ImagingError, Limits};
 use crate::types::{ImageFormat, ImageInfo, PixelSize};
 
@@ -54,10 +55,21 @@ impl<R: BufRead + Seek> PngReader<R> {
         Ok(Self { rows, size, alpha, orientation })
     }
 
-    /// Inflates the picture row by row: every checksum is compared, no frame is kept.
-    pub(super) fn read_rows(mut self) -> Result<(), ImagingError> {
-        while self.rows.next_row().map_err(bad(ImageFormat::Png))?.is_some() {}
-        self.rows.finish().map_err(bad(ImageFormat::Png))
+    /// Begins a small copy; `None` where rows come in another order, or with more than 8 bits a channel, or in grey.
+    pub(super) fn shrinker(&self, max_side: u32) -> Option<Shrinker> {
+        let plain = self.rows.output_color_type() == (if self.alpha { png::ColorType::Rgba } else { png::ColorType::Rgb }, png::BitDepth::Eight);
+        (plain && !self.rows.info().interlaced).then(|| Shrinker::new(self.size, self.alpha, self.orientation, max_side))
+    }
+
+    /// Inflates the picture row by row: every checksum is compared, no frame is kept. Returns the small copy that was begun, if there is one.
+    pub(super) fn read_through(mut self, mut small: Option<Shrinker>) -> Result<Option<Vec<u8>>, ImagingError> {
+        while let Some(row) = self.rows.next_row().map_err(bad(ImageFormat::Png))? {
+            if let Some(small) = &mut small {
+                small.row(row.data());
+            }
+        }
+        self.rows.finish().map_err(bad(ImageFormat::Png))?;
+        Ok(small.and_then(|small| small.finish().ok()))
     }
 
     /// Returns all pixels, not turned.
@@ -92,17 +104,25 @@ pub(super) fn whole<'a>(bytes: &'a [u8], limits: &Limits) -> Result<PngReader<Cu
 }
 
 /// Reads all of a file as it stands on the disk and keeps some rows of it at a time.
-pub(super) fn verify<R: BufRead + Seek>(file: &mut R, length: usize, limits: &Limits) -> Result<ImageInfo, ImagingError> {
+///
+/// With a small copy if one is wanted and the picture is large enough.
+pub(super) fn verify<R: BufRead + Seek>(
+    file: &mut R,
+    length: usize,
+    limits: &Limits,
+    shrink: bool,
+) -> Result<(ImageInfo, Option<Vec<u8>>), ImagingError> {
     let unreadable = bad(ImageFormat::Png);
     let head = PngReader::over(&mut *file, length, limits)?;
     let info = ImageInfo { format: ImageFormat::Png, size: upright(head.size, head.orientation), alpha: head.alpha };
     drop(head);
     if !has_end(file, length as u64).map_err(unreadable)? {
-        return png_is_whole(&[]).map(|()| info);
+        return png_is_whole(&[]).map(|()| (info, None));
     }
     file.rewind().map_err(bad(ImageFormat::Png))?;
-    PngReader::over(file, length, limits)?.read_rows()?;
-    Ok(info)
+    let reader = PngReader::over(file, length, limits)?;
+    let small = if shrink && has_thumbnail(info.size) { reader.shrinker(THUMBNAIL_SIDE) } else { None };
+    Ok((info, reader.read_through(small)?))
 }
 
 /// Walks the chunks of a file to its end chunk, as [`png_is_whole`] does in memory.

@@ -11,6 +11,7 @@ use image::metadata::Orientation;
 
 use super::ImagingError;
 use super::png_reader::{self, PngReader};
+use super::small::{THUMBNAIL_SIDE, has_thumbnail, of_picture};
 use crate::types::{ImageFormat, ImageInfo, PixelSize};
 
 /// What a picture may have at most.
@@ -118,32 +119,67 @@ pub(super) fn upright(size: PixelSize, orientation: Orientation) -> PixelSize {
 /// # Errors
 /// What [`probe`] says, and [`ImagingError::BadPicture`] if the file is cut off or damaged.
 pub fn verify(bytes: &[u8], limits: &Limits) -> Result<ImageInfo, ImagingError> {
-    let info = probe(bytes, limits)?;
-    match info.format {
-        ImageFormat::Png => png_reader::whole(bytes, limits)?.read_rows()?,
-        ImageFormat::Jpeg | ImageFormat::Webp => {
-            super::decode(bytes, limits)?;
-        }
-    }
-    Ok(info)
+    look_through(bytes, limits, false).map(|(info, _)| info)
 }
 
-/// The same of a file of so many bytes that is not in memory: of a PNG only some rows ever are, the other formats are read as a whole.
+/// The same, and what is decoded on the way becomes a [`thumbnail`](super::thumbnail), if the picture is large enough to have one.
+///
+/// # Errors
+/// As [`verify`]; a small copy that cannot be made is `None`.
+pub fn verify_and_shrink(bytes: &[u8], limits: &Limits) -> Result<(ImageInfo, Option<Vec<u8>>), ImagingError> {
+    look_through(bytes, limits, true)
+}
+
+fn look_through(bytes: &[u8], limits: &Limits, shrink: bool) -> Result<(ImageInfo, Option<Vec<u8>>), ImagingError> {
+    let info = probe(bytes, limits)?;
+    let shrink = shrink && has_thumbnail(info.size);
+    let small = match info.format {
+        ImageFormat::Png => {
+            let reader = png_reader::whole(bytes, limits)?;
+            let small = if shrink { reader.shrinker(THUMBNAIL_SIDE) } else { None };
+            reader.read_through(small)?
+        }
+        ImageFormat::Jpeg | ImageFormat::Webp => {
+            let picture = super::decode(bytes, limits)?;
+            shrink.then(|| of_picture(&picture, THUMBNAIL_SIDE).ok()).flatten()
+        }
+    };
+    Ok((info, small))
+}
+
+/// [`verify`] for a file of so many bytes that is not in memory: of a PNG only some rows ever are, the other formats are read as a whole.
 ///
 /// # Errors
 /// As [`verify`]; a file that cannot be read counts as one that is damaged.
-pub fn verify_file<R: BufRead + Seek>(mut file: R, length: u64, limits: &Limits) -> Result<ImageInfo, ImagingError> {
+pub fn verify_file<R: BufRead + Seek>(file: R, length: u64, limits: &Limits) -> Result<ImageInfo, ImagingError> {
+    look_through_file(file, length, limits, false).map(|(info, _)| info)
+}
+
+/// [`verify_and_shrink`] for a file of so many bytes that is not in memory.
+///
+/// # Errors
+/// As [`verify_file`].
+pub fn verify_file_and_shrink<R: BufRead + Seek>(file: R, length: u64, limits: &Limits) -> Result<(ImageInfo, Option<Vec<u8>>), ImagingError> {
+    look_through_file(file, length, limits, true)
+}
+
+fn look_through_file<R: BufRead + Seek>(
+    mut file: R,
+    length: u64,
+    limits: &Limits,
+    shrink: bool,
+) -> Result<(ImageInfo, Option<Vec<u8>>), ImagingError> {
     if length > limits.bytes {
         return Err(ImagingError::TooManyBytes { bytes: length, limit: limits.bytes });
     }
     let length = usize::try_from(length).unwrap_or(usize::MAX);
     let is_png = matches!(file.fill_buf(), Ok(head) if head.starts_with(&PNG));
     if is_png {
-        return png_reader::verify(&mut file, length, limits);
+        return png_reader::verify(&mut file, length, limits, shrink);
     }
     let mut bytes = Vec::with_capacity(length);
     let read = file.read_to_end(&mut bytes).map_err(|error| ImagingError::UnknownFormat { found: format!("a file that cannot be read ({error})") });
-    read.and_then(|_| verify(&bytes, limits))
+    read.and_then(|_| look_through(&bytes, limits, shrink))
 }
 
 /// How every PNG begins.

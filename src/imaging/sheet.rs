@@ -1,4 +1,4 @@
-//! Many pictures on one: contact sheets, and thumbnails for galleries.
+//! Many pictures on one: contact sheets.
 //!
 //! In: bytes of pictures, captions. Out: bytes of one picture.
 //! Never: a picture stretched out of its shape.
@@ -8,7 +8,6 @@ use std::sync::Arc;
 use image::RgbImage;
 use tiny_skia::{Color, Paint, Pixmap, Rect, Transform};
 
-use super::picture::mix;
 use super::{ImagingError, Limits, Picture, decode, encode, text};
 use crate::types::shape::{SheetGrid, resized};
 use crate::types::{ImageFormat, ImageInfo, PixelSize};
@@ -48,7 +47,7 @@ pub fn sheet(cells: &[Vec<u8>], labels: &[Arc<str>], columns: u32, cell: PixelSi
 }
 
 /// Returns the largest size of the shape of `size` that fits into `room`.
-fn fitted(size: PixelSize, room: PixelSize) -> PixelSize {
+pub(super) fn fitted(size: PixelSize, room: PixelSize) -> PixelSize {
     let by_width = resized(size, Some(room.width), None);
     let whole = if by_width.height <= room.height { by_width } else { resized(size, None, Some(room.height)) };
     PixelSize { width: whole.width.min(room.width), height: whole.height.min(room.height) }
@@ -82,32 +81,6 @@ fn caption(pixels: &mut RgbImage, plan: &SheetGrid, label: &str, left: u32, top:
     }
 }
 
-/// Makes a JPEG of the picture with no side over `max_side`; transparent parts show a light checker board.
-///
-/// # Errors
-/// [`ImagingError`] if the picture cannot be read.
-pub fn thumbnail(bytes: &[u8], max_side: u32) -> Result<Vec<u8>, ImagingError> {
-    let picture = decode(bytes, &Limits::default())?;
-    let size = picture.size();
-    let room = PixelSize { width: max_side.max(1).min(size.width), height: max_side.max(1).min(size.height) };
-    let small = match picture.resized(fitted(size, room)) {
-        Picture::Rgba(pixels) => Picture::Rgb(checkered(&pixels)),
-        opaque => opaque,
-    };
-    encode(&small, ImageFormat::Jpeg, Some(82), &[])
-}
-
-fn checkered(pixels: &image::RgbaImage) -> RgbImage {
-    const SQUARE: u32 = 8;
-    let mut flat = RgbImage::new(pixels.width(), pixels.height());
-    for (x, y, from) in pixels.enumerate_pixels() {
-        let ground = if (x / SQUARE + y / SQUARE).is_multiple_of(2) { 0xff } else { 0xe6 };
-        let channel = |index: usize| mix(ground, from.0[index], u32::from(from.0[3]));
-        flat.put_pixel(x, y, image::Rgb([channel(0), channel(1), channel(2)]));
-    }
-    flat
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -134,12 +107,5 @@ mod tests {
     fn a_sheet_past_the_limits_is_refused_at_once() {
         let cells = vec![Vec::new(); 70_000];
         assert!(matches!(sheet(&cells, &[], 10, PixelSize::new(512, 512)), Err(ImagingError::TooLarge { .. })));
-    }
-
-    #[test]
-    fn a_thumbnail_keeps_the_shape_and_never_grows() {
-        let size = |bytes: &[u8]| verify(bytes, &Limits::default()).expect("whole").size;
-        assert_eq!(size(&thumbnail(&png(400, 200, 255), 100).expect("made")), PixelSize::new(100, 50));
-        assert_eq!(size(&thumbnail(&png(30, 50, 0), 100).expect("made")), PixelSize::new(30, 50));
     }
 }

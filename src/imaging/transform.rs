@@ -7,6 +7,7 @@ use image::{RgbImage, RgbaImage};
 use tiny_skia::Pixmap;
 
 use super::picture::mix;
+use super::small::{THUMBNAIL_SIDE, has_thumbnail, of_picture};
 use super::{ImagingError, Limits, Picture, color, decode, encode, marks, prepare, probe, text};
 use crate::types::operation::{Anchor, Color, TransformOp};
 use crate::types::shape::{cropped, default_format, padded, resized};
@@ -18,12 +19,26 @@ use crate::types::{ImageInfo, PixelSize, Profile, Ratio};
 /// [`ImagingError`] if a picture cannot be read, the result would be past [`Limits::default`], an overlay is missing, or the format
 /// cannot hold the result.
 pub fn transform(main: &[u8], overlays: &[Vec<u8>], ops: &[TransformOp]) -> Result<(Vec<u8>, ImageInfo), ImagingError> {
+    perform(main, overlays, ops).map(|(bytes, info, _)| (bytes, info))
+}
+
+/// The same with a [`thumbnail`](super::thumbnail) of the result, made from its pixels while they are at hand; `None` where they are not, or are few.
+///
+/// # Errors
+/// As [`transform`].
+pub fn transform_and_shrink(main: &[u8], overlays: &[Vec<u8>], ops: &[TransformOp]) -> Result<(Vec<u8>, ImageInfo, Option<Vec<u8>>), ImagingError> {
+    let (bytes, info, picture) = perform(main, overlays, ops)?;
+    let large = picture.filter(|picture| has_thumbnail(picture.size()));
+    Ok((bytes, info, large.and_then(|picture| of_picture(&picture, THUMBNAIL_SIDE).ok())))
+}
+
+fn perform(main: &[u8], overlays: &[Vec<u8>], ops: &[TransformOp]) -> Result<(Vec<u8>, ImageInfo, Option<Picture>), ImagingError> {
     let limits = Limits::default();
     let info = probe(main, &limits)?;
     if let [TransformOp::Within(within)] = ops
         && prepare::is_within(main, info, within)
     {
-        return Ok((main.to_vec(), info));
+        return Ok((main.to_vec(), info, None));
     }
     let input = info.format;
     let mut picture = in_srgb(main, &limits)?;
@@ -33,7 +48,7 @@ pub fn transform(main: &[u8], overlays: &[Vec<u8>], ops: &[TransformOp]) -> Resu
             TransformOp::Crop { ratio, anchor } => crop(picture, *ratio, *anchor),
             TransformOp::Pad { ratio, color } => pad(picture, *ratio, *color, &limits)?,
             TransformOp::Extend { ratio, fill } => prepare::extend(picture, *ratio, *fill, &limits)?,
-            TransformOp::Within(within) => return prepare::write_within(&picture, within),
+            TransformOp::Within(within) => return prepare::write_within(&picture, within).map(|(bytes, info)| (bytes, info, None)),
             TransformOp::Resize { width, height } => {
                 let size = resized(picture.size(), *width, *height);
                 limits.admit(size)?;
@@ -59,7 +74,7 @@ pub fn transform(main: &[u8], overlays: &[Vec<u8>], ops: &[TransformOp]) -> Resu
     }
     let format = default_format(ops, input);
     let bytes = encode(&picture, format, quality, &[])?;
-    Ok((bytes, picture.info(format)))
+    Ok((bytes, picture.info(format), Some(picture)))
 }
 
 /// Decodes a picture, turns it upright and brings its colours to sRGB: what is written here carries no profile.

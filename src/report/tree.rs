@@ -17,6 +17,7 @@ use super::tree_write::{Folders, Prepared, beside, prepare, sweep, write_all};
 use super::{ReportError, ReportFile, RunReport};
 use crate::ledger::History;
 use crate::plan::{JobIx, Plan};
+use crate::store::thumbnails::Thumbnails;
 use crate::types::digest::FieldHasher;
 use crate::types::{BlobRef, Digest, Fields};
 
@@ -170,7 +171,7 @@ pub fn is_current(root: &Path, kind: TreeKind, stamp: &Stamp) -> bool {
 
 /// Makes the folder show the pictures and reports, and nothing of earlier runs that no longer belongs.
 ///
-/// Files that are right already are not touched. What callsheet did not write is neither overwritten nor removed.
+/// Thumbnails are taken from `kept`, and put there when they had to be made. Files that are right already are not touched. What callsheet did not write is neither overwritten nor removed.
 ///
 /// # Errors
 /// [`TreeError`]; files that were written before stay, and the next call takes them up.
@@ -181,6 +182,7 @@ pub fn materialise(
     placements: &[Placement],
     reports: &[ReportFile<'_>],
     open: &OpenPicture<'_>,
+    kept: Option<&Thumbnails>,
 ) -> Result<Materialised, TreeError> {
     std::fs::create_dir_all(root).map_err(io_error("cannot make the folder", &root.display().to_string()))?;
     let before = State::read(root);
@@ -218,7 +220,7 @@ pub fn materialise(
         tree.save(&State { kind, stamp: String::new(), files: noted })?;
     }
     let small: HashSet<String> = to_write.iter().filter(|(_, source)| matches!(source, Source::Thumbnail(_))).map(|(path, _)| path.clone()).collect();
-    for (path, written) in write_all(root, to_write, open)? {
+    for (path, written) in write_all(root, to_write, open, kept)? {
         match written {
             Some(known) => {
                 tree.done.written += 1;

@@ -1,50 +1,52 @@
 //! Writes the files of a tree, on all cores: each beside its later name, then renamed into place.
 //!
-//! In: what belongs where. Out: what was written, in the same order.
+//! In: what belongs where. Out: what was written.
 //! Never: through a symbolic link; a file under its name before all of it is there.
 
 use std::collections::{BTreeSet, HashSet};
 use std::io::{self, BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 use super::ReportFile;
-use super::gallery::THUMBNAIL_SIDE;
 use super::tree::{OpenPicture, Source, TreeError, io_error};
 use super::tree_state::{Known, changed};
-use crate::imaging;
+use crate::imaging::{self, THUMBNAIL_SIDE};
+use crate::store::thumbnails::Thumbnails;
 use crate::types::{BlobRef, Digest};
 
 /// Bytes copied at once, 256 KiB.
 const CHUNK: usize = 256 << 10;
 
-/// Fewest files that are worth a thread of their own.
-const SHARE: usize = 64;
+/// Most bytes that room is made for before they are read, 16 MiB: a length in a ledger may be anything.
+const LARGEST: usize = 16 << 20;
 
-/// Writes files and returns what is known of each now; `None` for one whose picture is no longer in the store.
+/// Files that a thread takes at once: neighbours, so that each folder is made by one of them only, but for those where shares meet. Not more,
+/// because a thumbnail that is to be made takes a hundred times as long as a file that is copied.
+const SHARE: usize = 32;
+
+/// Writes files and returns what is known of each now, in no order; `None` for one whose picture is no longer in the store.
 ///
 /// # Errors
 /// What went wrong first; each thread stops at its own first trouble, and what was written before stays.
-pub(super) fn write_all(root: &Path, files: Vec<(String, Source)>, open: &OpenPicture<'_>) -> Result<Vec<(String, Option<Known>)>, TreeError> {
+pub(super) fn write_all(
+    root: &Path,
+    files: Vec<(String, Source)>,
+    open: &OpenPicture<'_>,
+    kept: Option<&Thumbnails>,
+) -> Result<Vec<(String, Option<Known>)>, TreeError> {
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    // Neighbours in one hand: each folder is then made by one of them only, but for those where shares meet.
-    let share = files.len().div_ceil(cores).max(SHARE);
-    let mut files = files.into_iter();
-    let shares = std::iter::from_fn(|| Some(files.by_ref().take(share).collect::<Vec<_>>()).filter(|share| !share.is_empty()));
+    let hands = cores.min(files.len().div_ceil(SHARE));
+    let waiting = Mutex::new(files.into_iter());
+    // A panic elsewhere leaves the rest as it was: files are taken out of it, no more.
+    let next = || waiting.lock().unwrap_or_else(PoisonError::into_inner).by_ref().take(SHARE).collect::<Vec<_>>();
     let written: Result<Vec<Vec<_>>, TreeError> = std::thread::scope(|scope| {
-        let hands: Vec<_> = shares.map(|files| scope.spawn(|| write_share(root, files, open))).collect();
+        let hands: Vec<_> = (0..hands)
+            .map(|_| scope.spawn(|| Hand { folders: Folders::below(root), open, kept, chunk: vec![0; CHUNK] }.write_shares(&next)))
+            .collect();
         hands.into_iter().map(|hand| hand.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))).collect()
     });
     Ok(written?.into_iter().flatten().collect())
-}
-
-fn write_share(root: &Path, files: Vec<(String, Source)>, open: &OpenPicture<'_>) -> Result<Vec<(String, Option<Known>)>, TreeError> {
-    let mut hand = Hand { folders: Folders::below(root), chunk: vec![0; CHUNK] };
-    let mut written = Vec::with_capacity(files.len());
-    for (path, source) in files {
-        let known = hand.write(&path, source, open)?;
-        written.push((path, known));
-    }
-    Ok(written)
 }
 
 /// A report that is written as a whole, under a temporary name; it is removed unless it gets its own.
@@ -88,29 +90,55 @@ impl Write for Counted<'_> {
 /// What one thread writes with.
 struct Hand<'a> {
     folders: Folders<'a>,
+    open: &'a OpenPicture<'a>,
+    /// Small copies of other times.
+    kept: Option<&'a Thumbnails>,
     /// Bytes on their way from one file to another.
     chunk: Vec<u8>,
 }
 
 impl Hand<'_> {
-    fn write(&mut self, path: &str, source: Source, open: &OpenPicture<'_>) -> Result<Option<Known>, TreeError> {
-        match source {
-            Source::Report(report) => self.place(path, report).map(Some),
-            Source::Picture(blob) => self.copy(path, &blob, open),
-            Source::Thumbnail(blob) => self.shrink(path, &blob, open),
+    /// Writes what `next` hands out until it hands out nothing.
+    fn write_shares(mut self, next: &dyn Fn() -> Vec<(String, Source)>) -> Result<Vec<(String, Option<Known>)>, TreeError> {
+        let mut written = Vec::new();
+        loop {
+            let share = next();
+            if share.is_empty() {
+                return Ok(written);
+            }
+            for (path, source) in share {
+                let known = self.write(&path, source)?;
+                written.push((path, known));
+            }
         }
     }
 
-    /// Writes a small copy of a picture. One that cannot be read has none: the gallery shows the file itself then.
-    fn shrink(&mut self, path: &str, blob: &BlobRef, open: &OpenPicture<'_>) -> Result<Option<Known>, TreeError> {
-        let mut bytes = Vec::new();
-        match open(blob).and_then(|mut picture| picture.read_to_end(&mut bytes)) {
-            Ok(_) => {}
-            // That it is gone is told of the picture itself.
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(io_error("cannot read the picture for", path)(error)),
+    fn write(&mut self, path: &str, source: Source) -> Result<Option<Known>, TreeError> {
+        match source {
+            Source::Report(report) => self.place(path, report).map(Some),
+            Source::Picture(blob) => self.copy(path, &blob),
+            Source::Thumbnail(blob) => self.shrink(path, &blob),
         }
-        let Ok(small) = imaging::thumbnail(&bytes, THUMBNAIL_SIDE) else { return Ok(None) };
+    }
+
+    /// Writes the small copy of a picture: the one that is kept, else one that is made now. A picture that cannot be read has none: the gallery
+    /// shows the file itself then.
+    fn shrink(&mut self, path: &str, blob: &BlobRef) -> Result<Option<Known>, TreeError> {
+        let small = match self.kept.and_then(|kept| kept.get(blob.digest)) {
+            Some(kept) => kept,
+            None => match (self.open)(blob).and_then(|picture| read(picture, blob)) {
+                Ok(bytes) => {
+                    let Ok(made) = imaging::thumbnail(&bytes, THUMBNAIL_SIDE) else { return Ok(None) };
+                    if let Some(kept) = self.kept {
+                        kept.keep(blob.digest, &made);
+                    }
+                    made
+                }
+                // That it is gone is told of the picture itself.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+                Err(error) => return Err(io_error("cannot read the picture for", path)(error)),
+            },
+        };
         let folder = self.folders.make(path)?;
         let mut file = beside(&folder).map_err(io_error("cannot write", path))?;
         file.write_all(&small).map_err(io_error("cannot write", path))?;
@@ -127,8 +155,8 @@ impl Hand<'_> {
         Ok(Known { digest: report.digest, len: report.len, changed: changed(&metadata) })
     }
 
-    fn copy(&mut self, path: &str, blob: &BlobRef, open: &OpenPicture<'_>) -> Result<Option<Known>, TreeError> {
-        let mut bytes = match open(blob) {
+    fn copy(&mut self, path: &str, blob: &BlobRef) -> Result<Option<Known>, TreeError> {
+        let mut bytes = match (self.open)(blob) {
             Ok(bytes) => bytes,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(io_error("cannot read the picture for", path)(error)),
@@ -143,6 +171,13 @@ impl Hand<'_> {
         let metadata = written.metadata().map_err(io_error("cannot look at", path))?;
         Ok(Some(Known { digest, len: metadata.len(), changed: changed(&metadata) }))
     }
+}
+
+/// Reads all of a picture.
+fn read(mut picture: Box<dyn Read>, blob: &BlobRef) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::with_capacity(usize::try_from(blob.len).unwrap_or(0).min(LARGEST));
+    picture.read_to_end(&mut bytes)?;
+    Ok(bytes)
 }
 
 /// The folders below the root that are known to be real ones.

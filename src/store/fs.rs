@@ -14,6 +14,7 @@ use std::time::{Duration, SystemTime};
 
 use futures_util::future::BoxFuture;
 
+use super::thumbnails::Thumbnails;
 use super::{BlobStore, BlobWriter, StoreError, Written};
 use crate::types::{BlobRef, Digest};
 
@@ -146,7 +147,7 @@ fn list(root: &Path, number: u8) -> HashSet<Digest> {
 
 impl BlobStore for FsStore {
     fn begin(&self, limit: u64) -> BoxFuture<'_, Result<Box<dyn BlobWriter>, StoreError>> {
-        let draft = Draft { folder: Arc::clone(&self.folder), hasher: blake3::Hasher::new(), pending: Vec::new(), temp: None };
+        let draft = Draft { folder: Arc::clone(&self.folder), hasher: blake3::Hasher::new(), pending: Vec::new(), temp: None, small: None };
         let writer = FsWriter { limit, len: 0, draft: Some(draft) };
         Box::pin(async move { Ok(Box::new(writer) as Box<dyn BlobWriter>) })
     }
@@ -221,6 +222,12 @@ impl BlobWriter for FsWriter {
         })
     }
 
+    fn accompany(&mut self, thumbnail: Vec<u8>) {
+        if let Some(draft) = &mut self.draft {
+            draft.small = Some(thumbnail);
+        }
+    }
+
     fn finish(self: Box<Self>) -> BoxFuture<'static, Result<BlobRef, StoreError>> {
         Box::pin(async move {
             if self.len > self.limit {
@@ -239,6 +246,8 @@ struct Draft {
     hasher: blake3::Hasher,
     pending: Vec<u8>,
     temp: Option<Temp>,
+    /// For galleries.
+    small: Option<Vec<u8>>,
 }
 
 impl Draft {
@@ -263,8 +272,18 @@ impl Draft {
         Ok((draft, file))
     }
 
-    /// Writes the rest and puts the blob under its name, unless it is there already.
+    /// Puts the blob under its name, and its small copy beside it.
     fn publish(mut self, len: u64) -> Result<BlobRef, StoreError> {
+        let (small, folder) = (self.small.take(), Arc::clone(&self.folder));
+        let blob = self.publish_picture(len)?;
+        if let Some(small) = small {
+            Thumbnails::of(&folder.root).keep(blob.digest, &small);
+        }
+        Ok(blob)
+    }
+
+    /// Writes the rest and puts the blob under its name, unless it is there already.
+    fn publish_picture(mut self, len: u64) -> Result<BlobRef, StoreError> {
         self.hasher.update(&self.pending);
         let blob = BlobRef { digest: Digest::from_bytes(*self.hasher.finalize().as_bytes()), len };
         let path = self.folder.path(blob.digest);

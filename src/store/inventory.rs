@@ -7,8 +7,8 @@ use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-use super::StoreError;
 use super::fs::FsStore;
+use super::{StoreError, thumbnails};
 use crate::types::{BlobRef, Digest};
 
 /// Bytes read at once, 256 KiB.
@@ -19,6 +19,8 @@ const CHUNK: usize = 256 << 10;
 pub struct Inventory {
     /// Blobs, by digest.
     pub blobs: Vec<BlobRef>,
+    /// Small copies for galleries: the digests of their pictures, the bytes of the copies.
+    pub thumbnails: Vec<BlobRef>,
     /// Files that writers have not finished, and their bytes.
     pub unfinished: (usize, u64),
     /// Files that are no blobs.
@@ -52,9 +54,16 @@ pub fn inventory(root: &Path) -> Result<Inventory, StoreError> {
                     found.unfinished.1 += entry.metadata().map_or(0, |about| about.len());
                 }
             }
+            Some(thumbnails::FOLDER) => {
+                for entry in entries(&shelf.path())? {
+                    let shelf_name = entry.file_name();
+                    let files = if entry.path().is_dir() { entries(&entry.path())? } else { Vec::new() };
+                    found.thumbnails.extend(files.iter().filter_map(|file| named(shelf_name.to_str()?, file, ".jpg")));
+                }
+            }
             Some(shelf_name) if shelf_name.len() == 2 => {
                 for entry in entries(&shelf.path())? {
-                    match blob(shelf_name, &entry) {
+                    match named(shelf_name, &entry, "") {
                         Some(blob) => found.blobs.push(blob),
                         None => found.strangers.push(entry.path()),
                     }
@@ -64,12 +73,13 @@ pub fn inventory(root: &Path) -> Result<Inventory, StoreError> {
         }
     }
     found.blobs.sort_by_key(|blob| blob.digest);
+    found.thumbnails.sort_by_key(|small| small.digest);
     found.strangers.sort();
     Ok(found)
 }
 
-fn blob(shelf: &str, entry: &fs::DirEntry) -> Option<BlobRef> {
-    let digest = Digest::from_hex(&format!("{shelf}{}", entry.file_name().to_str()?))?;
+fn named(shelf: &str, entry: &fs::DirEntry, ending: &str) -> Option<BlobRef> {
+    let digest = Digest::from_hex(&format!("{shelf}{}", entry.file_name().to_str()?.strip_suffix(ending)?))?;
     let about = entry.metadata().ok().filter(fs::Metadata::is_file)?;
     Some(BlobRef { digest, len: about.len() })
 }
@@ -140,8 +150,11 @@ mod tests {
         blobs.sort_by_key(|blob| blob.digest);
         fs::write(root.path().join("tmp/12-0"), "half").expect("a file");
         fs::write(root.path().join("notes.txt"), "mine").expect("a file");
+        let small = blobs[1].digest;
+        thumbnails::Thumbnails::of(root.path()).keep(small, b"small");
         let found = inventory(root.path()).expect("it can be listed");
-        assert_eq!(found, Inventory { blobs, unfinished: (1, 4), strangers: vec![root.path().join("notes.txt")] });
+        let thumbnails = vec![BlobRef { digest: small, len: 5 + 32 }];
+        assert_eq!(found, Inventory { blobs, thumbnails, unfinished: (1, 4), strangers: vec![root.path().join("notes.txt")] });
         assert_eq!(inventory(&root.path().join("nowhere")).expect("nothing is there"), Inventory::default());
     }
 

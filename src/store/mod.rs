@@ -6,6 +6,7 @@
 pub mod fs;
 pub mod inventory;
 pub mod memory;
+pub mod thumbnails;
 
 use futures_util::future::BoxFuture;
 
@@ -70,6 +71,11 @@ pub trait BlobWriter: Send {
     /// # Errors
     /// [`StoreError::Io`] if it cannot be read back.
     fn written(&mut self) -> BoxFuture<'_, Result<Written, StoreError>>;
+
+    /// Gives a small copy of the picture along, for galleries. A store may keep it beside the blob; that it cannot is never told.
+    fn accompany(&mut self, thumbnail: Vec<u8>) {
+        drop(thumbnail);
+    }
 
     /// Makes the blob durable and publishes it under its digest.
     fn finish(self: Box<Self>) -> BoxFuture<'static, Result<BlobRef, StoreError>>;

@@ -49,4 +49,5 @@ mod schemas;
 mod shared_workspace;
 mod signals;
 mod support;
+mod thumbnails;
 mod vendors;

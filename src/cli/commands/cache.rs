@@ -15,6 +15,7 @@ use crate::ledger::{KeptPicture, WorkspaceLock};
 use crate::report::text::{Notes, Table, numbers, words};
 use crate::store::fs::FsStore;
 use crate::store::inventory::{Health, Inventory, check, inventory, remove};
+use crate::store::thumbnails::Thumbnails;
 use crate::types::diagnostic::counted;
 use crate::types::{BlobRef, Digest, SystemClock};
 
@@ -80,6 +81,7 @@ fn workspace(stage: StageArgs) -> Outcome<Workspace> {
 /// What the ledger names, beside what is there.
 struct Kept {
     store: FsStore,
+    thumbnails: Thumbnails,
     folder: String,
     named: Vec<KeptPicture>,
     /// What a picks file names: a ledger that was lost or left behind may not know it.
@@ -92,7 +94,15 @@ impl Kept {
         // The ledger first: a picture is there before it is named, so none that is named can be missing by chance.
         let named = Memory::of(workspace)?.pictures()?;
         let there = inventory(&workspace.blobs())?;
-        Ok(Self { store: FsStore::at(&workspace.blobs()), folder: shown(&workspace.blobs()), named, picked: picking::digests(workspace)?, there })
+        let (store, thumbnails) = (FsStore::at(&workspace.blobs()), Thumbnails::of(&workspace.blobs()));
+        Ok(Self { store, thumbnails, folder: shown(&workspace.blobs()), named, picked: picking::digests(workspace)?, there })
+    }
+
+    /// Returns the small copies of pictures that are not there, or are about to go.
+    fn orphans(&self, going: &[BlobRef]) -> Vec<BlobRef> {
+        let going: HashSet<Digest> = going.iter().map(|blob| blob.digest).collect();
+        let stays: HashSet<Digest> = self.there.blobs.iter().map(|blob| blob.digest).filter(|digest| !going.contains(digest)).collect();
+        self.there.thumbnails.iter().copied().filter(|small| !stays.contains(&small.digest)).collect()
     }
 
     fn unnamed(&self) -> Vec<BlobRef> {
@@ -167,6 +177,11 @@ fn size(kept: &Kept) -> Outcome<Exit> {
     if missing > 0 {
         notes.warn("missing", &format!("{} that the ledger names; `callsheet cache verify` names them", counted(missing, "picture")));
     }
+    if !kept.there.thumbnails.is_empty() {
+        let weight = Weight::of(&kept.there.thumbnails);
+        let files = counted(weight.pictures, "file");
+        notes.say("thumbnails", &format!("{files}, {}: small copies for galleries, made again where one is missing", bytes_words(weight.bytes)));
+    }
     if kept.there.unfinished.0 > 0 {
         let (files, bytes) = kept.there.unfinished;
         notes.say("unfinished", &format!("{}, {}: left by writers that died, or being written", counted(files, "file"), bytes_words(bytes)));
@@ -204,6 +219,14 @@ fn verify(kept: &Kept, mend: bool) -> Outcome<Exit> {
             remove(&kept.store, blob.digest)?;
         }
         notes.warn(what, &format!("{}: {}", shown(&kept.store.path(blob.digest)), whose(picture)));
+    }
+    let rotten: Vec<Digest> =
+        kept.there.thumbnails.iter().map(|small| small.digest).filter(|digest| kept.thumbnails.get(*digest).is_none()).collect();
+    if !rotten.is_empty() {
+        if mend {
+            rotten.iter().for_each(|digest| kept.thumbnails.forget(*digest));
+        }
+        notes.say("thumbnails", &format!("{} of {} damaged: made again for the next gallery", rotten.len(), kept.there.thumbnails.len()));
     }
     let all = kept.named.len() + unnamed.len() - gone;
     if gone > 0 {
@@ -247,6 +270,18 @@ fn prune(workspace: &Workspace, yes: bool) -> Outcome<Exit> {
     let kept = Kept::read(workspace)?;
     let unnamed = kept.unnamed();
     let weight = Weight::of(&unnamed);
+    let orphans = kept.orphans(&unnamed);
+    if yes {
+        orphans.iter().for_each(|small| kept.thumbnails.forget(small.digest));
+    }
+    if unnamed.is_empty() && !orphans.is_empty() {
+        let copies = format!("{} of pictures that are not here, {}", counted(orphans.len(), "thumbnail"), bytes_words(Weight::of(&orphans).bytes));
+        console::talk(&if yes { format!("{copies}: removed") } else { format!("would remove {copies}") });
+        if !yes {
+            console::hint("add `--yes` to do it");
+        }
+        return Ok(Exit::Done);
+    }
     if unnamed.is_empty() {
         console::talk(&format!("nothing to remove: the ledger names all of {}", counted(kept.there.blobs.len(), "picture")));
         return Ok(Exit::Done);

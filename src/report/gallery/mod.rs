@@ -18,7 +18,7 @@ use base64::engine::general_purpose::STANDARD;
 
 pub use data::cells;
 pub use said::Said;
-pub use thumbnails::{THUMBNAIL_SIDE, thumbnail_path, thumbnails};
+pub use thumbnails::{thumbnail_path, thumbnails};
 
 use super::run_report::RunReport;
 use super::{ReportError, ReportWriter};

@@ -111,7 +111,7 @@ fn a_picture_has_one_thumbnail_whoever_shows_it_and_a_small_one_has_none() {
     assert!(small.iter().all(|one| one.path.starts_with("thumbnails/") && one.path.ends_with(".jpg")));
     let mut artifact = crate::pricing::sample::artifact(&ran.plan, crate::plan::JobIx(0));
     assert!(thumbnail_path(&artifact).is_some());
-    artifact.info.size = crate::types::PixelSize::new(THUMBNAIL_SIDE, 64);
+    artifact.info.size = crate::types::PixelSize::new(crate::imaging::THUMBNAIL_SIDE, 64);
     assert_eq!(thumbnail_path(&artifact), None);
 }
 

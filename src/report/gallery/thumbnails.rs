@@ -7,17 +7,14 @@ use std::collections::HashSet;
 
 use super::super::tree::{Form, Placement};
 use super::super::{RunReport, rejects};
+use crate::imaging::has_thumbnail;
 use crate::ledger::Artifact;
 use crate::plan::JobIx;
 use crate::types::Digest;
 
-/// Longest side of a thumbnail in pixels: a card of the gallery on a screen of double density.
-pub const THUMBNAIL_SIDE: u32 = 400;
-
 /// Returns where the thumbnail of a picture stands; `None` for a picture that is small enough itself.
 pub fn thumbnail_path(artifact: &Artifact) -> Option<String> {
-    let side = artifact.info.size.width.max(artifact.info.size.height);
-    (side > THUMBNAIL_SIDE).then(|| path(artifact.blob.digest))
+    has_thumbnail(artifact.info.size).then(|| path(artifact.blob.digest))
 }
 
 fn path(digest: Digest) -> String {

@@ -22,7 +22,7 @@ impl Case {
     fn write(&self, seq: u64) -> Result<Materialised, TreeError> {
         let reports = [ReportFile::new("costs.csv", |to| to.write_all(b"run_id\n").map_err(|source| ReportError::Io { file: "costs.csv", source }))];
         let placements = placements(&self.ran.plan, &self.ran.history);
-        materialise(&self.root(), TreeKind::Real, &self.stamp(seq), &placements, &reports, &|blob| self.open(blob))
+        materialise(&self.root(), TreeKind::Real, &self.stamp(seq), &placements, &reports, &|blob| self.open(blob), None)
     }
 
     fn stamp(&self, seq: u64) -> Stamp {
@@ -187,7 +187,7 @@ fn a_picture_that_is_gone_is_named_and_a_damaged_one_is_never_shown() {
     assert_eq!(case.write(1).expect("a tree").missing, ["teapot/hero.png"]);
     assert!(!case.is_current(1));
     let placements = placements(&case.ran.plan, &case.ran.history);
-    let damaged = materialise(&case.root(), TreeKind::Real, &case.stamp(1), &placements, &[], &|_| Ok(Box::new(&b"rot"[..])));
+    let damaged = materialise(&case.root(), TreeKind::Real, &case.stamp(1), &placements, &[], &|_| Ok(Box::new(&b"rot"[..])), None);
     assert!(matches!(damaged, Err(TreeError::Damaged { .. })));
     assert!(!case.root().join("teapot/hero.png").exists());
 }
@@ -195,7 +195,7 @@ fn a_picture_that_is_gone_is_named_and_a_damaged_one_is_never_shown() {
 #[test]
 fn a_rehearsal_says_so_and_never_mixes_with_a_real_tree() {
     let case = Case::new();
-    let rehearse = |root: &Path| materialise(root, TreeKind::Rehearsal, &case.stamp(1), &[], &[], &|blob| case.open(blob));
+    let rehearse = |root: &Path| materialise(root, TreeKind::Rehearsal, &case.stamp(1), &[], &[], &|blob| case.open(blob), None);
     rehearse(&case.root()).expect("a tree");
     assert!(fs::read_to_string(case.root().join("REHEARSAL.txt")).expect("a note").contains("none was bought"));
     assert!(matches!(case.write(1), Err(TreeError::Kind { holds: "a rehearsal", .. })));
@@ -211,7 +211,7 @@ fn after_a_crash_half_way_the_rest_is_written_and_nothing_is_taken_for_a_strange
         if before >= 2 { Err(io::Error::other("power cut")) } else { case.open(blob) }
     };
     let placements = placements(&case.ran.plan, &case.ran.history);
-    assert!(materialise(&case.root(), TreeKind::Real, &stamp, &placements, &[], &crash).is_err());
+    assert!(materialise(&case.root(), TreeKind::Real, &stamp, &placements, &[], &crash, None).is_err());
     let half_written = [case.root().join(".callsheet-Ab3.part"), case.root().join("teapot/.callsheet-Cd4.part")];
     for path in &half_written {
         std::fs::write(path, b"half a pic").expect("a file can be written");
