@@ -4,7 +4,7 @@
 //! Never: more than one picture (and its inputs) for one job at a time; CPU work on a runtime thread.
 
 use std::io::BufReader;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use futures_util::StreamExt;
 use futures_util::future::BoxFuture;
@@ -65,6 +65,9 @@ const LARGE_WHEN_WHOLE: usize = 1 << 20;
 /// The turn of a large picture.
 static LARGE_ONES: Semaphore = Semaphore::const_new(1);
 
+/// The hands that look at pictures, twice as many as there are cores: what a look keeps of a picture, a megabyte or two, is kept that often only.
+static HANDS: LazyLock<Semaphore> = LazyLock::new(|| Semaphore::new(2 * std::thread::available_parallelism().map_or(1, std::num::NonZero::get)));
+
 /// Bytes of a file that are read at once while it is looked at, 64 KiB.
 const READ: usize = 64 << 10;
 
@@ -84,12 +87,15 @@ pub(super) async fn take_in(store: &dyn BlobStore, stream: &mut ByteStream, limi
         _ if length >= if is_png { LARGE } else { LARGE_WHEN_WHOLE } => Some(LARGE_ONES.acquire().await.expect("nobody closes it")),
         _ => None,
     };
-    let verified = match writer.written().await? {
-        Written::Bytes(bytes) if is_small(&bytes, &limits) => imaging::verify(&bytes, &limits).map(|info| (info, None)),
-        Written::Bytes(bytes) => off_thread(move || imaging::verify_and_shrink(&bytes, &limits)).await.map_err(NoPicture::Failure)?,
-        Written::File(file, length) => {
-            let look = move || imaging::verify_file_and_shrink(BufReader::with_capacity(READ, file), length, &limits);
-            off_thread(look).await.map_err(NoPicture::Failure)?
+    let verified = {
+        let _hand = if length > SMALL { Some(HANDS.acquire().await.expect("nobody closes it")) } else { None };
+        match writer.written().await? {
+            Written::Bytes(bytes) if is_small(&bytes, &limits) => imaging::verify(&bytes, &limits).map(|info| (info, None)),
+            Written::Bytes(bytes) => off_thread(move || imaging::verify_and_shrink(&bytes, &limits)).await.map_err(NoPicture::Failure)?,
+            Written::File(file, length) => {
+                let look = move || imaging::verify_file_and_shrink(BufReader::with_capacity(READ, file), length, &limits);
+                off_thread(look).await.map_err(NoPicture::Failure)?
+            }
         }
     };
     let (info, small) = verified.map_err(|error| NoPicture::Failure(Failure::new(FailureClass::BadResult, "not-whole", error.to_string())))?;
@@ -105,9 +111,12 @@ pub(super) async fn pass_by(stream: &mut ByteStream) {
     while let Some(Ok(_)) = stream.next().await {}
 }
 
-/// Whether a picture is decoded faster than it is handed to another thread: at most 32 KiB and 128x128 pixels, about 0.1 ms.
+/// Bytes of a picture that may be looked at in passing, 32 KiB.
+const SMALL: usize = 32 << 10;
+
+/// Whether a picture is decoded faster than it is handed to another thread: [`SMALL`], and at most 128x128 pixels, about 0.1 ms.
 fn is_small(bytes: &[u8], limits: &Limits) -> bool {
-    bytes.len() <= 32 << 10 && imaging::probe(bytes, limits).is_ok_and(|info| info.size.pixels() <= 128 * 128)
+    bytes.len() <= SMALL && imaging::probe(bytes, limits).is_ok_and(|info| info.size.pixels() <= 128 * 128)
 }
 
 /// Does local work and stores what it made; a transformed picture carries `credit`.

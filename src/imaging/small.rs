@@ -1,13 +1,13 @@
 //! Small copies of pictures for galleries, made from rows as they come: of a large picture only the copy is ever in memory.
 //!
 //! ```text
-//! rows ── mean of k x k pixels ──> at least as large as the copy, less than twice ── Lanczos ──> upright ──> JPEG
+//! rows ── means of some pixels ──> up to twice as high as the copy, four times as wide ── Catmull-Rom ──> upright ──> JPEG
 //! ```
 //! In: rows of pixels, top to bottom, or a picture. Out: bytes of a JPEG.
 //! Never: a picture stretched out of its shape, or made larger; a panic: nothing depends on a small copy.
 
 use fast_image_resize::images::{Image, ImageRef};
-use fast_image_resize::{PixelType, ResizeOptions, Resizer};
+use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
 use image::metadata::Orientation;
 use image::{DynamicImage, RgbImage, RgbaImage};
 
@@ -79,8 +79,10 @@ pub(super) struct Shrinker {
     orientation: Orientation,
     /// Of the copy, upright.
     target: PixelSize,
-    /// Pixels and rows of the picture that become one: `k` of the drawing above.
-    factor: usize,
+    /// Pixels of a row that become one before the copy is scaled: the scaler is quick along rows.
+    across: usize,
+    /// Rows that become one.
+    down: usize,
     /// Sums over the rows since the last that was finished.
     sums: Sums,
     /// How many rows they are.
@@ -96,16 +98,17 @@ impl Shrinker {
         let room = |side: u32| max_side.max(1).min(side.max(1));
         let target = fitted(turned, PixelSize { width: room(turned.width), height: room(turned.height) });
         let factor = (size.width.max(size.height) / target.width.max(target.height).max(1)).clamp(1, MOST) as usize;
+        let (across, down) = ((factor / 2).max(1), factor);
         let channels = if alpha { 4 } else { 3 };
-        let means = Vec::with_capacity((size.width as usize).div_ceil(factor) * (size.height as usize).div_ceil(factor) * channels);
+        let means = Vec::with_capacity((size.width as usize).div_ceil(across) * (size.height as usize).div_ceil(down) * channels);
         let length = size.width as usize * channels;
         let sums = if alpha { Sums::Weighed(vec![0; length]) } else { Sums::Opaque(vec![0; length]) };
-        Self { size, alpha, orientation, target, factor, sums, rows: 0, means }
+        Self { size, alpha, orientation, target, across, down, sums, rows: 0, means }
     }
 
     /// Takes the next row: RGB, or RGBA if it was begun so.
     pub(super) fn row(&mut self, row: &[u8]) {
-        if self.factor == 1 {
+        if self.down == 1 {
             self.means.extend_from_slice(row);
             return;
         }
@@ -126,7 +129,7 @@ impl Shrinker {
             }
         }
         self.rows += 1;
-        if self.rows == self.factor {
+        if self.rows == self.down {
             self.means_of_rows();
         }
     }
@@ -136,12 +139,12 @@ impl Shrinker {
         let start = self.means.len();
         match &mut self.sums {
             Sums::Opaque(sums) => {
-                self.means.resize(start + (sums.len() / 3).div_ceil(self.factor) * 3, 0);
-                opaque_means(sums, self.factor, self.rows, &mut self.means[start..]);
+                self.means.resize(start + (sums.len() / 3).div_ceil(self.across) * 3, 0);
+                opaque_means(sums, self.across, self.rows, &mut self.means[start..]);
                 sums.fill(0);
             }
             Sums::Weighed(sums) => {
-                for cell in sums.chunks(self.factor * 4) {
+                for cell in sums.chunks(self.across * 4) {
                     let count = (cell.len() / 4 * self.rows) as u32;
                     let sum = |channel: usize| cell.iter().skip(channel).step_by(4).sum::<u32>();
                     let weight = sum(3);
@@ -174,19 +177,24 @@ impl Shrinker {
     /// Scales the means to the size of the copy, not yet turned.
     fn resized(&mut self) -> Option<DynamicImage> {
         let kind = if self.alpha { PixelType::U8x4 } else { PixelType::U8x3 };
-        let whole = |side: u32| u32::try_from((side as usize).div_ceil(self.factor)).ok();
-        let (width, height) = (whole(self.size.width)?, whole(self.size.height)?);
+        let whole = |side: u32, factor: usize| u32::try_from((side as usize).div_ceil(factor)).ok();
+        let (width, height) = (whole(self.size.width, self.across)?, whole(self.size.height, self.down)?);
         // Turning there and back changes nothing of the size.
         let target = upright(self.target, self.orientation);
         let means = std::mem::take(&mut self.means);
-        let pixels = if (width, height) == (target.width, target.height) && self.factor == 1 {
+        let pixels = if (width, height) == (target.width, target.height) && self.down == 1 {
             means
         } else {
             let source = ImageRef::new(width, height, &means, kind).ok()?;
             let mut copy = Image::new(target.width, target.height, kind);
             // The last mean of a row may be of fewer pixels than the others: it counts for as much less.
-            let part = |side: u32| f64::from(side) / self.factor as f64;
-            let options = ResizeOptions::new().crop(0.0, 0.0, part(self.size.width), part(self.size.height));
+            let part = |side: u32, factor: usize| f64::from(side) / factor as f64;
+            let options = ResizeOptions::new().resize_alg(ResizeAlg::Convolution(FilterType::CatmullRom)).crop(
+                0.0,
+                0.0,
+                part(self.size.width, self.across),
+                part(self.size.height, self.down),
+            );
             Resizer::new().resize(&source, &mut copy, Some(&options)).ok()?;
             copy.into_vec()
         };
@@ -198,18 +206,16 @@ impl Shrinker {
     }
 }
 
-/// Puts `factor` pixels of sums over `rows` rows together, and what is left at the end.
-fn opaque_means(sums: &[u16], factor: usize, rows: usize, means: &mut [u8]) {
-    let whole = sums.len() / (factor * 3);
-    let (cells, rest) = sums.split_at(whole * factor * 3);
+/// Puts `across` pixels of sums over `rows` rows together, and what is left at the end.
+fn opaque_means(sums: &[u16], across: usize, rows: usize, means: &mut [u8]) {
+    let whole = sums.len() / (across * 3);
+    let (cells, rest) = sums.split_at(whole * across * 3);
     let (means, last) = means.split_at_mut(whole * 3);
-    match factor {
+    match across {
         // What pictures of models come to, with the loops unrolled.
+        1 => cells_of::<1>(cells, rows, means),
         2 => cells_of::<2>(cells, rows, means),
-        3 => cells_of::<3>(cells, rows, means),
-        4 => cells_of::<4>(cells, rows, means),
-        5 => cells_of::<5>(cells, rows, means),
-        _ => cells.chunks_exact(factor * 3).zip(means.chunks_exact_mut(3)).for_each(|(cell, mean)| mean_of(cell, rows, mean)),
+        _ => cells.chunks_exact(across * 3).zip(means.chunks_exact_mut(3)).for_each(|(cell, mean)| mean_of(cell, rows, mean)),
     }
     if !rest.is_empty() {
         mean_of(rest, rows, last);
@@ -220,10 +226,14 @@ fn cells_of<const PIXELS: usize>(sums: &[u16], rows: usize, means: &mut [u8]) {
     let count = (PIXELS * rows).max(1) as u32;
     // A division by multiplication, exact for all sums of up to 64 bytes.
     let (half, inverse) = (count / 2, (1 << 20) / count + 1);
-    for (cell, mean) in sums.chunks_exact(PIXELS * 3).zip(means.chunks_exact_mut(3)) {
-        for channel in 0..3 {
-            let sum: u32 = (0..PIXELS).map(|pixel| u32::from(cell[pixel * 3 + channel])).sum();
-            mean[channel] = (((sum + half) * inverse) >> 20).min(255) as u8;
+    let mean = |sum: u32| (((sum + half) * inverse) >> 20).min(255) as u8;
+    if PIXELS == 1 {
+        sums.iter().zip(means).for_each(|(sum, to)| *to = mean(u32::from(*sum)));
+        return;
+    }
+    for (cell, to) in sums.chunks_exact(PIXELS * 3).zip(means.chunks_exact_mut(3)) {
+        for (channel, to) in to.iter_mut().enumerate() {
+            *to = mean((0..PIXELS).map(|pixel| u32::from(cell[pixel * 3 + channel])).sum());
         }
     }
 }
