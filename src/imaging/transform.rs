@@ -13,6 +13,9 @@ use crate::types::operation::{Anchor, Color, TransformOp};
 use crate::types::shape::{cropped, default_format, padded, resized};
 use crate::types::{ImageInfo, PixelSize, Profile, Ratio};
 
+/// Bytes, what they are, and a small copy of them where one came for little.
+pub type Transformed = (Vec<u8>, ImageInfo, Option<Vec<u8>>);
+
 /// Performs `ops` on `main`, first to last, and encodes once at the end.
 ///
 /// # Errors
@@ -26,7 +29,7 @@ pub fn transform(main: &[u8], overlays: &[Vec<u8>], ops: &[TransformOp]) -> Resu
 ///
 /// # Errors
 /// As [`transform`].
-pub fn transform_and_shrink(main: &[u8], overlays: &[Vec<u8>], ops: &[TransformOp]) -> Result<(Vec<u8>, ImageInfo, Option<Vec<u8>>), ImagingError> {
+pub fn transform_and_shrink(main: &[u8], overlays: &[Vec<u8>], ops: &[TransformOp]) -> Result<Transformed, ImagingError> {
     let (bytes, info, picture) = perform(main, overlays, ops)?;
     let large = picture.filter(|picture| has_thumbnail(picture.size()));
     Ok((bytes, info, large.and_then(|picture| of_picture(&picture, THUMBNAIL_SIDE).ok())))
