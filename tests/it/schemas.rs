@@ -2,29 +2,20 @@
 
 use std::fs;
 
-use callsheet::catalog::PriceBook;
-use callsheet::picks::PicksFile;
-use callsheet::plan::SavedPlan;
+use callsheet::cli::Described;
 use callsheet::provider::manifest::{Manifest, builtin_names, builtin_text};
-use callsheet::report::Sidecar;
 use callsheet::spec::schema;
 
 use crate::campaigns::shipped;
 
-fn fresh(name: &str, text: &str) {
-    let path = format!("schemas/{name}.schema.json");
-    let on_disk = fs::read_to_string(&path).unwrap_or_default();
-    assert!(on_disk == text, "{path} is stale; write it again with `cargo run -- schema --write schemas`");
-}
-
 #[test]
-fn the_schemas_on_disk_are_those_of_the_types() {
-    fresh("campaign", &schema::text(&schema::campaign_schema()));
-    fresh("price-book", &schema::text(&PriceBook::schema().to_value()));
-    fresh("saved-plan", &schema::text(&SavedPlan::schema().to_value()));
-    fresh("provider", &schema::text(&Manifest::schema().to_value()));
-    fresh("sidecar", &schema::text(&Sidecar::schema().to_value()));
-    fresh("picks", &schema::text(&PicksFile::schema().to_value()));
+fn schemas_and_references_on_disk_are_those_of_the_types() {
+    let written = Described::ALL.into_iter().flat_map(|of| [(of.json().0.to_owned(), of.json().1), of.markdown()]);
+    for (name, text) in written {
+        let path = format!("schemas/{name}");
+        let on_disk = fs::read_to_string(&path).unwrap_or_default();
+        assert!(on_disk == text, "{path} is stale; write it again with `cargo run -- schema --write schemas`");
+    }
 }
 
 #[test]
