@@ -65,6 +65,14 @@ fn shell(desk: &Desk, line: &str) -> Command {
     command
 }
 
+/// Drawing is not what is tested here.
+const SMALL: &str = " --sim size=64x64";
+
+fn drawn_small(command: &str) -> String {
+    let draws = command.starts_with("callsheet run") && !command.contains("--sim");
+    if draws { command.replace(" --rehearse", &format!(" --rehearse{SMALL}")) } else { command.to_owned() }
+}
+
 fn say(desk: &Desk, line: &str) -> (i32, String) {
     let output = shell(desk, line).output().expect("there is a shell");
     (output.status.code().unwrap_or(-1), String::from_utf8(output.stdout).expect("the program speaks UTF-8"))
@@ -116,8 +124,7 @@ fn cook(heading: &str, recipe: &str) {
     let mut code = 0;
     for (index, one) in typed.iter().enumerate() {
         let looks_at_code = |one: &Typed| one.command == "echo $?";
-        let small = !REAL_SIZE.contains(&heading) && !one.command.contains("--sim") && one.command.starts_with("callsheet run");
-        let line = if small { one.command.replace(" --rehearse", " --rehearse --sim size=64x64") } else { one.command.clone() };
+        let line = if REAL_SIZE.contains(&heading) { one.command.clone() } else { drawn_small(&one.command) };
         let (now, said) = match one.command.strip_prefix("timeout -s KILL 5 ") {
             _ if looks_at_code(one) => (0, format!("{code}\n")),
             #[cfg(unix)]
@@ -125,7 +132,7 @@ fn cook(heading: &str, recipe: &str) {
             _ => say(&desk, &line),
         };
         code = now;
-        let said = said.replace(" --sim size=64x64", "");
+        let said = said.replace(SMALL, "");
         if let Err(wrong) = stands_in(&one.shown, &said) {
             panic!("{COOKBOOK}, {heading}\n$ {}\n{wrong}\n--- exit {code}, said:\n{said}", one.command);
         }
@@ -183,6 +190,37 @@ fn a_provider_of_ones_own_goes_as_it_is_written() {
 #[test]
 fn a_crash_is_resumed_from_as_it_is_written() {
     cook_number(8);
+}
+
+/// Commands of the README whose output is compared, each in a folder of its own.
+const README_SAYS: [&str; 7] = [
+    "cargo run --release -- run campaigns/spring-drop.yaml --rehearse",
+    "callsheet init --from products_export.csv",
+    "callsheet check campaigns/spring-drop.yaml",
+    "callsheet estimate --finals",
+    "callsheet plan campaigns/spring-drop.yaml --prices",
+    "callsheet prices list",
+    "callsheet plan campaigns/spring-drop.yaml --profile draft --rehearse --out plan.json",
+];
+
+#[test]
+fn the_readme_shows_what_is_said() {
+    let text = fs::read_to_string("README.md").expect("the README ships");
+    let typed = typed(&text);
+    for words in README_SAYS {
+        let one = typed.iter().find(|one| one.command.starts_with(words)).unwrap_or_else(|| panic!("the README types `{words}`"));
+        let desk = Desk::with_all_campaigns();
+        desk.write("products_export.csv", crate::init::SHOPIFY);
+        if one.command.contains(" check ") {
+            desk.edit("sku.title }} in", "sku.titel }} in");
+        }
+        let line = drawn_small(&one.command.replace("cargo run --release --", "callsheet"));
+        let (_, said) = say(&desk, &line);
+        let said = said.replace(SMALL, "");
+        if let Err(wrong) = stands_in(&one.shown, &said) {
+            panic!("README.md\n$ {}\n{wrong}\n--- said:\n{said}", one.command);
+        }
+    }
 }
 
 #[test]

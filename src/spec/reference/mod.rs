@@ -81,10 +81,23 @@ fn used_by(page: &mut String, section: &outline::Section<'_>, outline: &Outline<
 fn keys_of(page: &mut String, section: &outline::Section<'_>, outline: &Outline<'_>) {
     let own: Vec<(&str, &Value)> = outline.keys(section.schema).into_iter().filter(|(key, _)| !outline.is_shared(section, key)).collect();
     table(page, &own, &words::required(section.schema), outline);
+    for (key, schema) in &own {
+        let choices = words::many_choices(schema);
+        if !choices.is_empty() {
+            let _ = writeln!(page, "\n| word of `{key}` | meaning |\n|---|---|");
+            word_rows(page, &choices);
+        }
+    }
     let besides: Vec<String> =
         outline.shared_with(section).map(|shared| format!("[{}](#{})", shared.title.to_lowercase(), outline::anchor(&shared.title))).collect();
     if !besides.is_empty() {
         let _ = writeln!(page, "\nBesides: {}.", besides.join("; "));
+    }
+}
+
+fn word_rows(page: &mut String, choices: &[(&str, &str)]) {
+    for (word, meaning) in choices {
+        let _ = writeln!(page, "| `{word}` | {} |", words::cell(meaning));
     }
 }
 
@@ -131,9 +144,7 @@ fn values(page: &mut String, outline: &Outline<'_>) {
         }
         if !choices.is_empty() {
             page.push_str("\n| word | meaning |\n|---|---|\n");
-            for (word, meaning) in choices {
-                let _ = writeln!(page, "| `{word}` | {} |", words::cell(meaning));
-            }
+            word_rows(page, &choices);
         }
     }
 }

@@ -21,6 +21,15 @@ pub fn choices(schema: &Map<String, Value>) -> Vec<(&str, &str)> {
     several.filter_map(|one| Some((one.get("const")?.as_str()?, one.get("description").and_then(Value::as_str).unwrap_or_default()))).collect()
 }
 
+/// So many words stand in a cell; more have a table of their own.
+const FEW: usize = 8;
+
+/// Returns the words of which a key takes some, where they are too many for a cell.
+pub fn many_choices(schema: &Value) -> Vec<(&str, &str)> {
+    let item = schema.get("items").unwrap_or(schema);
+    item.as_object().map(choices).filter(|words| words.len() > FEW).unwrap_or_default()
+}
+
 /// Returns what a key holds, in words, with links.
 pub fn kind(schema: &Value, outline: &Outline<'_>) -> String {
     let Some(entries) = schema.as_object() else { return "anything".to_owned() };
@@ -38,6 +47,9 @@ pub fn kind(schema: &Value, outline: &Outline<'_>) -> String {
         return format!("`{}`", flow(only));
     }
     let choices = choices(entries);
+    if choices.len() > FEW {
+        return "one of the words below".to_owned();
+    }
     if !choices.is_empty() {
         return choices.iter().map(|(word, _)| format!("`{word}`")).collect::<Vec<_>>().join(", ");
     }
@@ -77,6 +89,7 @@ fn plain(name: &str, schema: &Map<String, Value>, outline: &Outline<'_>) -> Stri
 fn in_list(kind: &str) -> String {
     match kind {
         "text" => "texts".to_owned(),
+        "one of the words below" => "the words below".to_owned(),
         "number" => "numbers".to_owned(),
         "anything" => "anything".to_owned(),
         "`true` or `false`" => "truth values".to_owned(),
