@@ -187,7 +187,8 @@ impl<'a> Outline<'a> {
             .into_iter()
             .flat_map(|(key, value)| references(value).into_iter().filter_map(move |name| Some((key, *self.defs.get(name)?))))
             .collect();
-        let mut by_kinds: Vec<(BTreeSet<&str>, Vec<(&str, &Value)>)> = Vec::new();
+        let mut found: Vec<Shared<'a>> = Vec::new();
+        let all: Vec<&str> = kinds.iter().map(|(name, _)| *name).collect();
         let mut told = BTreeSet::new();
         for (_, kind) in &kinds {
             for (key, value) in self.keys(kind) {
@@ -196,14 +197,13 @@ impl<'a> Outline<'a> {
                 if having.len() < SHARED_BY || !told.insert(key) {
                     continue;
                 }
-                match by_kinds.iter_mut().find(|(set, _)| *set == having) {
-                    Some((_, keys)) => keys.push((key, value)),
-                    None => by_kinds.push((having, vec![(key, value)])),
+                match found.iter_mut().find(|shared| shared.kinds == having) {
+                    Some(shared) => shared.keys.push((key, value)),
+                    None => found.push(Shared { title: shared_title(&all, &having), group, kinds: having, keys: vec![(key, value)] }),
                 }
             }
         }
-        let all: Vec<&str> = kinds.iter().map(|(name, _)| *name).collect();
-        by_kinds.into_iter().map(|(having, keys)| Shared { title: shared_title(&all, &having), group, kinds: having, keys }).collect()
+        found
     }
 
     /// Returns the keys that the kinds of a group share.
