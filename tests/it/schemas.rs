@@ -7,6 +7,7 @@ use callsheet::provider::manifest::{Manifest, builtin_names, builtin_text};
 use callsheet::spec::schema;
 
 use crate::campaigns::shipped;
+use crate::desk::Desk;
 
 #[test]
 fn schemas_and_references_on_disk_are_those_of_the_types() {
@@ -16,6 +17,19 @@ fn schemas_and_references_on_disk_are_those_of_the_types() {
         let on_disk = fs::read_to_string(&path).unwrap_or_default();
         assert!(on_disk == text, "{path} is stale; write it again with `cargo run -- schema --write schemas`");
     }
+}
+
+#[test]
+fn a_reference_is_printed_and_all_are_written_beside_their_schemas() {
+    let desk = Desk::new();
+    let printed = desk.say(&["schema", "provider", "--format", "markdown"]);
+    assert_eq!((printed.code, printed.out), (0, fs::read_to_string("schemas/provider.md").expect("it ships")), "{}", printed.err);
+    let written = desk.say(&["schema", "--write", "schemas"]);
+    assert_eq!((written.code, written.out.lines().count()), (0, 12), "{}", written.err);
+    for name in desk.files("schemas") {
+        assert!(desk.read(&format!("schemas/{name}")) == fs::read(format!("schemas/{name}")).expect("it ships"), "{name}");
+    }
+    assert_eq!(desk.say(&["schema", "--write", "schemas", "--format", "markdown"]).code, 2, "what is written is both");
 }
 
 #[test]

@@ -25,8 +25,8 @@ pub struct About<'a> {
     pub file: &'a str,
     /// Title of the section on the whole file.
     pub root: &'a str,
-    /// Keys in the order in which a person reads them; others follow by name.
-    pub order: &'a [&'a str],
+    /// Keys in the order in which a person reads them, separated by spaces; others follow by name.
+    pub order: &'a str,
     /// Files that the examples are cut from, in the order of preference.
     pub samples: &'a [Sample<'a>],
 }
@@ -74,7 +74,7 @@ fn contents(page: &mut String, outline: &Outline<'_>) {
 fn used_by(page: &mut String, section: &outline::Section<'_>, outline: &Outline<'_>) {
     let users = outline.users(section);
     if !users.is_empty() {
-        let _ = write!(page, "Stands under {}.\n\n", users.join(", "));
+        let _ = write!(page, "Stands under {}.\n\n", users.join("; "));
     }
 }
 
@@ -183,7 +183,7 @@ mod tests {
             intro: "What stands where.",
             file: "shelf.schema.json",
             root: "Shelf",
-            order: &["name", "books"],
+            order: "name books",
             samples: &[sample],
         };
         insta::assert_snapshot!(page(&small(), &about), @r#"

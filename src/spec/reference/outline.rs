@@ -69,7 +69,7 @@ pub struct Shared<'a> {
 /// The plan of a page.
 pub struct Outline<'a> {
     defs: BTreeMap<&'a str, &'a Map<String, Value>>,
-    order: &'a [&'a str],
+    order: Vec<&'a str>,
     titles: BTreeMap<&'a str, String>,
     /// In the order of the page; the whole file first.
     pub sections: Vec<Section<'a>>,
@@ -87,7 +87,14 @@ impl<'a> Outline<'a> {
     pub fn of(schema: &'a Value, about: &About<'a>) -> Self {
         let definitions = schema.get("$defs").and_then(Value::as_object).into_iter().flatten();
         let defs = definitions.filter_map(|(name, one)| Some((name.as_str(), one.as_object()?))).collect();
-        let mut outline = Self { defs, order: about.order, titles: BTreeMap::new(), sections: Vec::new(), values: Vec::new(), shared: Vec::new() };
+        let mut outline = Self {
+            defs,
+            order: about.order.split_whitespace().collect(),
+            titles: BTreeMap::new(),
+            sections: Vec::new(),
+            values: Vec::new(),
+            shared: Vec::new(),
+        };
         let Some(root) = schema.as_object() else { return outline };
         outline.titles = outline.named();
         outline.shared = outline.defs.values().filter(|one| is_group(one)).flat_map(|group| outline.shared_in(group)).collect();
@@ -103,8 +110,9 @@ impl<'a> Outline<'a> {
     fn named(&self) -> BTreeMap<&'a str, String> {
         let mut titles = BTreeMap::new();
         for (name, schema) in &self.defs {
-            if let Some(kind) = schema.get("x-one-key").and_then(Value::as_str) {
-                titles.insert(*name, capital(kind));
+            let own = ["title", "x-one-key"].iter().find_map(|key| schema.get(*key)?.as_str());
+            if let Some(own) = own {
+                titles.insert(*name, capital(own));
                 continue;
             }
             let short = ["Spec", "Wire", "Text"].iter().filter_map(|end| name.strip_suffix(end)).find(|short| !short.is_empty());
@@ -225,22 +233,28 @@ impl<'a> Outline<'a> {
     /// Returns where a section's object stands: keys of others, as links.
     pub fn users(&self, section: &Section<'_>) -> Vec<String> {
         let Some(name) = section.name.filter(|_| !section.nested) else { return Vec::new() };
-        let mut users = Vec::new();
+        let link = |title: &str| format!("[{}](#{})", title.to_lowercase(), anchor(title));
+        let mut users: Vec<(String, Vec<String>)> = Vec::new();
+        let mut stands = |key: &str, of: String| match users.iter_mut().find(|(known, _)| known == key) {
+            Some((_, all)) => all.push(of),
+            None => users.push((key.to_owned(), vec![of])),
+        };
         for other in &self.sections {
             for (key, value) in self.keys(other.schema) {
                 if references(value).contains(&name) && !self.is_shared(other, key) {
-                    users.push(format!("`{key}` of [{}](#{})", other.title.to_lowercase(), anchor(&other.title)));
+                    stands(key, link(&other.title));
                 }
             }
             if other.sort == Sort::Union && words::members(other.schema).any(|member| references(member).contains(&name)) {
-                users.push(format!("[{}](#{})", other.title.to_lowercase(), anchor(&other.title)));
+                stands("", link(&other.title));
             }
         }
         for shared in &self.shared {
             let keys = shared.keys.iter().filter(|(_, value)| references(value).contains(&name));
-            users.extend(keys.map(|(key, _)| format!("`{key}` among the [{}](#{})", shared.title.to_lowercase(), anchor(&shared.title))));
+            keys.for_each(|(key, _)| stands(key, format!("the {}", link(&shared.title))));
         }
-        users
+        let said = |(key, of): (String, Vec<String>)| if key.is_empty() { of.join(", ") } else { format!("`{key}` of {}", of.join(", ")) };
+        users.into_iter().map(said).collect()
     }
 
     /// Returns what a reference points to, with its title.

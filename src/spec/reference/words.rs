@@ -64,7 +64,7 @@ pub fn kind(schema: &Value, outline: &Outline<'_>) -> String {
 fn plain(name: &str, schema: &Map<String, Value>, outline: &Outline<'_>) -> String {
     match name {
         "string" if schema.get("format").and_then(Value::as_str) == Some("date") => "date".to_owned(),
-        "string" => "text".to_owned(),
+        "string" => schema.get("patternErrorMessage").and_then(Value::as_str).unwrap_or("text").to_owned(),
         "integer" => format!("whole number{}", bounds(schema)),
         "number" => format!("number{}", bounds(schema)),
         "boolean" => "`true` or `false`".to_owned(),
@@ -95,6 +95,7 @@ fn in_list(kind: &str) -> String {
         "`true` or `false`" => "truth values".to_owned(),
         other if other.contains(" or ") && !other.contains(" or more") => other.split(" or ").map(in_list).collect::<Vec<_>>().join(" or "),
         "map" => "maps".to_owned(),
+        "list" => "lists".to_owned(),
         other => match other.strip_prefix("whole number") {
             Some(rest) => format!("whole numbers{rest}"),
             None => other.replace("map of", "maps of").replace("list of", "lists of"),
