@@ -40,6 +40,7 @@ use std::process::ExitCode;
 use clap::Parser;
 
 use args::{Cli, Command, When};
+pub use commands::schema::Of as Described;
 use error::{CliError, Outcome};
 use exit::Exit;
 

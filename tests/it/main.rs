@@ -13,6 +13,7 @@ mod caps;
 mod catalog;
 mod changes;
 mod cli;
+mod cookbook;
 mod deliver;
 mod desk;
 mod diagnostics;
