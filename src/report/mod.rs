@@ -13,6 +13,7 @@ pub mod graph;
 pub mod junit;
 pub mod manifest_json;
 pub mod markdown;
+pub mod picture_comment;
 pub mod plan_comment;
 pub mod plan_diff;
 pub mod plan_diff_export;
