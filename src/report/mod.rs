@@ -13,6 +13,7 @@ pub mod graph;
 pub mod junit;
 pub mod manifest_json;
 pub mod markdown;
+mod next;
 pub mod outlook;
 pub mod picture_comment;
 pub mod plan_comment;

@@ -3,8 +3,9 @@
 //! In: [`RunReport`], the estimate of what is left, that of the whole. Out: lines of a terminal. Never: a command that would be refused
 //! without a word of why.
 
+use super::next::next_after;
 use super::run_report::{RunReport, Shot};
-use super::summary::{RunView, next_after};
+use super::summary::RunView;
 use super::text::{Notes, sum, sum_words};
 use crate::pricing::{Verdict, Whole};
 use crate::types::Micros;
@@ -66,5 +67,91 @@ impl Ahead<'_> {
             return format!("{run} (asks after what is under way and fetches it, for nothing; then goes on)");
         }
         next_after(&self.view, "the last run")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::campaign::Budget;
+    use crate::ledger::{AttemptStatus, History};
+    use crate::plan::{JobIx, Selection};
+    use crate::pricing::{Committed, Gate, estimate, gate, sample as plans};
+    use crate::report::{sample, status};
+
+    /// What `status` says of the sample, under this budget.
+    fn said(ran: &sample::Ran, budget: &Budget) -> String {
+        let report = RunReport::new(&ran.plan, &ran.history, &ran.attempts, &ran.quotes, None).expect("small sums");
+        let work = plans::all_work(&ran.plan, &ran.history);
+        let estimate = estimate(&ran.plan, &work, &ran.quotes, budget, 2, &Committed::default()).expect("small sums");
+        let verdict = gate(&estimate, Gate { balance: None, allow_unpriced: false, warn_at: None });
+        let everything = Selection::new(&ran.plan, &[], &[]).expect("nothing is asked for");
+        let whole = Whole::of(&ran.plan, &ran.quotes, &everything, None, 2).expect("small sums");
+        let view = RunView {
+            report: &report,
+            estimate: &estimate,
+            local_failures: &[],
+            stopped: None,
+            out: "out/spring-drop",
+            campaign_file: "spring.yaml",
+            settle: "callsheet reconcile spring.yaml",
+            batches: &[],
+            review: "callsheet review spring.yaml",
+        };
+        let text = status(&report, Some(&Ahead { view, whole, verdict: &verdict }), 100, false);
+        let wanted = ["estimate", "so far", "to finish", "refused", "next"];
+        // Lines that go on begin with blanks.
+        let mut is_wanted = false;
+        let kept = text.lines().filter(|line| {
+            is_wanted = wanted.iter().any(|word| line.starts_with(word)) || (is_wanted && line.starts_with(' '));
+            is_wanted
+        });
+        kept.collect::<Vec<_>>().join("\n")
+    }
+
+    #[test]
+    fn a_campaign_says_what_it_was_to_cost_what_is_left_and_what_to_type() {
+        let mut ran = sample::ran();
+        insta::assert_snapshot!(said(&ran, &Budget::default()), @r"
+        estimate   48 credits for every shot once
+        so far     18 credits ($0.09) charged for 6 tries in 2 runs; as quoted; 12 credits refunded; 6
+                   credits in doubt
+        to finish  24 credits at one try for each shot, in one run at most 48
+        next       callsheet reconcile spring.yaml (ends doubt by evidence or by your word), or else
+                   callsheet run spring.yaml --on-doubt resend (counts it as spent and makes it again)
+        ");
+        // With the doubt settled and a cap that does not pay for the rest.
+        ran.history.jobs.retain(|_, known| !matches!(known.state, crate::ledger::JobState::InDoubt { .. }));
+        insta::assert_snapshot!(said(&ran, &plans::capped(5)), @r"
+        estimate   48 credits for every shot once
+        so far     18 credits ($0.09) charged for 6 tries in 2 runs; as quoted; 12 credits refunded; 6
+                   credits in doubt
+        to finish  30 credits at one try for each shot, in one run at most 5
+        refused    a run would send nothing: the floor of 30 credits is above the campaign's cap of 5
+                   credits by 25 credits
+        next       callsheet run spring.yaml, once what refuses it is mended: a higher cap (`--cap`), a
+                   price, or fewer shots (`--only`, `--until`)
+        ");
+    }
+
+    #[test]
+    fn a_campaign_that_never_ran_or_is_done_is_told_so() {
+        let mut ran = sample::ran();
+        (ran.history, ran.attempts) = (History::default(), Vec::new());
+        insta::assert_snapshot!(said(&ran, &Budget::default()), @r"
+        estimate   48 credits for every shot once
+        so far     nothing has run
+        to finish  48 credits at one try for each shot, in one run at most 96
+        next       callsheet run spring.yaml
+        ");
+        for ix in ran.plan.indices().collect::<Vec<JobIx>>() {
+            plans::done(&mut ran.history, &ran.plan, ix);
+        }
+        ran.attempts = vec![sample::attempt(&ran.plan, JobIx(0), 1, AttemptStatus::Done)];
+        insta::assert_snapshot!(said(&ran, &Budget::default()), @r"
+        estimate   48 credits for every shot once
+        so far     6 credits ($0.03) charged for 1 try in 1 run; as quoted
+        next       open out/spring-drop/index.html
+        ");
     }
 }

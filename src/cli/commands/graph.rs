@@ -20,7 +20,7 @@ use crate::report::graph::{Drawing, dot, mermaid, svg};
 /// six corners. The SVG reads on light and on dark pages.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
-  callsheet graph campaigns/spring-drop.yaml                              for a ```mermaid block in Markdown
+  callsheet graph campaigns/spring-drop.yaml      for ```mermaid in Markdown
   callsheet graph campaigns/spring-drop.yaml --format svg > steps.svg
   callsheet graph campaigns/spring-drop.yaml --rehearse --format svg > rehearsed.svg
   callsheet graph campaigns/spring-drop.yaml --format dot | dot -Tpdf > steps.pdf")]

@@ -39,7 +39,8 @@ use crate::types::diagnostic::counted;
   callsheet plan campaigns/spring-drop.yaml --base origin/main --format github
   callsheet plan campaigns/draft-to-final.yaml --auto-pick first
   callsheet plan campaigns/spring-drop.yaml --format json --detailed-exit-code
-  callsheet plan campaigns/spring-drop.yaml --out plan.json     to be looked at, then: callsheet run plan.json")]
+  callsheet plan campaigns/spring-drop.yaml --out plan.json
+                            to be looked at, then: callsheet run plan.json")]
 pub struct PlanArgs {
     #[command(flatten)]
     asked: CampaignArgs,

@@ -33,9 +33,10 @@ use crate::types::diagnostic::counted;
   callsheet report campaigns/spring-drop.yaml --rehearse
   callsheet report campaigns/spring-drop.yaml --rehearse --format table
   callsheet report campaigns/spring-drop.yaml --format junit --out junit.xml
-  callsheet report campaigns/spring-drop.yaml --format focus --out spring-drop.focus.csv --billing-account 4711
-  callsheet report campaigns/spring-drop.yaml --rehearse --format comment --base origin/main \\
-    --pictures-url 'https://github.com/OWNER/REPO/blob/BRANCH/{{ path }}?raw=true'")]
+  callsheet report campaigns/spring-drop.yaml --format focus \\
+      --out spring-drop.focus.csv --billing-account 4711
+  callsheet report campaigns/spring-drop.yaml --format comment --base main \\
+      --pictures-url 'https://github.com/OWNER/REPO/blob/BRANCH/{{ path }}?raw=true'")]
 pub struct ReportArgs {
     #[command(flatten)]
     asked: CampaignArgs,

@@ -32,7 +32,7 @@ function verdict() {
 /** One bar: shots by where they stand. */
 function standBar(shots) {
   const counts = tally(shots);
-  const words = [...counts].map(([status, count]) => `${count} ${STATUS_WORDS[status]}`).join(", ");
+  const words = [...counts].map(([status, count]) => standing(count, status)).join(", ");
   return el("span", { class: "stand-bar", role: "img", "aria-label": words, title: words },
     STATUSES.filter((status) => counts.has(status)).map((status) => el("i", { "data-status": status, vars: { "flex-grow": counts.get(status) } })));
 }
@@ -70,7 +70,7 @@ function stepsTable() {
       el("td", { class: "what" }, step.model ? `${step.kind} ${step.model}` : step.kind),
       el("td", { class: "bar" }, standBar(shots)),
       el("td", { class: "number" }, `${grouped(counts.get("done") ?? 0)}/${grouped(asking)}`),
-      el("td", { class: "open" }, open.map((status) => button(`${counts.get(status)} ${STATUS_WORDS[status]}`, () => {
+      el("td", { class: "open" }, open.map((status) => button(standing(counts.get(status), status), () => {
         asked.sets.set("step", new Set([ix]));
         showOnly("status", status);
       }, { class: "text", "data-status": status }))),
@@ -172,4 +172,10 @@ class Facets {
       item.classList.toggle("none", found === 0 && !box.checked);
     }
   }
+}
+
+/** `1 waits for a pick`, `2 wait for a pick`. */
+function standing(count, status) {
+  const words = STATUS_WORDS[status];
+  return `${count} ${count === 1 ? words : words.replace(/^waits/, "wait")}`;
 }
