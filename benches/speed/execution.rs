@@ -10,7 +10,7 @@ use crate::cases::{Setup, thousands};
 use crate::child::{Cost, measure, measure_with};
 use crate::server::{KEY, Play, SPAN, Server};
 use crate::table::{Row, Wanted, median};
-use crate::yardstick::{WORKERS, YARDSTICK};
+use crate::yardstick::{CAREFUL, CARELESS, WORKERS, YARDSTICK};
 
 const MIB: f64 = (1u64 << 20) as f64;
 
@@ -87,32 +87,46 @@ fn manifest(name: &str, windows: &str) -> String {
     lines.join("\n") + "\n"
 }
 
-/// Buys a campaign of pictures of 100 KB, in turns with the least client.
+/// One of those who buy.
+type Side = fn(&Round) -> Cost;
+
+/// What a round of buying cost: us, the client that takes pictures as they come, and the one that decodes and flushes them.
+struct Round {
+    ours: Cost,
+    careless: Cost,
+    careful: Cost,
+}
+
+/// Buys a campaign of pictures of 100 KB, in turns with the least clients.
 pub fn overhead(setup: &Setup) -> Vec<Row> {
     let count = setup.rows(1_000);
     let server = Server::start(Play { bytes: USUAL, together: 1, rate: 0 });
     let own = std::env::current_exe().expect("the bench knows where it stands").to_string_lossy().into_owned();
+    let least = |manner: &str| measure(&setup.folder(), 0, &own, &[YARDSTICK, &server.url, &count.to_string(), manner]);
     let mut rounds = Vec::new();
     for _ in 0..setup.rounds(5) {
-        let (ours, least) = (setup.folder(), setup.folder());
-        Shape::Task.write(&ours, count, "");
-        let ours = Shape::Task.run(setup, &ours, &server);
-        let least = measure(&least, 0, &own, &[YARDSTICK, &server.url, &count.to_string()]);
-        rounds.push((ours, least));
+        let folder = setup.folder();
+        Shape::Task.write(&folder, count, "");
+        rounds.push(Round { ours: Shape::Task.run(setup, &folder, &server), careless: least(CARELESS), careful: least(CAREFUL) });
     }
-    let each = |side: fn(&(Cost, Cost)) -> Cost| median(rounds.iter().map(|round| side(round).cpu.as_secs_f64())) * 1e3 / count as f64;
-    let pace = |side: fn(&(Cost, Cost)) -> Cost| median(rounds.iter().map(|round| count as f64 / side(round).wall.as_secs_f64()));
-    let cpu = median(rounds.iter().map(|(ours, least)| ours.cpu.as_secs_f64() / least.cpu.as_secs_f64()));
-    let wall = median(rounds.iter().map(|(ours, least)| least.wall.as_secs_f64() / ours.wall.as_secs_f64()));
-    let peak = median(rounds.iter().map(|(ours, _)| ours.peak as f64)) / MIB;
+    let cpu = |of: Side| median(rounds.iter().map(|round| of(round).cpu.as_secs_f64())) * 1e3 / count as f64;
+    let pace = |of: Side| median(rounds.iter().map(|round| count as f64 / of(round).wall.as_secs_f64()));
+    let peak = median(rounds.iter().map(|round| round.ours.peak as f64)) / MIB;
     let what = format!("buying {} pictures of 100 KB", thousands(count));
     let millis = |each: f64| format!("{each:.2} CPU ms");
     let shown = |pace: f64| format!("{pace:.0}/s");
-    vec![
-        Row::against(format!("{what}, each : least client"), millis(each(|it| it.0)), millis(each(|it| it.1)), cpu, Wanted::AtMost(2.0, Some(1.3))),
-        Row::against(format!("{what}, pace : least client"), shown(pace(|it| it.0)), shown(pace(|it| it.1)), wall, Wanted::AtLeast(0.5)),
-        Row::alone(format!("{what}, {WORKERS} at once, peak memory"), peak, " MiB", Wanted::AtMost(64.0, Some(24.0))),
-    ]
+    let mut rows = Vec::new();
+    let sides: [(&str, Side); 2] = [("least client", |round| round.careless), ("the same that decodes and flushes", |round| round.careful)];
+    for (name, peer) in sides {
+        let more = median(rounds.iter().map(|round| round.ours.cpu.as_secs_f64() / peer(round).cpu.as_secs_f64()));
+        let slower = median(rounds.iter().map(|round| peer(round).wall.as_secs_f64() / round.ours.wall.as_secs_f64()));
+        let (ours, theirs) = (millis(cpu(|round| round.ours)), millis(cpu(peer)));
+        rows.push(Row::against(format!("{what}, each : {name}"), ours, theirs, more, Wanted::AtMost(2.0, Some(1.3))));
+        let (ours, theirs) = (shown(pace(|round| round.ours)), shown(pace(peer)));
+        rows.push(Row::against(format!("{what}, pace : {name}"), ours, theirs, slower, Wanted::AtLeast(0.5)));
+    }
+    rows.push(Row::alone(format!("{what}, {WORKERS} at once, peak memory"), peak, " MiB", Wanted::AtMost(64.0, Some(24.0))));
+    rows
 }
 
 /// Large results, as many as there are places, all at once.
