@@ -23,7 +23,8 @@ use crate::spec::schema::{campaign_schema, text};
 #[command(after_help = "Examples:
   callsheet schema > campaign.schema.json
   callsheet schema campaign --format markdown    every key with its meaning, for people
-  callsheet schema --write schemas                all of both, for `# yaml-language-server: $schema=../schemas/campaign.schema.json`")]
+  callsheet schema --write schemas     all of both; the first line of a campaign names its own:
+      # yaml-language-server: $schema=../schemas/campaign.schema.json")]
 pub struct SchemaArgs {
     /// Which file it describes
     #[arg(value_enum, default_value_t = Of::Campaign, value_name = "OF")]
