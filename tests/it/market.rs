@@ -105,9 +105,8 @@ fn what_if_stands_beside_what_is() {
     hint: did you mean `sku`?
     ");
     insta::assert_snapshot!(desk.say(&["plan", SPRING, "--what-if", "sku"]).err, @"
-    error: invalid value 'sku' for '--what-if <AXIS=N>': write `AXIS=NUMBER` or `iteration=FACTOR`, for example `sku=40`
-
-    For more information, try '--help'.
+    error: `--what-if sku`: write `AXIS=NUMBER` or `iteration=FACTOR`, for example `sku=40`
+    hint: `callsheet plan --help` tells what it takes
     ");
     // On several books the supposition holds for all.
     let on_two = desk.say(&["plan", SPRING, "--what-if", "sku=24", "--prices", "kie,gptimage2-flat", "--format", "csv"]).out;
