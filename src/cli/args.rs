@@ -22,23 +22,28 @@ const STYLES: Styles = Styles::styled()
 
 const START: &str = "\
 Start here:
-  callsheet init                                        a first campaign, in an empty folder or from --from products.csv
-  callsheet check campaigns/spring-drop.yaml            find every mistake, spend nothing
-  callsheet plan campaigns/spring-drop.yaml             what it makes and what it will cost
-  callsheet run campaigns/spring-drop.yaml --rehearse   the whole run with drawn pictures, no key, no money";
+  callsheet init                         writes a first campaign: for the only table
+                                         in the folder, or with a small one
+  callsheet check spring.yaml            finds every mistake, spends nothing
+  callsheet plan spring.yaml             says what it makes and what it will cost
+  callsheet run spring.yaml --rehearse   does all of it with drawn pictures: no key,
+                                         no money";
+
+/// Heading of what every command takes.
+const EVERYWHERE: &str = "Options of every command";
 
 /// Runs AI image campaigns: says what they cost before anything is spent, buys each shot exactly once
 #[derive(Debug, Parser)]
 #[command(name = "callsheet", version, styles = STYLES, after_help = START, disable_help_subcommand = true)]
 pub struct Cli {
     /// When to use colour: auto, always or never
-    #[arg(long, global = true, value_enum, default_value_t = When::Auto, value_name = "WHEN", hide_possible_values = true)]
+    #[arg(long, global = true, value_enum, default_value_t = When::Auto, value_name = "WHEN", hide_possible_values = true, help_heading = EVERYWHERE)]
     pub color: When,
     /// Read keys from this file as well, lines like `KIE_API_KEY=...`; the environment wins
-    #[arg(long, global = true, value_name = "FILE")]
+    #[arg(long, global = true, value_name = "FILE", help_heading = EVERYWHERE)]
     pub env_file: Option<PathBuf>,
     /// Tell each request and answer on stderr, or in a file; keys and pictures are left out
-    #[arg(long, global = true, value_name = "FILE", num_args = 0..=1, require_equals = true, default_missing_value = "-")]
+    #[arg(long, global = true, value_name = "FILE", num_args = 0..=1, require_equals = true, default_missing_value = "-", help_heading = EVERYWHERE)]
     pub debug: Option<PathBuf>,
     /// What to do.
     #[command(subcommand)]

@@ -66,10 +66,33 @@ pub fn compared(
     asked: &CampaignArgs,
     selected: &SelectionArgs,
     base: &str,
-    (opened, standing): (&Opened, &Standing),
+    now: (&Opened, &Standing),
     notes: &[String],
     shown: Shown,
 ) -> Outcome<(String, Exit)> {
+    told(asked, selected, base, now, notes, &|view| {
+        Ok(match shown {
+            Shown::Table => diff_table(view, console::width().unwrap_or(120), true)?,
+            Shown::Json => format!("{:#}\n", diff_json(view)?),
+            Shown::Csv => diff_csv(view)?,
+            Shown::Markdown => diff_markdown(view, Reader::Plain)?,
+            Shown::GitHub => diff_markdown(view, Reader::GitHub)?,
+        })
+    })
+}
+
+/// Compares the plan of a campaign with that of `base` and returns what `tell` makes of it, and how the command ends.
+///
+/// # Errors
+/// As [`compared`], and those of `tell`.
+pub fn told<T>(
+    asked: &CampaignArgs,
+    selected: &SelectionArgs,
+    base: &str,
+    (opened, standing): (&Opened, &Standing),
+    notes: &[String],
+    tell: &dyn Fn(&DiffView<'_>) -> Outcome<T>,
+) -> Outcome<(T, Exit)> {
     let mut base = open(asked, selected, base)?;
     // The same choices on both sides: what differs is what the campaigns say.
     if let Content::Planned(planned) = &mut base.content {
@@ -82,16 +105,16 @@ pub fn compared(
         Content::Planned(planned) => {
             let (before, quotes, there) = &**planned;
             let side = LiveSide::new(&before.plan, quotes, there);
-            compare((opened, standing, &selection), &sides(&base, notes, &current, (&side, self::counted_in(quotes)), counted_in), shown)
+            compare((opened, standing, &selection), &sides(&base, notes, &current, (&side, self::counted_in(quotes)), counted_in), tell)
         }
         Content::Saved(saved) => {
             let side = PartOfSide::new(&**saved, |place| saved.jobs.get(place).is_some_and(|job| job.work != SavedWork::Excluded));
             let before = CountedIn { currency: saved.totals.currency.clone(), usd_per_credit: None };
-            compare((opened, standing, &selection), &sides(&base, notes, &current, (&side, before), counted_in), shown)
+            compare((opened, standing, &selection), &sides(&base, notes, &current, (&side, before), counted_in), tell)
         }
         Content::Nothing => {
             let side = EmptySide(current.currency().clone());
-            compare((opened, standing, &selection), &sides(&base, notes, &current, (&side, counted_in.clone()), counted_in), shown)
+            compare((opened, standing, &selection), &sides(&base, notes, &current, (&side, counted_in.clone()), counted_in), tell)
         }
     }
 }
@@ -121,7 +144,11 @@ fn counted_in(quotes: &Quotes) -> CountedIn {
     CountedIn { currency: quotes.book().currency.clone(), usd_per_credit: quotes.book().usd_per_credit }
 }
 
-fn compare((opened, standing, selection): (&Opened, &Standing, &Selection), sides: &Sides<'_>, shown: Shown) -> Outcome<(String, Exit)> {
+fn compare<T>(
+    (opened, standing, selection): (&Opened, &Standing, &Selection),
+    sides: &Sides<'_>,
+    tell: &dyn Fn(&DiffView<'_>) -> Outcome<T>,
+) -> Outcome<(T, Exit)> {
     let found = diff(sides.base, sides.current);
     let delta = Delta::of(&found, (sides.base, sides.base_in.clone()), (sides.current, sides.current_in.clone()))?;
     let is_nothing = found.groups.is_empty() && delta.is_nothing();
@@ -143,14 +170,7 @@ fn compare((opened, standing, selection): (&Opened, &Standing, &Selection), side
         policy: &policy,
         notes: &sides.notes,
     };
-    let text = match shown {
-        Shown::Table => diff_table(&view, console::width().unwrap_or(120), true)?,
-        Shown::Json => format!("{:#}\n", diff_json(&view)?),
-        Shown::Csv => diff_csv(&view)?,
-        Shown::Markdown => diff_markdown(&view, Reader::Plain)?,
-        Shown::GitHub => diff_markdown(&view, Reader::GitHub)?,
-    };
-    Ok((text, if policy.iter().any(|verdict| verdict.denies()) { Exit::Denied } else { Exit::Done }))
+    Ok((tell(&view)?, if policy.iter().any(|verdict| verdict.denies()) { Exit::Denied } else { Exit::Done }))
 }
 
 /// Opens what a plan is compared with: an existing `.json` or `.yaml` file, else a git revision.

@@ -57,6 +57,8 @@ pub struct Opened {
     pub files: plan::Assets,
     /// What people chose and turned down, as far as it holds; empty until it is asked for.
     pub picks: PicksFile,
+    /// Whether every choice that is still open is to be priced as if it were made.
+    pub supposes_picks: bool,
 }
 
 /// Reads and plans a campaign; `cap` stands in for the campaign's own.
@@ -148,6 +150,7 @@ pub fn open_in(asked: &CampaignArgs, cap: Option<&MoneySpec>, files: &dyn Files)
         assets,
         files,
         picks,
+        supposes_picks: false,
     })
 }
 

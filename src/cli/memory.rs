@@ -3,12 +3,12 @@
 //! In: a [`Workspace`]. Out: history, totals, recipes; empty ones where there is no ledger yet.
 //! Never: a file or a folder that was not there.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 use super::error::Outcome;
 use super::workspace::Workspace;
 use crate::imaging::marks;
-use crate::ledger::{AttemptRow, History, JobState, KeptPicture, PlanRecord, Recipe, Scope, ScopeTotals, SqliteReader};
+use crate::ledger::{Artifact, AttemptRow, History, JobState, KeptPicture, PlanRecord, Recipe, Scope, ScopeTotals, SqliteReader};
 use crate::plan::Plan;
 use crate::store::fs::{Census, FsStore};
 use crate::types::{Digest, JobKey, LocalAction, Operation};
@@ -39,6 +39,20 @@ impl Memory {
             Some(ledger) => Ok(ledger.history(&plan.campaign, &keys(plan))?),
             None => Ok(History::default()),
         }
+    }
+
+    /// Returns the pictures that the ledger knows of these keys, as far as they are in the store.
+    pub fn pictures_of(&self, campaign: &str, keys: &[JobKey]) -> Outcome<HashMap<JobKey, Artifact>> {
+        let Some(ledger) = &self.ledger else { return Ok(HashMap::new()) };
+        let history = ledger.history(campaign, keys)?;
+        let census = self.census(keys.len());
+        let there = keys.iter().filter_map(|key| Some((*key, *history.artifact(key)?)));
+        Ok(there.filter(|(_, artifact)| census.has(artifact.blob.digest)).collect())
+    }
+
+    /// Returns the bytes of a picture.
+    pub fn bytes(&self, picture: Digest) -> std::io::Result<Vec<u8>> {
+        std::fs::read(self.store.path(picture))
     }
 
     /// Returns the pictures of a plan that carry a C2PA manifest, as far as something was made from them here: the others are as they came.

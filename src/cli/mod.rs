@@ -32,6 +32,7 @@ mod saved;
 mod seller;
 mod standing;
 mod tracing;
+mod usage;
 mod words;
 mod workspace;
 
@@ -40,6 +41,7 @@ use std::process::ExitCode;
 use clap::Parser;
 
 use args::{Cli, Command, When};
+pub use commands::schema::Of as Described;
 use error::{CliError, Outcome};
 use exit::Exit;
 
@@ -50,7 +52,10 @@ pub fn command() -> clap::Command {
 
 /// Does what the command line asks for.
 pub fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return slip(&error),
+    };
     match cli.color {
         When::Auto => {}
         When::Always => anstream::ColorChoice::AlwaysAnsi.write_global(),
@@ -62,6 +67,18 @@ pub fn main() -> ExitCode {
             tell(&error);
             ExitCode::from(error.exit_code())
         }
+    }
+}
+
+/// Tells a mistake on the command line, or the help that was asked for.
+fn slip(error: &clap::Error) -> ExitCode {
+    let words: Vec<String> = std::env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned()).collect();
+    match usage::told(error, &command(), &words) {
+        Some(error) => {
+            tell(&error);
+            ExitCode::from(error.exit_code())
+        }
+        None => error.exit(),
     }
 }
 

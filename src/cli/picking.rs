@@ -223,13 +223,58 @@ pub fn choose(opened: &mut Opened, workspace: &Workspace, memory: &Memory, rule:
         return Ok(0);
     }
     settle(opened, workspace, memory, Manner::Automatic)?;
-    let history = known(opened, memory)?;
-    let store = FsStore::at(&workspace.blobs());
     let (_, mut file) = read(workspace, &opened.campaign.name, &mut Sources::new())?;
     // What was chosen automatically and holds no more is chosen again, or is open.
     let holds = |pick: &JobId| opened.picks.chosen.contains_key(pick);
     file.chosen.retain(|pick, chosen| chosen.automatic.is_none() || holds(pick) || opened.plan.find(pick.as_str()).is_none());
-    let mut made = 0;
+    let choices = choices(opened, workspace, memory, rule, wanted)?;
+    let made = choices.len();
+    for (pick, chosen) in choices {
+        file.choose(pick, chosen);
+    }
+    if made > 0 {
+        let path = save(workspace, &file)?;
+        super::console::talk(&format!("{} made by `--auto-pick {rule}` and written to {}: nobody has looked", counted(made, "choice"), shown(&path)));
+    }
+    Ok(made)
+}
+
+/// Plans as if `rule` had chosen wherever nobody has: pictures that are there are chosen among, and what stands behind choices whose pictures
+/// are still to be made counts as new. Writes nothing. Returns how many choices are supposed.
+///
+/// # Errors
+/// Mistakes in the picks file; a picture that cannot be read.
+pub fn suppose(opened: &mut Opened, workspace: &Workspace, memory: &Memory, rule: AutoPick) -> Outcome<usize> {
+    settle(opened, workspace, memory, Manner::Automatic)?;
+    let open = |opened: &Opened| opened.plan.picks.values().filter(|cell| cell.chosen.is_none()).count();
+    let supposed = open(opened);
+    loop {
+        let choices = choices(opened, workspace, memory, rule, &|_| true)?;
+        if choices.is_empty() {
+            break;
+        }
+        let mut picks = opened.picks.clone();
+        for (pick, chosen) in choices {
+            picks.choose(pick, chosen);
+        }
+        rebuild(opened, &picks)?;
+        opened.picks = picks;
+    }
+    opened.supposes_picks = true;
+    Ok(supposed)
+}
+
+/// Returns what `rule` chooses for each open cell that `wanted` lets through and that has pictures to choose from.
+fn choices(
+    opened: &Opened,
+    workspace: &Workspace,
+    memory: &Memory,
+    rule: AutoPick,
+    wanted: &dyn Fn(&JobId) -> bool,
+) -> Outcome<Vec<(JobId, Chosen)>> {
+    let history = known(opened, memory)?;
+    let store = FsStore::at(&workspace.blobs());
+    let mut choices = Vec::new();
     for (ix, cell) in opened.plan.picks.iter().filter(|(_, cell)| cell.chosen.is_none()) {
         let pick = opened.plan.id(*ix);
         let there = cell.candidates.iter().filter_map(|ix| match history.state(&opened.plan.job(*ix).key) {
@@ -245,14 +290,9 @@ pub fn choose(opened: &mut Opened, workspace: &Workspace, memory: &Memory, rule:
             AutoPick::Sharpest => sharpest(opened, &history, &store, &there)?,
         };
         let chosen = Chosen { shot: opened.plan.id(from), picture: artifact.blob.digest, note: None, automatic: Some(rule) };
-        file.choose(pick, chosen);
-        made += 1;
+        choices.push((pick, chosen));
     }
-    if made > 0 {
-        let path = save(workspace, &file)?;
-        super::console::talk(&format!("{} made by `--auto-pick {rule}` and written to {}: nobody has looked", counted(made, "choice"), shown(&path)));
-    }
-    Ok(made)
+    Ok(choices)
 }
 
 /// Returns the sharpest picture, the first of equals; a figure of the ledger is taken before a picture is read.

@@ -15,7 +15,7 @@ use crate::ledger::AttemptRow;
 use crate::plan::ruled;
 use crate::pricing::Quotes;
 use crate::report::tree::{Stamp, TreeKind, is_current};
-use crate::report::{Materialised, RunReport, files, materialise, placements, rejected_placements, sidecar_paths, sidecars, thumbnails};
+use crate::report::{Form, Materialised, RunReport, files, materialise, placements, rejected_placements, sidecar_paths, sidecars, thumbnails};
 use crate::store::fs::FsStore;
 use crate::store::thumbnails::Thumbnails;
 use crate::types::diagnostic::{counted, listed};
@@ -101,6 +101,15 @@ impl Shelf {
         let pictures = pictures(report).into_iter().map(|picture| picture.path.to_string());
         let reports = crate::report::WRITERS.iter().map(|writer| writer.path().to_owned());
         pictures.chain(reports).map(|path| (path.clone(), self.root.join(path))).collect()
+    }
+
+    /// Returns the same while the folder lags behind the ledger: pictures are those of the store.
+    pub fn files_of_store(&self, report: &RunReport<'_>) -> std::collections::HashMap<String, PathBuf> {
+        let store = crate::store::fs::FsStore::at(&self.blobs);
+        let mut files = self.files(report);
+        let large = pictures(report).into_iter().filter(|picture| picture.form == Form::Picture);
+        files.extend(large.map(|picture| (picture.path.to_string(), store.path(picture.blob.digest))));
+        files
     }
 
     /// Writes pictures and reports.

@@ -62,6 +62,7 @@ pub fn standing(opened: &Opened, memory: &Memory, selected: &SelectionArgs, on_d
     let selection = selection(campaign, plan, selected)?;
     let census = memory.census(history.jobs.len());
     let work = worklist(plan, &history, &selection, &|blob| census.has(blob.digest));
+    let work = if opened.supposes_picks { work.as_if_picked(plan) } else { work };
     let work = if on_doubt == OnDoubt::Resend { work.resending(plan, &history) } else { work };
     let quotes = quotes(plan, catalog);
     let (committed, rates) = committed(opened, memory)?;

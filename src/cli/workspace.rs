@@ -63,6 +63,26 @@ impl Workspace {
         Ok(Self { home, folder, root, stage })
     }
 
+    /// Returns the same for another `.callsheet` folder, for looking into it.
+    ///
+    /// # Errors
+    /// [`CliError::Usage`] when it has no ledger of this stage.
+    pub fn beside(&self, folder: &Path) -> Outcome<Self> {
+        let home = match self.stage {
+            Stage::Real => folder.to_owned(),
+            Stage::Rehearsal => folder.join("rehearsal"),
+        };
+        let other = Self { home, folder: folder.to_owned(), ..self.clone() };
+        if other.ledger().is_file() {
+            return Ok(other);
+        }
+        let what = if self.stage == Stage::Rehearsal { "rehearsed" } else { "run" };
+        Err(CliError::usage(
+            format!("nothing was {what} in `{}`", folder.display()),
+            "name the folder that `CALLSHEET_HOME` named there, or its `.callsheet`",
+        ))
+    }
+
     /// Returns the stage.
     pub fn stage(&self) -> Stage {
         self.stage

@@ -59,12 +59,14 @@ pub enum SelectionError {
         axes: String,
     },
     /// No job matches.
-    #[error("no shot of step `{step}` has {values}")]
+    #[error("no shot of step `{step}` has {values}{help}")]
     Nothing {
         /// The step.
         step: String,
         /// The values asked for.
         values: String,
+        /// What may be meant, as the end of the sentence.
+        help: String,
     },
 }
 
@@ -181,7 +183,23 @@ fn select(plan: &Plan, only: &Only, included: &mut [bool]) -> Result<(), Selecti
         return Ok(());
     }
     let values = only.values.iter().map(|(axis, value)| format!("{axis}={value}"));
-    Err(SelectionError::Nothing { step: only.step.clone(), values: listed(values, 8) })
+    Err(SelectionError::Nothing { step: only.step.clone(), values: listed(values, 8), help: nearest(plan, step, only) })
+}
+
+/// Returns what may be meant by a value that no axis has, as the end of a sentence.
+fn nearest(plan: &Plan, step: &PlannedStep, only: &Only) -> String {
+    for (name, value) in &only.values {
+        let Some(axis) = step.axes.iter().map(|ix| &plan.axes[*ix]).find(|axis| *axis.name == **name) else { continue };
+        let keys = || axis.keys.iter().map(|key| &**key);
+        if axis.is_take || keys().any(|key| key == value) {
+            continue;
+        }
+        return match did_you_mean(value, keys()) {
+            Some(near) => format!("; did you mean `{name}={near}`?"),
+            None => format!("; `{name}` is {}", listed(keys(), 8)),
+        };
+    }
+    String::new()
 }
 
 #[cfg(test)]

@@ -130,6 +130,19 @@ impl Worklist {
         self
     }
 
+    /// Returns the same as if every open choice were made: what stands behind one is new.
+    #[must_use]
+    pub fn as_if_picked(mut self, plan: &Plan) -> Self {
+        for (ix, work) in (0u32..).map(JobIx).zip(&mut self.work).filter(|(_, work)| **work == Work::Waiting) {
+            *work = Work::New;
+            let bar = plan.bar(ix);
+            if bar.is_paid && bar.rerolls > 0 {
+                self.pictures.insert(ix, bar.rerolls.saturating_add(1));
+            }
+        }
+        self
+    }
+
     /// Marks later shots whose key an earlier one is going to make.
     fn pair_twins(&mut self, plan: &Plan) {
         for (later, first) in &plan.twins {

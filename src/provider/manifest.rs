@@ -108,6 +108,7 @@ pub enum ChargedOn {
 /// What a provider says, or does not say.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case")]
+#[schemars(title = "Known or not")]
 pub enum Known {
     /// It says yes.
     Yes,

@@ -13,6 +13,9 @@ pub mod graph;
 pub mod junit;
 pub mod manifest_json;
 pub mod markdown;
+mod next;
+pub mod outlook;
+pub mod picture_comment;
 pub mod plan_comment;
 pub mod plan_diff;
 pub mod plan_diff_export;
@@ -49,6 +52,7 @@ use std::io;
 
 pub use focus_csv::{FocusDone, FocusError, FocusNames, focus_csv};
 pub use gallery::thumbnails;
+pub use outlook::Ahead;
 pub use plan_comment::{Reader, diff_markdown, plan_comment};
 pub use plan_diff::{DiffView, diff_table};
 pub use plan_diff_export::{diff_csv, diff_json};

@@ -49,6 +49,14 @@ pub fn marker(campaign: &str) -> String {
 /// # Errors
 /// A difference that does not fit.
 pub fn diff_markdown(view: &DiffView<'_>, reader: Reader) -> Result<String, MoneyError> {
+    diff_markdown_with(view, reader, "")
+}
+
+/// Returns the comment with further Markdown between its table and its details; empty when nothing has changed.
+///
+/// # Errors
+/// A difference that does not fit.
+pub(super) fn diff_markdown_with(view: &DiffView<'_>, reader: Reader, further: &str) -> Result<String, MoneyError> {
     if view.is_nothing() {
         return Ok(String::new());
     }
@@ -58,6 +66,7 @@ pub fn diff_markdown(view: &DiffView<'_>, reader: Reader) -> Result<String, Mone
     let _ =
         writeln!(page, "\nAgainst {}: {}. To buy: {}.\n", plain(view.against), plain(&total_words(view.delta)?), plain(&to_buy_words(view.estimate)));
     remarks(view, &mut page);
+    page.push_str(further);
     let limit = if reader == Reader::GitHub { MOST_BYTES } else { usize::MAX };
     details(view, reader, limit, &mut page);
     Ok(page)

@@ -141,7 +141,9 @@ fn shown_unit(line: &StepLine) -> String {
 }
 
 fn sums(line: &StepLine) -> [String; 3] {
-    if line.unit == Unit::Free {
+    // What stands behind an open choice is told below the table: no run can buy it, and 0 would say that it costs nothing.
+    let only_later = line.floor == Sum::default() && line.ceiling == Sum::default() && line.later.micros > Micros::ZERO;
+    if line.unit == Unit::Free || only_later {
         return ["-", "-", "-"].map(str::to_owned);
     }
     let shown = |of: Sum| match (of.certainty, of.micros) {

@@ -4,6 +4,7 @@
 
 use anstyle::Style;
 
+use super::outlook::Ahead;
 use super::preparations;
 use super::run_report::RunReport;
 use super::spending::{Group, Spending};
@@ -13,8 +14,8 @@ use super::told::{deviating_models, has_several_models, open_words, quoted_words
 use crate::types::diagnostic::counted;
 use crate::types::{Currency, Micros, MoneyError, visible};
 
-/// Returns where a campaign stands: shots by step, and money.
-pub fn status(report: &RunReport<'_>, width: usize, color: bool) -> String {
+/// Returns where a campaign stands: shots by step, money beside the estimate, what is left and what to type.
+pub fn status(report: &RunReport<'_>, ahead: Option<&Ahead<'_>>, width: usize, color: bool) -> String {
     let mut table = Table::new(vec![
         words("step", Some(8)),
         numbers("shots"),
@@ -43,11 +44,17 @@ pub fn status(report: &RunReport<'_>, width: usize, color: bool) -> String {
     for (heading, line) in preparations::lines_so_far(report) {
         lines.say(heading, &line);
     }
+    if let Some(ahead) = ahead {
+        ahead.estimated(&mut lines);
+    }
     money_notes(report, &mut lines);
     failures(report, &[], &mut lines);
     doubtful(report, &mut lines);
     rejected(report, &mut lines);
     to_pick(report, &mut lines);
+    if let Some(ahead) = ahead {
+        ahead.left(report, &mut lines);
+    }
     lines.text
 }
 
@@ -120,6 +127,11 @@ fn heading(report: &RunReport<'_>, color: bool) -> String {
 
 /// Tells the money of the campaign so far.
 fn money_notes(report: &RunReport<'_>, lines: &mut Notes) {
+    if report.rows.is_empty() {
+        let done =
+            if report.done().0 > 0 { "nothing was paid for: what is done was made here, or bought by another campaign" } else { "nothing has run" };
+        return lines.say("so far", done);
+    }
     for (place, spent) in report.spending.iter().enumerate().filter(|(place, spent)| *place == 0 || spent.attempts > 0) {
         lines.say(if place == 0 { "so far" } else { "" }, &so_far_words(report, spent));
     }
@@ -181,7 +193,7 @@ mod tests {
     fn status_counts_shots_by_step_and_money() {
         let ran = sample::ran();
         let report = RunReport::new(&ran.plan, &ran.history, &ran.attempts, &ran.quotes, None).expect("small sums");
-        insta::assert_snapshot!(status(&report, 80, false), @r"
+        insta::assert_snapshot!(status(&report, None, 80, false), @r"
         spring-drop
 
         step     shots  done  failed  in doubt  waiting  to do
@@ -201,7 +213,7 @@ mod tests {
                    settled; 1 shot waits for it
         ");
         let narrowed = report.narrowed(|ix| ran.plan.job(ix).step < 2);
-        insta::assert_snapshot!(status(&narrowed, 80, false).lines().take(7).collect::<Vec<_>>().join("\n"), @"
+        insta::assert_snapshot!(status(&narrowed, None, 80, false).lines().take(7).collect::<Vec<_>>().join("\n"), @"
         spring-drop
 
         step     shots  done  failed  in doubt  waiting  to do  left out

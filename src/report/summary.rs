@@ -5,6 +5,9 @@
 
 use std::fmt::Write as _;
 
+use indexmap::IndexMap;
+
+use super::next::next_after;
 use super::rejects::{rejects, unmet};
 use super::run_report::{RunReport, Shot};
 use super::spending::Spending;
@@ -14,8 +17,8 @@ use super::told::{deviating_models, doubts, failure_words, has_several_models, o
 use crate::ledger::JobState;
 use crate::plan::JobIx;
 use crate::pricing::Estimate;
-use crate::types::diagnostic::counted;
-use crate::types::{FailureClass, Micros, RunId};
+use crate::types::diagnostic::{counted, listed};
+use crate::types::{Micros, RunId};
 
 /// Why a run ended before it had tried all that it was asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -67,6 +70,9 @@ pub struct RunView<'a> {
 /// Most failures, and shots in doubt, that are told one by one.
 const MOST_TOLD: usize = 10;
 
+/// Most shots that are named of those that failed alike.
+const MOST_NAMED: usize = 3;
+
 /// Returns what a run has made, what it cost, what failed and what to do next.
 pub fn run_summary(view: &RunView<'_>, width: usize, color: bool) -> String {
     let report = view.report;
@@ -91,7 +97,7 @@ pub fn run_summary(view: &RunView<'_>, width: usize, color: bool) -> String {
         lines.say(if place == 0 { "batch" } else { "" }, batch);
     }
     lines.say("files", view.out);
-    lines.say("next", &next(view));
+    lines.say("next", &next_after(view, "this run"));
     lines.text
 }
 
@@ -175,12 +181,24 @@ pub(super) fn failures(report: &RunReport<'_>, local: &[(JobIx, String)], lines:
         }
     }
     causes.sort_by_key(|(ix, _)| *ix);
-    for (ix, why) in causes.iter().take(MOST_TOLD) {
-        let waits = waits_words(&waiting, *ix);
-        lines.warn("failed", &format!("{}: {why}{waits}", report.plan.id(*ix)));
+    // Forty shots that failed alike are one thing to mend.
+    let mut alike: IndexMap<&str, Vec<JobIx>> = IndexMap::new();
+    for (ix, why) in &causes {
+        alike.entry(why).or_default().push(*ix);
     }
-    if causes.len() > MOST_TOLD {
-        lines.warn("", &format!("and {} more; `callsheet why SHOT` tells each", causes.len() - MOST_TOLD));
+    for (why, shots) in alike.iter().take(MOST_TOLD) {
+        let waits = waits_words(&waiting, shots);
+        match shots.as_slice() {
+            [one] => lines.warn("failed", &format!("{}: {why}{waits}", report.plan.id(*one))),
+            many => {
+                let named = listed(many.iter().map(|ix| report.plan.id(*ix).to_string()), MOST_NAMED);
+                lines.warn("failed", &format!("{} ({named}): {why}{waits}", counted(many.len(), "shot")));
+            }
+        }
+    }
+    let told: usize = alike.values().take(MOST_TOLD).map(Vec::len).sum();
+    if causes.len() > told {
+        lines.warn("", &format!("and {} more; `callsheet why` tells of each", counted(causes.len() - told, "shot")));
     }
 }
 
@@ -189,7 +207,7 @@ pub(super) fn doubtful(report: &RunReport<'_>, lines: &mut Notes) {
     let waiting = waiting(report);
     let mut doubtful = doubts(report);
     for (ix, held) in doubtful.by_ref().take(MOST_TOLD) {
-        let waits = waits_words(&waiting, ix);
+        let waits = waits_words(&waiting, &[ix]);
         lines.warn("in doubt", &format!("{}: {} held until it is settled{waits}", report.plan.id(ix), money(&held.currency, held.micros)));
     }
     let more = doubtful.count();
@@ -203,7 +221,7 @@ pub(super) fn rejected(report: &RunReport<'_>, lines: &mut Notes) {
     let waiting = waiting(report);
     let unmet = unmet(report);
     for one in unmet.iter().take(MOST_TOLD) {
-        let waits = waits_words(&waiting, one.job);
+        let waits = waits_words(&waiting, &[one.job]);
         let left = match one.left {
             0 => "no reroll left".to_owned(),
             1 => "the next run pays for another".to_owned(),
@@ -231,7 +249,13 @@ pub(super) fn to_pick(report: &RunReport<'_>, lines: &mut Notes) {
             1 => "; 1 shot waits for it".to_owned(),
             behind => format!("; {behind} shots wait for that"),
         };
-        lines.warn("to pick", &format!("{} to make{waits}", counted(cells, "choice")));
+        let (now, come) = (ready_picks(report), if cells == 1 { "it comes" } else { "they come" });
+        let when = match now {
+            0 => format!("{} to make, once the pictures that {come} from are there", counted(cells, "choice")),
+            now if now == cells => format!("{} to make", counted(cells, "choice")),
+            now => format!("{} to make, for {now} of them pictures are there", counted(cells, "choice")),
+        };
+        lines.warn("to pick", &format!("{when}{waits}"));
     }
     let automatic = report.plan.picks.values().filter(|cell| cell.chosen.as_ref().is_some_and(|picked| picked.automatic.is_some())).count();
     if automatic > 0 {
@@ -239,7 +263,14 @@ pub(super) fn to_pick(report: &RunReport<'_>, lines: &mut Notes) {
     }
 }
 
-/// Returns how many choices can be made now, and how many shots wait for them, later choices included.
+/// Returns for how many of the open choices a picture is there.
+pub(super) fn ready_picks(report: &RunReport<'_>) -> usize {
+    let is_open = |ix: JobIx| report.shot(ix) == Shot::ToPick;
+    let is_ready = |cell: &crate::plan::PickCell| cell.candidates.iter().any(|candidate| report.shot(*candidate) == Shot::Done);
+    report.plan.picks.iter().filter(|(ix, cell)| is_open(**ix) && is_ready(cell)).count()
+}
+
+/// Returns how many choices are open, and how many shots wait for them, later choices included.
 pub(super) fn picks_open(report: &RunReport<'_>) -> (usize, usize) {
     let open = report.plan.indices().filter(|ix| report.shot(*ix) == Shot::ToPick);
     let waits = |ix: JobIx| report.plan.inputs(ix).iter().any(|input| report.shot(input.from) == Shot::ToPick);
@@ -255,48 +286,6 @@ fn stopped_lines(stopped: &Stopped) -> Vec<(String, String)> {
         Stopped::Account(words) => format!("the account was refused: {words}"),
     };
     vec![("stopped".to_owned(), why)]
-}
-
-/// Returns what to type next.
-fn next(view: &RunView<'_>) -> String {
-    let report = view.report;
-    let has = |wanted: fn(&Shot) -> bool| report.shots.iter().any(wanted);
-    let run = format!("callsheet run {}", view.campaign_file);
-    if has(|shot| *shot == Shot::InDoubt) {
-        let settle = view.settle;
-        return format!("{settle} (ends doubt by evidence or by your word), or else {run} --on-doubt resend (counts it as spent and makes it again)");
-    }
-    match &view.stopped {
-        Some(Stopped::Cap(stop)) => return stop.next.clone(),
-        Some(Stopped::Account(_)) => return format!("{run} (once key and credits are in order; what is paid is not paid again)"),
-        Some(Stopped::Interrupted | Stopped::Failures(_) | Stopped::Doubts(_)) | None => {}
-    }
-    let failed = !view.local_failures.is_empty() || has(|shot| *shot == Shot::Failed);
-    if failed && only_refused(view) {
-        return format!("{run} (once the prompts are changed: what was refused is refused again; what is paid is not paid again)");
-    }
-    let unmet = unmet(report);
-    if !failed && unmet.iter().any(|one| one.left == 0) {
-        return format!("{run} (after a threshold is lowered, `rerolls` raised or the prompt changed; a threshold alone costs nothing to try)");
-    }
-    if !failed && unmet.is_empty() && has(|shot| *shot == Shot::ToPick) && !has(|shot| matches!(shot, Shot::ToDo | Shot::UnderWay | Shot::Blocked(_)))
-    {
-        return format!("{} (shows what there is to choose from and writes the picks; then run again)", view.review);
-    }
-    let left = has(|shot| !matches!(shot, Shot::Done | Shot::LeftOut));
-    if left && !failed && view.stopped.is_none() && !view.batches.is_empty() {
-        return format!("{run} (asks after the batch, for nothing; goes on with what its pictures are for)");
-    }
-    if failed || left || view.stopped.is_some() {
-        return format!("{run} (takes up where this run stopped; what is paid is not paid again)");
-    }
-    format!("open {}/index.html", view.out.trim_end_matches('/'))
-}
-
-/// Returns whether every failure is one that the same prompt meets again.
-fn only_refused(view: &RunView<'_>) -> bool {
-    let mut failed = super::told::causes(view.report).into_iter();
-    view.local_failures.is_empty() && failed.all(|cause| matches!(cause.failure.class, FailureClass::Refused | FailureClass::Invalid))
 }
 
 #[cfg(test)]

@@ -79,12 +79,13 @@ pub(super) fn waiting(report: &RunReport<'_>) -> BTreeMap<JobIx, usize> {
     waiting
 }
 
-/// Returns how many shots wait for one, as the end of a sentence.
-pub(super) fn waits_words(waiting: &BTreeMap<JobIx, usize>, ix: JobIx) -> String {
-    match waiting.get(&ix) {
-        Some(1) => "; 1 shot waits for it".to_owned(),
-        Some(count) => format!("; {count} shots wait for it"),
-        None => String::new(),
+/// Returns how many shots wait for these, as the end of a sentence.
+pub(super) fn waits_words(waiting: &BTreeMap<JobIx, usize>, shots: &[JobIx]) -> String {
+    let them = if shots.len() == 1 { "it" } else { "them" };
+    match shots.iter().filter_map(|ix| waiting.get(ix)).sum() {
+        0 => String::new(),
+        1 => format!("; 1 shot waits for {them}"),
+        count => format!("; {count} shots wait for {them}"),
     }
 }
 

@@ -12,6 +12,7 @@ pub mod model;
 pub mod policy;
 pub mod providers;
 mod reading;
+pub mod reference;
 mod scalar_text;
 mod scalars;
 pub mod schema;

@@ -72,7 +72,7 @@ deserialize_from_text!(MoneySpec, "an amount such as 1300 or \"USD 12.50\"", |te
     if micros < Micros::ZERO { Err(format!("`{text}` is below zero")) } else { Ok(MoneySpec { usd, micros }) }
 });
 schema!(MoneySpec, "Money", {
-    "description": "Credits of the book as a number, or dollars as \"USD 12.50\".",
+    "description": "An amount of money.",
     "type": ["number", "string"], "minimum": 0, "pattern": "^(USD )?[0-9]+([.][0-9]{1,6})?$",
     "patternErrorMessage": "an amount: credits as a number, dollars as \"USD 12.50\"", "examples": [1300, "USD 12.50"],
 });

@@ -24,16 +24,16 @@ pub struct CheckSpec {
     pub max_bytes: Option<u64>,
     /// Format of the file.
     pub format: Option<ImageFormat>,
-    /// The picture is not one plain colour.
+    /// The picture is not one plain colour: its tones spread by at least 3 of 256 steps (a photograph's by 30 to 70).
     #[serde(default)]
     pub not_blank: bool,
-    /// The background is see-through, and something opaque stands before it.
+    /// The background is see-through: at least 60 per cent of the edge is, and something opaque stands before it.
     #[serde(default)]
     pub transparent: bool,
     /// Least variance of the Laplacian at 1024 pixels on the long side: a blurred photograph has less than 20, a sharp one 100 to 2000.
     #[schemars(range(min = 1, max = 100_000), example = 20)]
     pub sharpness: Option<u32>,
-    /// The picture differs from the accepted ones on the other values of these axes; `take` for equal tries.
+    /// The picture differs from the accepted ones on the other values of these axes, by at least 4 per cent of a 256-bit fingerprint; `take` for equal tries.
     #[schemars(example = ["surface"])]
     pub not_duplicate: Option<OneOrMany>,
     /// Most that an inpaint may change outside its mask, in per cent.

@@ -79,7 +79,12 @@ impl JsonSchema for OneOrMany {
     }
 
     fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
-        schemars::json_schema!({ "type": ["string", "integer", "array"], "items": { "type": ["string", "integer"] } })
+        schemars::json_schema!({
+            "type": ["string", "integer", "array"],
+            "items": { "type": ["string", "integer"] },
+            "description": "One name, or a list of names.",
+            "examples": ["front", ["front", "quarter"]],
+        })
     }
 }
 

@@ -1,39 +1,7 @@
 //! Two plans side by side: revisions of a real repository, other files, and what a campaign's policy says to them.
 
-use std::process::Command;
-
 use crate::desk::{Desk, SPRING};
-
-/// A desk in a repository whose `main` holds everything; nothing where there is no git.
-fn repository() -> Option<Desk> {
-    let desk = Desk::new();
-    if Command::new("git").arg("--version").output().is_err() {
-        eprintln!("skipped: there is no git");
-        return None;
-    }
-    git(&desk, &["init", "-q"]);
-    commit(&desk);
-    Some(desk)
-}
-
-fn git(desk: &Desk, words: &[&str]) -> String {
-    let named = ["-c", "user.name=tester", "-c", "user.email=tester@example.com", "-c", "init.defaultBranch=main", "-c", "commit.gpgsign=false"];
-    let done = Command::new("git").current_dir(desk.path()).args(named).args(words).output().expect("git runs");
-    assert!(done.status.success(), "git {words:?}: {}", String::from_utf8_lossy(&done.stderr));
-    String::from_utf8_lossy(&done.stdout).into_owned()
-}
-
-fn commit(desk: &Desk) {
-    git(desk, &["add", "-A"]);
-    git(desk, &["commit", "-q", "-m", "a state"]);
-}
-
-/// Takes the commit out of a snapshot.
-fn redacted() -> insta::internals::SettingsBindDropGuard {
-    let mut settings = insta::Settings::clone_current();
-    settings.add_filter(r"\([0-9a-f]{10}\)", "(<commit>)");
-    settings.bind_to_scope()
-}
+use crate::repository::{commit, git, redacted, repository};
 
 const POLICY: &str = "cap: 2000\n  policy:\n    - deny: { total: 1450, because: \"finance signs above this\" }\n    - warn: { percent: 5% }\n    - warn: { delta: 500 }\n #";
 

@@ -4,7 +4,7 @@ use std::fs;
 
 use crate::desk::{Desk, Said};
 
-const SHOPIFY: &str = "\
+pub const SHOPIFY: &str = "\
 Handle,Title,Body (HTML),Vendor,Option1 Name,Option1 Value,Variant SKU,Variant Price,Image Src,Image Position,Status
 clay-pot,Clay Pot,<p>Blown clay &amp; glaze</p>,Acme,Size,Small,,9.99,https://cdn.example.com/a.jpg,1,active
 clay-pot,,,,,Large,,15.99,https://cdn.example.com/b.jpg,2,

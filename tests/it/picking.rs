@@ -226,3 +226,27 @@ fn what_a_picks_file_names_is_not_pruned_even_when_the_ledger_knows_nothing_of_i
     assert!(said.all().contains("2 pictures that nobody names"), "{}", said.all());
     assert!(desk.blob(&picture.to_string()).is_file());
 }
+
+#[test]
+fn a_plan_prices_all_that_stands_behind_choices_as_a_run_that_chooses_buys_it() {
+    let desk = desk();
+    let plan = |more: &[&str]| desk.plan(&[&[FILE, "--rehearse"], more].concat());
+    let waits = plan(&[]);
+    let picked = plan(&["--auto-pick", "first"]);
+    assert_eq!((&waits["totals"]["floor"]["amount"], &waits["totals"]["later"]["amount"]), (&"36".into(), &"24".into()));
+    assert_eq!(picked["totals"]["floor"]["amount"], "60", "both, and nothing later: {}", picked["totals"]);
+    let said = desk.say(&["plan", FILE, "--rehearse", "--auto-pick", "sharpest"]);
+    assert!(flat(&said.out).contains("2 open choices are taken as `--auto-pick sharpest` would make them"), "{}", said.all());
+    assert!(!desk.path().join("picks").exists(), "a plan chooses nothing");
+    rehearse(&desk, &["--until", "draft"], 0);
+    assert_eq!(plan(&["--auto-pick", "first"])["totals"]["floor"]["amount"], "24", "the drafts are there");
+    rehearse(&desk, &["--auto-pick", "first"], 0);
+    let charged: u64 = desk.costs(NAME).iter().map(|row| micros(&row["charged"])).sum();
+    assert_eq!(charged, 60_000_000);
+
+    // With the file gone the same choices lead to what is there already.
+    fs::remove_file(desk.path().join(PICKS)).expect("it was there");
+    assert_eq!(plan(&[])["totals"]["later"]["amount"], "24", "nobody has chosen");
+    let again = plan(&["--auto-pick", "first"]);
+    assert_eq!(again["totals"]["floor"]["amount"], "0", "{}", again["totals"]);
+}

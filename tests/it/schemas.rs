@@ -2,29 +2,34 @@
 
 use std::fs;
 
-use callsheet::catalog::PriceBook;
-use callsheet::picks::PicksFile;
-use callsheet::plan::SavedPlan;
+use callsheet::cli::Described;
 use callsheet::provider::manifest::{Manifest, builtin_names, builtin_text};
-use callsheet::report::Sidecar;
 use callsheet::spec::schema;
 
 use crate::campaigns::shipped;
+use crate::desk::Desk;
 
-fn fresh(name: &str, text: &str) {
-    let path = format!("schemas/{name}.schema.json");
-    let on_disk = fs::read_to_string(&path).unwrap_or_default();
-    assert!(on_disk == text, "{path} is stale; write it again with `cargo run -- schema --write schemas`");
+#[test]
+fn schemas_and_references_on_disk_are_those_of_the_types() {
+    let written = Described::ALL.into_iter().flat_map(|of| [(of.json().0.to_owned(), of.json().1), of.markdown()]);
+    for (name, text) in written {
+        let path = format!("schemas/{name}");
+        let on_disk = fs::read_to_string(&path).unwrap_or_default();
+        assert!(on_disk == text, "{path} is stale; write it again with `cargo run -- schema --write schemas`");
+    }
 }
 
 #[test]
-fn the_schemas_on_disk_are_those_of_the_types() {
-    fresh("campaign", &schema::text(&schema::campaign_schema()));
-    fresh("price-book", &schema::text(&PriceBook::schema().to_value()));
-    fresh("saved-plan", &schema::text(&SavedPlan::schema().to_value()));
-    fresh("provider", &schema::text(&Manifest::schema().to_value()));
-    fresh("sidecar", &schema::text(&Sidecar::schema().to_value()));
-    fresh("picks", &schema::text(&PicksFile::schema().to_value()));
+fn a_reference_is_printed_and_all_are_written_beside_their_schemas() {
+    let desk = Desk::new();
+    let printed = desk.say(&["schema", "provider", "--format", "markdown"]);
+    assert_eq!((printed.code, printed.out), (0, fs::read_to_string("schemas/provider.md").expect("it ships")), "{}", printed.err);
+    let written = desk.say(&["schema", "--write", "schemas"]);
+    assert_eq!((written.code, written.out.lines().count()), (0, 12), "{}", written.err);
+    for name in desk.files("schemas") {
+        assert!(desk.read(&format!("schemas/{name}")) == fs::read(format!("schemas/{name}")).expect("it ships"), "{name}");
+    }
+    assert_eq!(desk.say(&["schema", "--write", "schemas", "--format", "markdown"]).code, 2, "what is written is both");
 }
 
 #[test]

@@ -35,9 +35,13 @@ use crate::types::{DocId, FieldPath};
 /// `{{ view }}` and the axes with their columns.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
-  callsheet deliver campaigns/spring-drop.yaml --to shopify --base-url-template 'https://cdn.example.com/{{ path }}'
-  callsheet deliver drop.yaml --to shopify --base-url-template 'https://cdn.example.com/{{ path }}' --handle 'sku.Handle' --alt '{{ title }} by Acme'
-  callsheet deliver drop.yaml --to shopify --base-url-template 'https://cdn.example.com/{{ path }}' --rehearse --out images.csv")]
+  callsheet deliver campaigns/spring-drop.yaml --to shopify \\
+      --base-url-template 'https://cdn.example.com/{{ path }}'
+  callsheet deliver drop.yaml --to shopify \\
+      --base-url-template 'https://cdn.example.com/{{ path }}' \\
+      --handle 'sku.Handle' --alt '{{ title }} by Acme'
+  callsheet deliver drop.yaml --to shopify --rehearse --out images.csv \\
+      --base-url-template 'https://cdn.example.com/{{ path }}'")]
 pub struct DeliverArgs {
     #[command(flatten)]
     asked: CampaignArgs,

@@ -46,8 +46,9 @@ const MAX_REHEARSED: usize = 24;
 /// `--from` it takes the only table in the folder, or writes a small one. Files that are there already are never written over.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
-  callsheet init                                       in an empty folder: a campaign and products.csv, to look around
-  callsheet init --from products_export.csv            products_export.yaml beside it, planned at once
+  callsheet init            in an empty folder: a campaign and products.csv
+  callsheet init --from products_export.csv
+                            products-export.yaml beside it, planned at once
   callsheet init spring.yaml --from products_export.csv --rehearse
   callsheet init shop --from exports/wc-products.csv --name autumn --provider openai")]
 pub struct InitArgs {

@@ -15,7 +15,8 @@ use crate::cli::exit::Exit;
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   callsheet completions bash > ~/.local/share/bash-completion/completions/callsheet
-  callsheet completions zsh > ~/.zfunc/_callsheet          with `fpath+=~/.zfunc` before `compinit`
+  callsheet completions zsh > ~/.zfunc/_callsheet
+                            with `fpath+=~/.zfunc` before `compinit`
   callsheet completions fish > ~/.config/fish/completions/callsheet.fish")]
 pub struct CompletionsArgs {
     /// Which shell

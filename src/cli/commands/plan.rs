@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
-use super::run::Doubt;
+use super::run::{Doubt, Rule};
 use crate::catalog::Channel;
 use crate::cli::args::{self, CampaignArgs, SelectionArgs, StageArgs};
 use crate::cli::batches;
@@ -23,6 +23,7 @@ use crate::cli::workspace::{Stage, Workspace};
 use crate::cli::{console, diagnostics};
 use crate::report::{Change, PlanView, plan_comment, plan_csv, plan_json, plan_markdown, plan_table};
 use crate::spec::MoneySpec;
+use crate::types::diagnostic::counted;
 
 /// Say what a campaign makes and what it will cost, before anything is spent
 ///
@@ -36,8 +37,10 @@ use crate::spec::MoneySpec;
   callsheet plan campaigns/spring-drop.yaml --prices kie,openai,gptimage2-flat
   callsheet plan campaigns/spring-drop.yaml --what-if sku=40 --what-if iteration=1.8
   callsheet plan campaigns/spring-drop.yaml --base origin/main --format github
+  callsheet plan campaigns/draft-to-final.yaml --auto-pick first
   callsheet plan campaigns/spring-drop.yaml --format json --detailed-exit-code
-  callsheet plan campaigns/spring-drop.yaml --out plan.json     to be looked at, then: callsheet run plan.json")]
+  callsheet plan campaigns/spring-drop.yaml --out plan.json
+                            to be looked at, then: callsheet run plan.json")]
 pub struct PlanArgs {
     #[command(flatten)]
     asked: CampaignArgs,
@@ -63,6 +66,9 @@ pub struct PlanArgs {
     /// Let shots without a price pass; they are in no total, and no cap guards them
     #[arg(long)]
     allow_unpriced: bool,
+    /// What it would cost if every choice that is still open were made so, as `run --auto-pick` makes it; nothing is chosen by it
+    #[arg(long, value_enum, value_name = "RULE", conflicts_with = "out")]
+    auto_pick: Option<Rule>,
     /// What it would cost if its shots went in batches; what is saved with `--out` is run so
     #[arg(long, conflicts_with = "base")]
     batch: bool,
@@ -108,7 +114,13 @@ pub fn plan(args: &PlanArgs) -> Outcome<Exit> {
     let on_doubt = Doubt::rule(args.on_doubt);
     let workspace = Workspace::find(Stage::of(args.stage.rehearse))?;
     let memory = Memory::of(&workspace)?;
-    picking::settle(&mut opened, &workspace, &memory, picking::Manner::Strict)?;
+    let supposed = match args.auto_pick {
+        Some(rule) => picking::suppose(&mut opened, &workspace, &memory, rule.into())?,
+        None => {
+            picking::settle(&mut opened, &workspace, &memory, picking::Manner::Strict)?;
+            0
+        }
+    };
     linting::add_to(&mut opened);
     let standing = standing::standing(&opened, &memory, &args.selected, on_doubt)?.allowing_unpriced(&opened, args.allow_unpriced);
     batches::fits(&opened, &standing.work)?;
@@ -118,6 +130,13 @@ pub fn plan(args: &PlanArgs) -> Outcome<Exit> {
     let changes = standing::changes(&opened, &memory, &standing.work)?;
     tell_warnings(&opened);
     let mut notes = notes(&opened, workspace.stage());
+    if let (Some(rule), true) = (args.auto_pick, supposed > 0) {
+        let rule = crate::picks::AutoPick::from(rule);
+        notes.push(format!(
+            "{} taken as `--auto-pick {rule}` would make them: what stands behind is counted as new, and nobody has looked",
+            are_open(supposed)
+        ));
+    }
     let (text, end) = match &args.base {
         Some(base) => comparison::compared(&args.asked, &args.selected, base, (&opened, &standing), &notes, args.format.of_comparison())?,
         None => {
@@ -137,6 +156,10 @@ pub fn plan(args: &PlanArgs) -> Outcome<Exit> {
         saved::save(out, &opened, &standing, &manner)?;
     }
     Ok(if end == Exit::Done { exit(args, &standing) } else { end })
+}
+
+fn are_open(choices: usize) -> String {
+    format!("{} {}", counted(choices, "open choice"), if choices == 1 { "is" } else { "are" })
 }
 
 fn exit(args: &PlanArgs, standing: &Standing) -> Exit {

@@ -1,5 +1,7 @@
 //! `callsheet report`: what a campaign has cost and made so far, once more, from plan and ledger: as the output folder, or as one text.
 
+mod comment;
+
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
@@ -23,12 +25,18 @@ use crate::types::diagnostic::counted;
 /// Without `--format` the pictures' folder and all files in it are written again from the plan and the ledger. With it one text is
 /// printed, or written to `--out`: a table for people, JSON for programs, costs.csv, summary.md, charges for finance in the columns of
 /// FOCUS 1.2, a test report or notes for a CI.
+///
+/// `--format comment` is for a pull request after the run: what has changed since `--base`, what it cost, and small pictures of the
+/// changed shots before and after. They are written as files, for a place that the pull request may show them from.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   callsheet report campaigns/spring-drop.yaml --rehearse
   callsheet report campaigns/spring-drop.yaml --rehearse --format table
   callsheet report campaigns/spring-drop.yaml --format junit --out junit.xml
-  callsheet report campaigns/spring-drop.yaml --format focus --out spring-drop.focus.csv --billing-account 4711")]
+  callsheet report campaigns/spring-drop.yaml --format focus \\
+      --out spring-drop.focus.csv --billing-account 4711
+  callsheet report campaigns/spring-drop.yaml --format comment --base main \\
+      --pictures-url 'https://github.com/OWNER/REPO/blob/BRANCH/{{ path }}?raw=true'")]
 pub struct ReportArgs {
     #[command(flatten)]
     asked: CampaignArgs,
@@ -43,6 +51,18 @@ pub struct ReportArgs {
     /// The provider's number of the account that is billed, for `--format focus`; its name is the default
     #[arg(long, value_name = "ID", requires = "format")]
     billing_account: Option<String>,
+    /// For `--format comment`, with what to compare: a git revision, another campaign file, or a saved plan (`.json`)
+    #[arg(long, value_name = "REV|FILE")]
+    base: Option<String>,
+    /// For `--format comment`, the `.callsheet` folder in which the base was run, if it is another than this workspace's
+    #[arg(long, value_name = "DIR")]
+    base_home: Option<PathBuf>,
+    /// For `--format comment`, where its small pictures go, instead of `comment/` in the output folder
+    #[arg(long, value_name = "DIR")]
+    pictures: Option<PathBuf>,
+    /// For `--format comment`, where its small pictures will be found on the web: `https://…/{{ path }}`
+    #[arg(long, value_name = "TEMPLATE")]
+    pictures_url: Option<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -61,10 +81,13 @@ enum Format {
     Junit,
     /// Notes on the page of a GitHub job: workflow commands.
     Github,
+    /// A comment on a pull request, with pictures before and after; needs `--base`.
+    Comment,
 }
 
 /// Writes the reports again and prints where, or prints one of them.
 pub fn report(args: &ReportArgs) -> Outcome<Exit> {
+    comment::fits(args, args.format == Some(Format::Comment))?;
     let mut opened = context::open(&args.asked, None)?;
     let workspace = Workspace::find(Stage::of(args.stage.rehearse))?;
     let memory = Memory::of(&workspace)?;
@@ -80,7 +103,7 @@ pub fn report(args: &ReportArgs) -> Outcome<Exit> {
         console::data(&format!("{}\n", shelf.shown()))?;
         return Ok(Exit::Done);
     };
-    let text = text(args, format, &opened, &report)?;
+    let text = text(args, format, (&opened, &workspace, &memory), &report)?;
     match &args.out {
         Some(out) => {
             write(out, &text)?;
@@ -91,7 +114,7 @@ pub fn report(args: &ReportArgs) -> Outcome<Exit> {
     Ok(Exit::Done)
 }
 
-fn text(args: &ReportArgs, format: Format, opened: &Opened, report: &RunReport<'_>) -> Outcome<String> {
+fn text(args: &ReportArgs, format: Format, (opened, workspace, memory): (&Opened, &Workspace, &Memory), report: &RunReport<'_>) -> Outcome<String> {
     let mut bytes = Vec::new();
     match format {
         Format::Table => {
@@ -103,6 +126,7 @@ fn text(args: &ReportArgs, format: Format, opened: &Opened, report: &RunReport<'
         Format::Markdown => summary_md::SummaryMd.write(report, &mut bytes)?,
         Format::Focus => focus(args, opened, report, &mut bytes)?,
         Format::Junit => return Ok(junit(report)?),
+        Format::Comment => return comment::comment(args, opened, workspace, memory, report),
         Format::Github => return Ok(annotations(report, &args.asked.campaign.display().to_string())),
     }
     Ok(String::from_utf8_lossy(&bytes).into_owned())

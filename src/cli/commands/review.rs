@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
+use std::sync::Arc;
 
 use clap::Args;
 
@@ -13,15 +14,18 @@ use crate::cli::exit::Exit;
 use crate::cli::memory::Memory;
 use crate::cli::picking::{self, Manner};
 use crate::cli::publish::{Material, Shelf};
-use crate::cli::review::{Keeper, Review, Secret, Shots};
+use crate::cli::review::{Keeper, Review, Secret, Shots, View};
 use crate::cli::workspace::{Stage, Workspace, shown};
 use crate::cli::{console, context};
 use crate::pricing::quotes;
+use crate::report::ReportWriter as _;
+use crate::report::gallery::IndexHtml;
 
 /// Look at the pictures in the browser; choose and turn down with the keyboard
 ///
 /// Writes the campaign's folder as `report` does, serves its gallery on this machine only, under an address that nobody can guess, and keeps
-/// every choice at once in `picks/<campaign>.yaml` (`picks/rehearsal/` for rehearsals). Ends with Ctrl-C. Keys: 1-9 choose, r turn down,
+/// every choice at once in `picks/<campaign>.yaml` (`picks/rehearsal/` for rehearsals). While a run in the same workspace goes on, the page tells
+/// of new pictures and takes them in. Ends with Ctrl-C. Keys: 1-9 choose, r turn down,
 /// n note, u take back, arrows move, enter looks closer, x and c set side by side. Without a server the same page, opened as a
 /// file, hands the picks file out.
 #[derive(Debug, Args)]
@@ -50,6 +54,7 @@ pub fn review(args: &ReviewArgs) -> Outcome<Exit> {
     let workspace = Workspace::find(Stage::of(args.stage.rehearse))?;
     let memory = Memory::of(&workspace)?;
     known(&memory, &workspace, &args.asked)?;
+    let seq = memory.last_seq()?;
     // What no longer holds is said, not refused: here it is chosen again.
     picking::settle(&mut opened, &workspace, &memory, Manner::Lenient)?;
     tell_warnings(&opened);
@@ -60,9 +65,15 @@ pub fn review(args: &ReviewArgs) -> Outcome<Exit> {
     shelf.write(&opened, &material, &report)?;
 
     let picks = workspace.picks(&opened.campaign.name);
-    let keeper = Keeper { path: picks.clone(), campaign: opened.campaign.name.to_string(), shots: Shots::new(&opened.plan, material.history()) };
+    let shots = Arc::new(Shots::new(&opened.plan, material.history()));
+    let keeper = Keeper { path: picks.clone(), campaign: opened.campaign.name.to_string(), shots: Arc::clone(&shots) };
     let secret = Secret::new().map_err(|error| CliError::Io("cannot make a secret address".to_owned(), error))?;
-    let review = Review { files: shelf.files(&report), keeper, secret };
+    let view = View { seq, page: None, files: shelf.files(&report), shots };
+    let look = {
+        let asked = args.asked.clone();
+        move |known| newer(&asked, &workspace, &shelf, known).ok().flatten()
+    };
+    let review = Review { view, look: Arc::new(look), keeper, secret };
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
     let runtime = runtime.map_err(|error| CliError::Io("cannot start the server".to_owned(), error))?;
     runtime.block_on(async {
@@ -81,6 +92,26 @@ pub fn review(args: &ReviewArgs) -> Outcome<Exit> {
         }
         Ok(Exit::Done)
     })
+}
+
+/// Returns the campaign as the ledger shows it now, if it has moved on from the record `known`.
+///
+/// A run may be under way, so nothing is written: it writes the folder itself when it ends. Until then pictures come from the store.
+fn newer(asked: &CampaignArgs, workspace: &Workspace, shelf: &Shelf, known: u64) -> Outcome<Option<View>> {
+    let memory = Memory::of(workspace)?;
+    let seq = memory.last_seq()?;
+    if seq == known {
+        return Ok(None);
+    }
+    let mut opened = context::open(asked, None)?;
+    picking::settle(&mut opened, workspace, &memory, Manner::Lenient)?;
+    let material = Material::read(&opened, &memory, workspace.stage())?;
+    let quotes = quotes(&opened.plan, &opened.catalog);
+    let report = material.report(&opened, &quotes, material.last_run())?;
+    let mut page = Vec::new();
+    IndexHtml.write(&report, &mut page)?;
+    let shots = Arc::new(Shots::new(&opened.plan, material.history()));
+    Ok(Some(View { seq, page: Some(page.into()), files: shelf.files_of_store(&report), shots }))
 }
 
 /// Takes Ctrl-C (and the signal by which others ask a program to end) from now on; the future ends with it.

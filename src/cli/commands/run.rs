@@ -49,13 +49,21 @@ use crate::types::{JobId, Operation, RunId, SystemClock};
   callsheet run campaigns/spring-drop.yaml --rehearse --sim latency=2s,fail=0.05,seed=7
   callsheet run campaigns/spring-drop.yaml --profile draft --cap 260
   callsheet run campaigns/draft-to-final.yaml --rehearse --auto-pick first
-  callsheet run plan.json                        what `plan --out plan.json` saved, as it was saved or not at all
+  callsheet run plan.json
+                            what `plan --out plan.json` saved: as it was, or not
   callsheet run campaigns/spring-drop.yaml --base-url kie=http://127.0.0.1:9000
-  callsheet run campaigns/spring-drop.yaml --provider openai --batch     half the price, answers within a day; the same words again fetch them
+  callsheet run campaigns/spring-drop.yaml --provider openai --batch
+                            half the price, answers within a day: the same words
+                            again fetch them
 
-Exit codes: 0 done · 2 usage · 3 mistakes in files · 4 over budget, unpriced, or a plan that is stale or spent · 5 some shots failed or were rejected
-· 6 waiting for a pick · 7 an outcome is in doubt · 8 account refused · 9 another run holds the workspace · 11 batches are under way: run again to ask
-after them · 130 interrupted")]
+Exit codes:
+  0 done                               7 an outcome is in doubt
+  2 usage                              8 no key, or the account refused
+  3 mistakes in files                  9 another run holds the workspace
+  4 over budget, without a price,     11 batches are under way: run again
+    or a stale or spent plan         130 interrupted
+  5 shots failed or were rejected
+  6 waiting for a pick")]
 pub struct RunArgs {
     #[command(flatten)]
     asked: CampaignArgs,

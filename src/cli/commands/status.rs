@@ -4,19 +4,19 @@ use clap::Args;
 
 use super::plan::tell_warnings;
 use super::report::known;
-use crate::cli::args::{CampaignArgs, StageArgs};
+use crate::cli::args::{CampaignArgs, SelectionArgs, StageArgs};
 use crate::cli::error::Outcome;
 use crate::cli::exit::Exit;
 use crate::cli::memory::Memory;
 use crate::cli::picking::{self, Manner};
 use crate::cli::publish::Material;
-use crate::cli::workspace::{Stage, Workspace};
-use crate::cli::{console, context};
-use crate::plan::Selection;
-use crate::pricing::quotes;
-use crate::report;
+use crate::cli::workspace::{Stage, Workspace, shown};
+use crate::cli::{console, context, standing};
+use crate::engine::OnDoubt;
+use crate::pricing::Whole;
+use crate::report::{self, Ahead, RunView};
 
-/// Show where a campaign stands: shots by step, money, failures, doubts
+/// Show where a campaign stands: shots by step, money beside the estimate, failures, doubts, what to type next
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  callsheet status campaigns/spring-drop.yaml --rehearse")]
 pub struct StatusArgs {
@@ -35,17 +35,26 @@ pub fn status(args: &StatusArgs) -> Outcome<Exit> {
     picking::settle(&mut opened, &workspace, &memory, Manner::Lenient)?;
     tell_warnings(&opened);
     let material = Material::read(&opened, &memory, workspace.stage())?;
-    let quotes = quotes(&opened.plan, &opened.catalog);
+    let everything = SelectionArgs { only: Vec::new(), until: Vec::new() };
+    let standing = standing::standing(&opened, &memory, &everything, OnDoubt::Hold)?;
     // A profile that ends at a step asks for no shot behind it.
-    let until: Vec<String> = opened.campaign.until.iter().map(|step| step.to_string()).collect();
-    let asked = Selection::new(&opened.plan, &[], &until)?;
-    let report = material.report(&opened, &quotes, None)?.narrowed(|ix| asked.includes(ix));
-    console::data(&report::status(&report, console::width().unwrap_or(120), true))?;
-    if report.steps.iter().any(|step| step.in_doubt > 0) {
-        console::talk(&format!("{} settles what is in doubt", super::reconcile::command(&args.asked, workspace.stage())));
-    }
-    if report.shots.contains(&report::Shot::ToPick) {
-        console::talk(&format!("{} shows what there is to choose from", super::run::review(&args.asked, workspace.stage())));
-    }
+    let asked = standing::selection(&opened.campaign, &opened.plan, &everything)?;
+    let report = material.report(&opened, &standing.quotes, None)?.narrowed(|ix| asked.includes(ix));
+    let settle = super::reconcile::command(&args.asked, workspace.stage());
+    let words = settle.trim_start_matches("callsheet reconcile ").to_owned();
+    let view = RunView {
+        report: &report,
+        estimate: &standing.estimate,
+        local_failures: &[],
+        stopped: None,
+        out: &shown(&workspace.output(&opened.campaign.name, None)),
+        campaign_file: &words,
+        settle: &settle,
+        batches: &[],
+        review: &super::run::review(&args.asked, workspace.stage()),
+    };
+    let whole = Whole::of(&opened.plan, &standing.quotes, &asked, standing.factor(), opened.campaign.run.attempts)?;
+    let ahead = Ahead { view, whole, verdict: &standing.verdict };
+    console::data(&report::status(&report, Some(&ahead), console::width().unwrap_or(120), true))?;
     Ok(Exit::Done)
 }

@@ -16,6 +16,7 @@ use crate::engine::OnDoubt;
 use crate::ledger::{AttemptRow, JobState};
 use crate::plan::{self, JobIx, Plan, Reason, Work};
 use crate::pricing::JobQuote;
+use crate::report::text::Notes;
 use crate::types::diagnostic::{did_you_mean, listed};
 use crate::types::{Amount, Operation, visible};
 
@@ -47,7 +48,9 @@ pub fn why(args: &WhyArgs) -> Outcome<Exit> {
     let key = opened.plan.job(ix).key;
     let attempts: Vec<AttemptRow> = memory.attempts(&opened.plan)?.into_iter().filter(|attempt| attempt.key == key).collect();
 
-    let mut said = Said(format!("{STRONG}{}{STRONG:#}\n", visible(opened.plan.id(ix).as_str())));
+    // Where no person reads, a line stays one line.
+    let text = format!("{STRONG}{}{STRONG:#}\n", visible(opened.plan.id(ix).as_str()));
+    let mut said = Said(Notes { text, width: console::width().unwrap_or(usize::MAX), color: true });
     said.say("state", &state(&opened.plan, ix, &standing));
     let rehearse = if args.stage.rehearse { " --rehearse" } else { "" };
     reason(&mut said, &opened, &memory, (ix, standing.work.work(ix)), rehearse)?;
@@ -56,16 +59,38 @@ pub fn why(args: &WhyArgs) -> Outcome<Exit> {
     for attempt in &attempts {
         said.say(&format!("attempt {}", attempt.attempt), &tried(attempt));
     }
-    console::data(&said.0)?;
+    if let Some(next) = next(args, &opened, ix, &standing, workspace.stage()) {
+        said.say("next", &next);
+    }
+    console::data(&said.0.text)?;
     Ok(Exit::Done)
 }
 
 /// Lines of `what  sentence`.
-struct Said(String);
+struct Said(Notes);
 
 impl Said {
     fn say(&mut self, what: &str, sentence: &str) {
-        self.0.push_str(&format!("{what:<11}{}\n", visible(sentence)));
+        self.0.say(what, sentence);
+    }
+}
+
+/// Returns what to type to go on with the shot.
+fn next(args: &WhyArgs, opened: &Opened, ix: JobIx, standing: &Standing, stage: Stage) -> Option<String> {
+    let settle = super::reconcile::command(&args.asked, stage);
+    let shot = super::run::shell_word(opened.plan.id(ix).as_str());
+    let run = format!("{} --only {shot}", settle.replacen("reconcile", "run", 1));
+    match standing.work.work(ix) {
+        Work::New | Work::Changed { .. } | Work::Lost | Work::Again | Work::Resumed | Work::Look | Work::Reroll => Some(run),
+        Work::Rejected => Some(format!("{run}, once a threshold, `rerolls` or the prompt is changed")),
+        Work::InDoubt => Some(format!("{settle} {shot}")),
+        Work::Waiting => Some(super::run::review(&args.asked, stage)),
+        Work::Twin => opened
+            .plan
+            .twins
+            .get(&ix)
+            .map(|first| format!("{} {}", settle.replacen("reconcile", "why", 1), super::run::shell_word(opened.plan.id(*first).as_str()))),
+        Work::Reused | Work::Excluded => None,
     }
 }
 
@@ -136,7 +161,7 @@ fn looked_at(said: &mut Said, opened: &Opened, standing: &Standing, ix: JobIx) {
     let plan = &opened.plan;
     for known in standing.history.judged(&plan.job(ix).key) {
         let findings = plan.bar(ix).findings(&known.artifact, &known.findings);
-        let told: Vec<String> = findings.iter().map(|finding| format!("{}{finding}", if finding.passed { "" } else { "NOT " })).collect();
+        let told: Vec<String> = findings.iter().map(|finding| format!("{}{finding}", if finding.passed { "passes " } else { "fails " })).collect();
         let of = known.of.map_or("made here".to_owned(), |attempt| format!("attempt {attempt}"));
         said.say("checked", &format!("{of}, {}: {}", known.artifact.blob.digest.short(), told.join("; ")));
     }
@@ -167,8 +192,9 @@ fn made_of(said: &mut Said, plan: &Plan, ix: JobIx, standing: &Standing) {
     }
     if !job.prompt.is_empty() {
         let prompt: String = job.prompt.chars().take(MOST_PROMPT).collect();
-        let lines: Vec<_> = prompt.lines().map(visible).collect();
-        said.0.push_str(&format!("{:<11}{}\n", "prompt", lines.join("\n           ")));
+        for (place, line) in prompt.lines().enumerate() {
+            said.say(if place == 0 { "prompt" } else { "" }, line);
+        }
     }
     said.say("key", &job.key.to_string());
 }

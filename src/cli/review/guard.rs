@@ -45,6 +45,8 @@ pub enum Asked {
     File(String),
     /// The picks as they are.
     Picks,
+    /// Whether there are pictures that the page does not have.
+    State,
     /// To say something about picks.
     Say,
 }
@@ -95,6 +97,7 @@ impl Guard {
         }
         match (&head.method, path) {
             (&Method::GET, "picks") => Ok(Asked::Picks),
+            (&Method::GET, "state") => Ok(Asked::State),
             (&Method::GET, "") => Ok(Asked::File("index.html".to_owned())),
             (&Method::GET, path) => decoded(path).map(Asked::File).ok_or_else(|| no(StatusCode::BAD_REQUEST, "the path cannot be read")),
             (&Method::POST, "picks") => {
@@ -151,7 +154,10 @@ mod tests {
         assert_eq!(judge("GET", "/5ec7e7/", &own), Ok(Asked::File("index.html".to_owned())));
         assert_eq!(judge("GET", "/5ec7e7/tea%20pot/%C3%A4%2Fb.png?x=1", &own), Ok(Asked::File("tea pot/ä/b.png".to_owned())));
         assert_eq!(judge("GET", "/5ec7e7/picks", &[("host", "localhost:4711"), ("sec-fetch-site", "same-origin")]), Ok(Asked::Picks));
-        for path in ["/", "/index.html", "/5ec7e8/", "/5ec7e", "/5ec7e7x/", "//5ec7e7/", "/picks"] {
+        assert_eq!(judge("GET", "/5ec7e7/state", &[("host", HOST), ("sec-fetch-site", "same-origin")]), Ok(Asked::State));
+        assert_eq!(judge("GET", "/5ec7e7/state", &[("host", HOST), ("sec-fetch-site", "cross-site")]), Err(403));
+        assert_eq!(judge("GET", "/5ec7e7/state", &[("host", "evil.example")]), Err(403));
+        for path in ["/", "/index.html", "/state", "/5ec7e8/", "/5ec7e", "/5ec7e7x/", "//5ec7e7/", "/picks"] {
             assert_eq!(judge("GET", path, &own), Err(404), "{path}");
         }
         assert_eq!(judge("GET", "/5ec7e7/%zz", &own), Err(400));

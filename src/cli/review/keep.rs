@@ -5,6 +5,7 @@
 
 use std::collections::HashMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use hyper::StatusCode;
 use serde::Deserialize;
@@ -59,6 +60,11 @@ impl Shots {
         }
     }
 
+    /// Returns how many shots have another picture than here, or the first one.
+    pub fn fresh_in(&self, newer: &Self) -> usize {
+        newer.pictures.iter().filter(|(shot, (digest, _))| self.pictures.get(*shot).is_none_or(|(known, _)| known != digest)).count()
+    }
+
     /// Returns the digest if it is that of the shot's picture now.
     fn picture(&self, shot: &str, picture: &str) -> Result<(Digest, bool), Refusal> {
         let known = self.pictures.get(shot).ok_or_else(|| conflict(&format!("`{shot}` has no picture in this plan")))?;
@@ -81,7 +87,7 @@ pub struct Keeper {
     /// The campaign.
     pub campaign: String,
     /// What words can be about.
-    pub shots: Shots,
+    pub shots: Arc<Shots>,
 }
 
 impl Keeper {
@@ -182,7 +188,7 @@ mod tests {
             ]),
             cells: HashMap::from([("best".to_owned(), vec!["surface[surface=oak]".to_owned(), "surface[surface=linen]".to_owned()])]),
         };
-        Keeper { path: folder.join("picks/spring-drop.yaml"), campaign: "spring-drop".to_owned(), shots }
+        Keeper { path: folder.join("picks/spring-drop.yaml"), campaign: "spring-drop".to_owned(), shots: Arc::new(shots) }
     }
 
     fn say(keeper: &Keeper, words: serde_json::Value) -> Result<serde_json::Value, (u16, String)> {

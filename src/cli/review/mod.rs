@@ -2,8 +2,9 @@
 //!
 //! ```text
 //! connection ─▶ guard (who asks, for what) ─▶ a file of the tree │ the picks as they are │ words ─▶ picks file, whole and renamed into place
+//!                                          └▶ are there new pictures? ─ ledger ─▶ a newer view, taken in when the page is loaded again
 //! ```
-//! In: connections from loopback. Out: files that the campaign's tree is known to hold; the picks file.
+//! In: connections from loopback. Out: files that the campaign's tree is known to hold, or the store; the picks file.
 //! Never: an answer to anybody who does not know the address with its secret, to another site's page, or for another file.
 
 mod guard;
@@ -39,13 +40,33 @@ const PATIENCE: Duration = Duration::from_secs(20);
 /// Longest body, in bytes: a note has at most 2,000 characters.
 const BODY: usize = 64 << 10;
 
+/// Name of the page.
+const PAGE: &str = "index.html";
+
 /// What may be read: paths below the page's folder, and where the files stand.
 pub type Files = HashMap<String, PathBuf>;
 
-/// A server that is about to listen.
-pub struct Review {
+/// What is shown: a campaign as the ledger knew it at one moment.
+pub struct View {
+    /// The ledger's last record.
+    pub seq: u64,
+    /// The page; without it the one of the tree.
+    pub page: Option<Bytes>,
     /// What may be read.
     pub files: Files,
+    /// What words can be about.
+    pub shots: Arc<Shots>,
+}
+
+/// Looks whether the ledger has moved on from a record, and returns what it shows then. Takes its time: it reads files and plans.
+pub type Look = dyn Fn(u64) -> Option<View> + Send + Sync;
+
+/// A server that is about to listen.
+pub struct Review {
+    /// What is shown at first.
+    pub view: View,
+    /// Who finds what is newer.
+    pub look: Arc<Look>,
     /// Who writes the picks.
     pub keeper: Keeper,
     /// The secret part of the address.
@@ -69,7 +90,8 @@ impl Review {
     /// What the system says when it takes the listener away.
     pub async fn serve(self, listener: TcpListener) -> std::io::Result<()> {
         let guard = Guard { port: listener.local_addr()?.port(), secret: self.secret };
-        let desk = Arc::new(Desk { files: self.files, keeper: Mutex::new(self.keeper), guard });
+        let shown = Mutex::new(Shown { view: Arc::new(self.view), newer: None, version: 0 });
+        let desk = Arc::new(Desk { shown, look: self.look, looking: Mutex::new(()), keeper: Mutex::new(self.keeper), guard });
         let places = Arc::new(Semaphore::new(CONNECTIONS));
         loop {
             // The semaphore is never closed.
@@ -93,9 +115,20 @@ impl Review {
 
 /// What all connections share.
 struct Desk {
-    files: Files,
+    shown: Mutex<Shown>,
+    look: Arc<Look>,
+    /// Held by whoever looks: once is enough for all.
+    looking: Mutex<()>,
     keeper: Mutex<Keeper>,
     guard: Guard,
+}
+
+/// What pages are made from now, and what the next one will be made from.
+struct Shown {
+    view: Arc<View>,
+    newer: Option<Arc<View>>,
+    /// Counts how often something newer was taken in.
+    version: u64,
 }
 
 type Answer = Response<Full<Bytes>>;
@@ -116,7 +149,12 @@ impl Desk {
         let (head, body) = request.into_parts();
         match self.guard.judge(&head) {
             Err(refusal) => refused(&refusal),
+            Ok(Asked::File(path)) if path == PAGE => {
+                self.renew().await;
+                self.file(PAGE).await
+            }
             Ok(Asked::File(path)) => self.file(&path).await,
+            Ok(Asked::State) => self.state().await,
             Ok(Asked::Picks) => self.kept(self.keeper.lock().await.read()),
             Ok(Asked::Say) => match tokio::time::timeout(PATIENCE, Limited::new(body, BODY).collect()).await {
                 Ok(Ok(body)) => self.kept(self.keeper.lock().await.say(&body.to_bytes())),
@@ -133,9 +171,46 @@ impl Desk {
         }
     }
 
+    /// Looks for what is newer than all that is known.
+    async fn look(&self) {
+        let _one = self.looking.lock().await;
+        let known = {
+            let shown = self.shown.lock().await;
+            shown.newer.as_ref().unwrap_or(&shown.view).seq
+        };
+        let look = Arc::clone(&self.look);
+        if let Ok(Some(view)) = tokio::task::spawn_blocking(move || look(known)).await {
+            self.shown.lock().await.newer = Some(Arc::new(view));
+        }
+    }
+
+    /// Tells how many pictures the page that is shown does not have.
+    async fn state(&self) -> Answer {
+        self.look().await;
+        let shown = self.shown.lock().await;
+        let fresh = shown.newer.as_ref().map_or(0, |newer| shown.view.shots.fresh_in(&newer.shots));
+        let said = serde_json::json!({ "version": shown.version, "fresh": fresh }).to_string();
+        answer(StatusCode::OK, "application/json", said.into_bytes())
+    }
+
+    /// Takes in what is newer: somebody loads the page.
+    async fn renew(&self) {
+        self.look().await;
+        let mut shown = self.shown.lock().await;
+        if let Some(newer) = shown.newer.take() {
+            self.keeper.lock().await.shots = Arc::clone(&newer.shots);
+            shown.view = newer;
+            shown.version += 1;
+        }
+    }
+
     async fn file(&self, path: &str) -> Answer {
         let missing = || refused(&Refusal { status: StatusCode::NOT_FOUND, why: "there is no such file".to_owned() });
-        let Some(file) = self.files.get(path).cloned() else { return missing() };
+        let view = Arc::clone(&self.shown.lock().await.view);
+        if let Some(page) = view.page.as_ref().filter(|_| path == PAGE) {
+            return answer(StatusCode::OK, kind_of(path), page.clone());
+        }
+        let Some(file) = view.files.get(path).cloned() else { return missing() };
         // A link that somebody has put in the place of a picture leads nowhere.
         let read = move || if std::fs::symlink_metadata(&file)?.is_file() { std::fs::read(&file) } else { Err(std::io::ErrorKind::NotFound.into()) };
         match tokio::task::spawn_blocking(read).await {
@@ -151,8 +226,8 @@ fn refused(refusal: &Refusal) -> Answer {
 }
 
 /// Builds an answer that a browser neither guesses at, nor keeps, nor shows inside of another page.
-fn answer(status: StatusCode, kind: &'static str, bytes: Vec<u8>) -> Answer {
-    let mut answer = Response::new(Full::new(Bytes::from(bytes)));
+fn answer(status: StatusCode, kind: &'static str, bytes: impl Into<Bytes>) -> Answer {
+    let mut answer = Response::new(Full::new(bytes.into()));
     *answer.status_mut() = status;
     // The page's own policy stands in the page; nothing else that is served here may do anything.
     let policy = if kind.starts_with("text/html") { "frame-ancestors 'none'" } else { "default-src 'none'; sandbox; frame-ancestors 'none'" };
@@ -174,7 +249,7 @@ fn answer(status: StatusCode, kind: &'static str, bytes: Vec<u8>) -> Answer {
 /// Returns how a file is told to a browser: the page alone is a page.
 fn kind_of(path: &str) -> &'static str {
     match path.rsplit_once('.').map_or("", |(_, extension)| extension) {
-        _ if path == "index.html" => "text/html; charset=utf-8",
+        _ if path == PAGE => "text/html; charset=utf-8",
         "png" => "image/png",
         "jpg" | "jpeg" => "image/jpeg",
         "webp" => "image/webp",

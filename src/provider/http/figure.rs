@@ -56,6 +56,7 @@ pub enum Counts {
 /// A figure that is more than a place: exactly one of `at` and `header`.
 #[derive(Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
+#[schemars(title = "Figure in full")]
 struct FigureText {
     /// Where in the body.
     #[serde(default)]

@@ -203,6 +203,7 @@ pub enum Files {
 /// How pictures stand in a JSON body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
+#[schemars(title = "Form of pictures")]
 pub enum PicturesAs {
     /// By an address that `upload` brings.
     Upload,
@@ -216,6 +217,7 @@ pub enum PicturesAs {
 /// How a mask says which part of its picture is to change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
+#[schemars(title = "Form of masks")]
 pub enum MaskAs {
     /// What is transparent changes: as campaigns have it.
     #[default]

@@ -71,6 +71,7 @@ pub struct ResultCall {
 /// An address that the answer to the submit has told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
+#[schemars(title = "Told address")]
 pub enum Told {
     /// The one at `submit.poll-url`.
     PollUrl,

@@ -325,7 +325,7 @@ fn facts(report: &RunReport<'_>) -> Result<Vec<(&'static str, String)>, ReportEr
         facts.push((what, money(&report.quotes.book().currency, each)));
     }
     if let Some(factor) = report.factor_seen {
-        facts.push(("paid tries per picture", number(factor)));
+        facts.push((if factor == Micros::units(1) { "paid try per picture" } else { "paid tries per picture" }, number(factor)));
     }
     Ok(facts)
 }

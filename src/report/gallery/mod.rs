@@ -40,7 +40,7 @@ const STYLES: [&str; 5] = [
 ];
 
 /// The script, in the order in which its parts need each other.
-const SCRIPTS: [&str; 14] = [
+const SCRIPTS: [&str; 15] = [
     include_str!("page/dom.js"),
     include_str!("page/data.js"),
     include_str!("page/diff.js"),
@@ -54,6 +54,7 @@ const SCRIPTS: [&str; 14] = [
     include_str!("page/money.js"),
     include_str!("page/choose.js"),
     include_str!("page/overview.js"),
+    include_str!("page/follow.js"),
     include_str!("page/main.js"),
 ];
 

@@ -1,6 +1,7 @@
 //! The gallery and the review in a real browser. Without one each of these is skipped, by name.
 
 mod chromium;
+mod following;
 mod keyboard;
 mod reviewing;
 

@@ -8,14 +8,14 @@ use super::chromium::Chromium;
 use crate::desk::{Desk, SPRING};
 
 /// A review that is under way; it ends with its owner.
-struct Reviewing {
+pub struct Reviewing {
     child: Child,
     /// `http://127.0.0.1:PORT/SECRET/`.
-    address: String,
+    pub address: String,
 }
 
 impl Reviewing {
-    fn start(desk: &Desk, campaign: &[&str]) -> Self {
+    pub fn start(desk: &Desk, campaign: &[&str]) -> Self {
         let mut command = Command::new(assert_cmd::cargo::cargo_bin!("callsheet"));
         command.current_dir(desk.path()).env_clear().arg("review").args(campaign).args(["--rehearse", "--no-open"]);
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("the program starts");
@@ -25,7 +25,7 @@ impl Reviewing {
     }
 
     /// Returns host with port, and the path with the secret.
-    fn parts(&self) -> (&str, &str) {
+    pub fn parts(&self) -> (&str, &str) {
         let rest = self.address.strip_prefix("http://").expect("it is an address");
         rest.split_at(rest.find('/').expect("it has a path"))
     }
@@ -40,7 +40,7 @@ impl Reviewing {
         (answer.get(9..12).and_then(|status| status.parse().ok()).unwrap_or_default(), answer)
     }
 
-    fn get(&self, path: &str, headers: &str) -> (u16, String) {
+    pub fn get(&self, path: &str, headers: &str) -> (u16, String) {
         self.ask(&format!("GET {path} HTTP/1.1\r\nConnection: close\r\n{headers}\r\n"))
     }
 }
@@ -187,6 +187,7 @@ fn one_of_several_is_chosen_by_number_and_the_next_run_goes_on_from_it() {
     let review = Reviewing::start(&desk, &["cups.yaml"]);
     browser.open(&format!("{}#view=picks", review.address));
     browser.wait("document.querySelectorAll('.cell ol li').length === 6");
+    browser.wait("[...document.querySelectorAll('.steps .open')].some((cell) => cell.textContent === '2 wait for a pick')");
     let progress = "document.querySelector('.progress').textContent";
     assert_eq!(browser.value(progress), "0 of 2 chosen");
     browser.value("(document.querySelector('.cell ol li').focus(), 0)");

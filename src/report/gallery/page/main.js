@@ -27,8 +27,10 @@ function start() {
   page.facets = new Facets();
   page.bar = new Bar();
   const empty = el("p", { class: "empty", hidden: true }, "Nothing is like that. ", button("Show all", clearFilters, { class: "text" }));
+  page.follow = new Follow();
   fill(byId("main"), [
     page.bar.element,
+    page.follow.element,
     el("div", { class: "columns" }, page.facets.element, el("div", { class: "content" }, empty, page.grid.element, page.money.element, page.choose.element)),
     el("footer", {}, el("details", {}, el("summary", {}, "Keys"), el("dl", {}, KEYS.map(([key, what]) => [el("dt", {}, el("kbd", {}, key)), el("dd", {}, what)])))),
   ]);

@@ -29,10 +29,15 @@ function verdict() {
   return again > 0 ? `${made} ${again} took more than one try.` : `${made} Nothing failed.`;
 }
 
+/** So many shots that stand so. */
+function countedAs(status, count) {
+  return `${grouped(count)} ${status === "waiting" && count !== 1 ? "wait for a pick" : STATUS_WORDS[status]}`;
+}
+
 /** One bar: shots by where they stand. */
 function standBar(shots) {
   const counts = tally(shots);
-  const words = [...counts].map(([status, count]) => `${count} ${STATUS_WORDS[status]}`).join(", ");
+  const words = [...counts].map(([status, count]) => countedAs(status, count)).join(", ");
   return el("span", { class: "stand-bar", role: "img", "aria-label": words, title: words },
     STATUSES.filter((status) => counts.has(status)).map((status) => el("i", { "data-status": status, vars: { "flex-grow": counts.get(status) } })));
 }
@@ -70,7 +75,7 @@ function stepsTable() {
       el("td", { class: "what" }, step.model ? `${step.kind} ${step.model}` : step.kind),
       el("td", { class: "bar" }, standBar(shots)),
       el("td", { class: "number" }, `${grouped(counts.get("done") ?? 0)}/${grouped(asking)}`),
-      el("td", { class: "open" }, open.map((status) => button(`${counts.get(status)} ${STATUS_WORDS[status]}`, () => {
+      el("td", { class: "open" }, open.map((status) => button(countedAs(status, counts.get(status)), () => {
         asked.sets.set("step", new Set([ix]));
         showOnly("status", status);
       }, { class: "text", "data-status": status }))),
