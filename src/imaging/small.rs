@@ -6,6 +6,8 @@
 //! In: rows of pixels, top to bottom, or a picture. Out: bytes of a JPEG.
 //! Never: a picture stretched out of its shape, or made larger; a panic: nothing depends on a small copy.
 
+use std::sync::{Mutex, PoisonError};
+
 use fast_image_resize::images::{Image, ImageRef};
 use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
 use image::metadata::Orientation;
@@ -63,6 +65,37 @@ pub fn has_thumbnail(size: PixelSize) -> bool {
     size.width.max(size.height) > THUMBNAIL_SIDE
 }
 
+/// What a small copy is made with. Memory that is given back and taken anew costs more than the work that is done in it.
+struct Bench {
+    /// Means that are finished: RGB or RGBA.
+    means: Vec<u8>,
+    resizer: Resizer,
+}
+
+/// Benches that nobody works at: no more than [`MOST_BENCHES`], and none that a huge picture has made large.
+static BENCHES: Mutex<Vec<Bench>> = Mutex::new(Vec::new());
+
+/// Most benches that are kept: as many pictures as are looked at at once on a small machine.
+const MOST_BENCHES: usize = 4;
+
+/// Most bytes of means that a bench is kept with, 4 MiB.
+const LARGEST_BENCH: usize = 4 << 20;
+
+impl Bench {
+    fn take() -> Self {
+        let free = BENCHES.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        free.unwrap_or_else(|| Self { means: Vec::new(), resizer: Resizer::new() })
+    }
+
+    fn give_back(mut self) {
+        let mut benches = BENCHES.lock().unwrap_or_else(PoisonError::into_inner);
+        if benches.len() < MOST_BENCHES && self.means.capacity() <= LARGEST_BENCH {
+            self.means.clear();
+            benches.push(self);
+        }
+    }
+}
+
 /// Sums over some rows, channel by channel.
 enum Sums {
     /// Of RGB: half as wide, so twice as many at once.
@@ -87,8 +120,7 @@ pub(super) struct Shrinker {
     sums: Sums,
     /// How many rows they are.
     rows: usize,
-    /// What is finished: RGB or RGBA.
-    means: Vec<u8>,
+    bench: Bench,
 }
 
 impl Shrinker {
@@ -100,16 +132,17 @@ impl Shrinker {
         let factor = (size.width.max(size.height) / target.width.max(target.height).max(1)).clamp(1, MOST) as usize;
         let (across, down) = ((factor / 2).max(1), factor);
         let channels = if alpha { 4 } else { 3 };
-        let means = Vec::with_capacity((size.width as usize).div_ceil(across) * (size.height as usize).div_ceil(down) * channels);
+        let mut bench = Bench::take();
+        bench.means.reserve((size.width as usize).div_ceil(across) * (size.height as usize).div_ceil(down) * channels);
         let length = size.width as usize * channels;
         let sums = if alpha { Sums::Weighed(vec![0; length]) } else { Sums::Opaque(vec![0; length]) };
-        Self { size, alpha, orientation, target, across, down, sums, rows: 0, means }
+        Self { size, alpha, orientation, target, across, down, sums, rows: 0, bench }
     }
 
     /// Takes the next row: RGB, or RGBA if it was begun so.
     pub(super) fn row(&mut self, row: &[u8]) {
         if self.down == 1 {
-            self.means.extend_from_slice(row);
+            self.bench.means.extend_from_slice(row);
             return;
         }
         match &mut self.sums {
@@ -136,11 +169,11 @@ impl Shrinker {
 
     /// Turns the sums into a row of means and begins anew.
     fn means_of_rows(&mut self) {
-        let start = self.means.len();
+        let start = self.bench.means.len();
         match &mut self.sums {
             Sums::Opaque(sums) => {
-                self.means.resize(start + (sums.len() / 3).div_ceil(self.across) * 3, 0);
-                opaque_means(sums, self.across, self.rows, &mut self.means[start..]);
+                self.bench.means.resize(start + (sums.len() / 3).div_ceil(self.across) * 3, 0);
+                opaque_means(sums, self.across, self.rows, &mut self.bench.means[start..]);
                 sums.fill(0);
             }
             Sums::Weighed(sums) => {
@@ -149,7 +182,7 @@ impl Shrinker {
                     let sum = |channel: usize| cell.iter().skip(channel).step_by(4).sum::<u32>();
                     let weight = sum(3);
                     let colour = |channel: usize| ((sum(channel) + weight / 2) / weight.max(1)).min(255) as u8;
-                    self.means.extend([colour(0), colour(1), colour(2), ((weight + count / 2) / count.max(1)).min(255) as u8]);
+                    self.bench.means.extend([colour(0), colour(1), colour(2), ((weight + count / 2) / count.max(1)).min(255) as u8]);
                 }
                 sums.fill(0);
             }
@@ -165,7 +198,9 @@ impl Shrinker {
         if self.rows > 0 {
             self.means_of_rows();
         }
-        let mut small = self.resized().ok_or_else(|| unwritable("not all rows of the picture came"))?;
+        let small = self.resized();
+        self.bench.give_back();
+        let mut small = small.ok_or_else(|| unwritable("not all rows of the picture came"))?;
         small.apply_orientation(self.orientation);
         let small = match small {
             DynamicImage::ImageRgba8(pixels) => checkered(&pixels),
@@ -181,11 +216,11 @@ impl Shrinker {
         let (width, height) = (whole(self.size.width, self.across)?, whole(self.size.height, self.down)?);
         // Turning there and back changes nothing of the size.
         let target = upright(self.target, self.orientation);
-        let means = std::mem::take(&mut self.means);
+        let Bench { means, resizer } = &mut self.bench;
         let pixels = if (width, height) == (target.width, target.height) && self.down == 1 {
-            means
+            means.clone()
         } else {
-            let source = ImageRef::new(width, height, &means, kind).ok()?;
+            let source = ImageRef::new(width, height, means, kind).ok()?;
             let mut copy = Image::new(target.width, target.height, kind);
             // The last mean of a row may be of fewer pixels than the others: it counts for as much less.
             let part = |side: u32, factor: usize| f64::from(side) / factor as f64;
@@ -195,7 +230,7 @@ impl Shrinker {
                 part(self.size.width, self.across),
                 part(self.size.height, self.down),
             );
-            Resizer::new().resize(&source, &mut copy, Some(&options)).ok()?;
+            resizer.resize(&source, &mut copy, Some(&options)).ok()?;
             copy.into_vec()
         };
         if self.alpha {
