@@ -53,6 +53,8 @@ pub struct Reused {
     pub others: Reuse,
     /// The same picture as another shot of the plan, paid once there.
     pub twins: Reuse,
+    /// How many of `earlier` an earlier run had ordered and this one has fetched; only the run itself knows.
+    pub fetched: usize,
 }
 
 impl Reused {

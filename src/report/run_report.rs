@@ -15,7 +15,7 @@ use super::spending::{Group, RunLine, Spending, groups, runs, share, sums, tries
 use crate::ledger::{AttemptRow, AttemptStatus, History, JobState};
 use crate::plan::{JobIx, Plan};
 use crate::pricing::{BookFacts, Quotes, without_price};
-use crate::types::{Amount, Billed, Digest, Failure, FailureClass, JobKey, Micros, MoneyError, RunId};
+use crate::types::{Amount, AttemptNo, Billed, Digest, Failure, FailureClass, JobKey, Micros, MoneyError, RunId};
 
 /// One paid try with what the plan knows of it: a row of `costs.csv`.
 #[derive(Debug, Clone)]
@@ -203,6 +203,15 @@ impl<'a> RunReport<'a> {
             }
         }
         self.steps = steps(self.plan, &self.shots);
+        self
+    }
+
+    /// Returns the report of a run that ended these tries: those that an earlier run had begun count as fetched.
+    #[must_use]
+    pub fn fetched(mut self, has_ended: impl Fn(JobIx, AttemptNo) -> bool) -> Self {
+        let is_earlier = |row: &&ReportRow<'_>| row.is_ours && self.last_run.as_ref() != Some(&row.attempt.run);
+        let ended = |row: &&ReportRow<'_>| row.job.is_some_and(|ix| has_ended(ix, row.attempt.attempt));
+        self.reused.fetched = self.rows.iter().filter(is_earlier).filter(ended).count();
         self
     }
 

@@ -147,7 +147,13 @@ fn reused(report: &RunReport<'_>, lines: &mut Notes) {
     }
     let saved = sum_words(&report.quotes.book().currency, all.saved);
     let (verb, them) = if all.pictures == 1 { ("was", "it") } else { ("were", "them") };
-    let mut sentence = format!("{} {verb} there before this run; to make {them} again would cost {saved}", counted(all.pictures, "picture"));
+    let pictures = counted(all.pictures, "picture");
+    let mut sentence = match report.reused.fetched {
+        0 => format!("{pictures} {verb} there before this run; to make {them} again would cost {saved}"),
+        fetched => {
+            format!("{pictures} {verb} paid for before this run, which has fetched {fetched} of them; to make {them} again would cost {saved}")
+        }
+    };
     let whose = [(report.reused.others.pictures, "paid by other campaigns"), (report.reused.twins.pictures, "the same as another shot's")];
     for (count, who) in whose.into_iter().filter(|(count, _)| *count > 0) {
         let _ = write!(sentence, "; {count} of them {who}");
@@ -339,6 +345,21 @@ mod tests {
         files      out/spring-drop
         next       open out/spring-drop/index.html
         ");
+    }
+
+    #[test]
+    fn what_an_earlier_run_had_ordered_is_fetched_and_not_made() {
+        let ran = all_done();
+        let last = Some(RunId::new("the next"));
+        let report = RunReport::new(&ran.plan, &ran.history, &ran.attempts, &ran.quotes, last).expect("small sums");
+        let said = |report: &RunReport<'_>| {
+            let mut lines = Notes { text: String::new(), width: 140, color: false };
+            reused(report, &mut lines);
+            lines.text
+        };
+        insta::assert_snapshot!(said(&report), @"reused     8 pictures were there before this run; to make them again would cost 48 credits");
+        let report = report.fetched(|ix, _| ix.index() < 5);
+        insta::assert_snapshot!(said(&report), @"reused     8 pictures were paid for before this run, which has fetched 5 of them; to make them again would cost 48 credits");
     }
 
     #[test]

@@ -404,7 +404,8 @@ fn close(
     let material = Material::read(opened, &memory, workspace.stage())?;
     let quotes: &Quotes = &standing.quotes;
     let gave_up = |ix: JobIx| matches!(outcome.jobs.get(ix.index()), Some(JobOutcome::Failed { .. }));
-    let report = material.report(opened, quotes, Some(run))?.given_up(gave_up);
+    let has_bought = |ix: JobIx, try_no| matches!(outcome.jobs.get(ix.index()), Some(JobOutcome::Bought { attempt, .. }) if *attempt == try_no);
+    let report = material.report(opened, quotes, Some(run))?.given_up(gave_up).fetched(has_bought);
     shelf.write(opened, &material, &report)?;
     let report = report.narrowed(|ix| standing.work.work(ix) != Work::Excluded);
     let local_failures = local_failures(outcome);
