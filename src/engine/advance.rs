@@ -169,7 +169,7 @@ impl Desk {
                 lane.pace().accepted(sent, now);
             }
             JobEvent::SubmitFailed(failure) if failure.class == FailureClass::Throttled => {
-                lane.pace().throttled(sent, now, failure.retry_after.is_some());
+                lane.pace().throttled(sent, now, failure.retry_after);
             }
             JobEvent::SubmitFailed(failure) if failure.class == FailureClass::Ambiguous => {
                 let (hold, hopeless) = {

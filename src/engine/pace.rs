@@ -92,14 +92,16 @@ impl Pace {
         }
     }
 
-    /// A submit was refused for its rate; `told` says whether the provider said for how long.
-    pub(super) fn throttled(&mut self, sent: Timestamp, now: Timestamp, told: bool) {
+    /// A submit was refused for its rate; `told` is how long the provider says to wait, if it says so.
+    pub(super) fn throttled(&mut self, sent: Timestamp, now: Timestamp, told: Option<Duration>) {
         self.slow_down(sent, now);
         // Which window it was nobody says. The shortest one is the cheapest to be wrong about.
         if let Some(shortest) = self.windows.iter_mut().min_by_key(|window| window.told.span) {
             let accepted = within(&self.accepted, shortest.told.span, now);
-            // Where nothing was accepted somebody else has used the rate up, and what it is cannot be seen: a wait that was told is enough.
-            if accepted > 0 || !told {
+            // Where nothing was accepted somebody else has used the rate up, and what it is cannot be seen. And a wait that is shorter than
+            // what was accepted would leave between two submits is about no such window. Either way to wait as told is enough.
+            let speaks_of_rate = |wait| accepted > 0 && wait >= shortest.told.span / (accepted + 1);
+            if told.is_none_or(speaks_of_rate) {
                 shortest.tighten(sent, now, accepted);
             }
         }
@@ -185,7 +187,7 @@ mod tests {
     #[test]
     fn places_are_halved_by_a_refusal_and_come_back_one_by_one() {
         let mut pace = pace(16, &[]);
-        pace.throttled(at(0), at(10), false);
+        pace.throttled(at(0), at(10), None);
         assert_eq!(pace.places(), 8);
         let mut rounds = Vec::new();
         for now in 0..100 {
@@ -201,21 +203,33 @@ mod tests {
     #[test]
     fn a_refusal_that_tells_the_wait_says_nothing_about_the_rate_while_nothing_was_accepted() {
         let mut pace = pace(4, &[(5, 60)]);
-        pace.throttled(at(0), at(10), true);
+        pace.throttled(at(0), at(10), Some(Duration::from_millis(50)));
         assert_eq!((pace.windows()[0].count, pace.places()), (5, 2), "a wait of 50 ms that is told is not made a minute");
         pace.accepted(at(60), at(80));
-        pace.throttled(at(90), at(100), true);
+        pace.throttled(at(90), at(100), Some(Duration::from_secs(30)));
         assert_eq!(pace.windows()[0].count, 1);
+    }
+
+    #[test]
+    fn a_wait_that_is_shorter_than_what_was_accepted_would_leave_between_two_says_nothing_about_the_rate() {
+        let mut pace = pace(4, &[(20, 10)]);
+        for now in [10, 20, 30] {
+            pace.accepted(at(0), at(now));
+        }
+        pace.throttled(at(0), at(40), Some(Duration::from_millis(2_499)));
+        assert_eq!((pace.windows()[0].count, pace.places()), (20, 2), "3 in 10 s would be one every 2.5 s");
+        pace.throttled(at(50), at(60), Some(Duration::from_millis(2_500)));
+        assert_eq!(pace.windows()[0].count, 3);
     }
 
     #[test]
     fn a_burst_that_is_refused_slows_down_once() {
         let mut pace = pace(64, &[]);
         for _ in 0..40 {
-            pace.throttled(at(0), at(10), false);
+            pace.throttled(at(0), at(10), None);
         }
         assert_eq!(pace.places(), 32);
-        pace.throttled(at(11), at(20), false);
+        pace.throttled(at(11), at(20), None);
         assert_eq!(pace.places(), 16);
     }
 
@@ -223,7 +237,7 @@ mod tests {
     fn there_is_always_one_place_and_never_more_than_the_ceiling() {
         let mut pace = pace(3, &[]);
         for burst in 0..10 {
-            pace.throttled(at(burst * 10 + 1), at(burst * 10 + 5), false);
+            pace.throttled(at(burst * 10 + 1), at(burst * 10 + 5), None);
             assert!(pace.places() >= 1);
         }
         for now in 200..500 {
@@ -239,12 +253,12 @@ mod tests {
             let mut pace = pace(20, &[(20, 10), (300, 60)]);
             for answer in 0..10 {
                 if answer == refused_after {
-                    (0..10).for_each(|_| pace.throttled(at(0), at(5), false));
+                    (0..10).for_each(|_| pace.throttled(at(0), at(5), None));
                 }
                 pace.accepted(at(0), at(6));
             }
             if refused_after == 10 {
-                pace.throttled(at(0), at(7), false);
+                pace.throttled(at(0), at(7), None);
             }
             let counts: Vec<u32> = pace.windows().iter().map(|window| window.count).collect();
             assert_eq!(counts, [10, 300], "refused after {refused_after} answers");
@@ -255,7 +269,7 @@ mod tests {
     fn a_learned_rate_is_tried_higher_rarely_and_more_rarely_after_each_mistake() {
         let mut pace = pace(20, &[(20, 10)]);
         (0..10).for_each(|_| pace.accepted(at(0), at(1)));
-        pace.throttled(at(0), at(2), false);
+        pace.throttled(at(0), at(2), None);
         let (mut accepted, mut refused, mut now) = (0, 0, 20_000);
         // A server that takes 10 in 10 s, asked as fast as the learned windows let us.
         while accepted < 1000 {
@@ -264,7 +278,7 @@ mod tests {
                     pace.accepted(at(now), at(now + 1));
                     accepted += 1;
                 } else {
-                    pace.throttled(at(now), at(now + 1), false);
+                    pace.throttled(at(now), at(now + 1), None);
                     refused += 1;
                 }
             }
@@ -278,7 +292,7 @@ mod tests {
     #[test]
     fn a_rate_that_was_wrongly_learned_comes_back_to_what_the_manifest_says() {
         let mut pace = pace(20, &[(20, 10)]);
-        pace.throttled(at(0), at(1), false);
+        pace.throttled(at(0), at(1), None);
         assert_eq!(pace.windows()[0].count, 1);
         for now in 0..20 * i64::from(TRY_HIGHER_AFTER) {
             pace.accepted(at(10 + now), at(10 + now));
