@@ -261,5 +261,5 @@ fn several(shape: Shape, seed: u64, rows: usize, wanted: &Tree, span: Duration) 
 
 /// Campaigns at once: most of the time of each goes by in waiting.
 fn workers() -> usize {
-    thread::available_parallelism().map_or(2, |cores| cores.get() * 2)
+    thread::available_parallelism().map_or(2, |cores| cores.get() * 12)
 }
