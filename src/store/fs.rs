@@ -266,7 +266,9 @@ impl Draft {
 
     /// Writes what waits in memory and opens the file for reading.
     fn look_back(self) -> Result<(Self, File), StoreError> {
-        let draft = self.spill()?;
+        let mut draft = self.spill()?;
+        // All has come; while the picture waits for its turn to be looked at it needs no room.
+        draft.pending = Vec::new();
         let path = draft.temp.as_ref().map(|temp| temp.path.clone()).ok_or_else(given_up)?;
         let file = File::open(&path).map_err(failed("cannot read back", &path))?;
         Ok((draft, file))

@@ -103,7 +103,7 @@ impl Arrival {
             if sieve.is_too_large() {
                 return self.ended(Ok(()));
             }
-            match self.turn.next(&mut self.response, self.taken as u64).await {
+            match self.turn.next(&mut self.response).await {
                 Ok(Some(chunk)) => {
                     self.taken += chunk.len();
                     self.chunk = chunk;

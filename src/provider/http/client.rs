@@ -25,6 +25,9 @@ const SILENCE: Duration = Duration::from_secs(60);
 /// Longest error that is taken for a sentence, 4 KiB.
 const LONGEST_SENTENCE: usize = 4 << 10;
 
+/// Connections that are kept for the next pictures of a host: each that has brought a large one keeps half a megabyte to read into.
+const IDLE: usize = 4;
+
 /// Who we say we are; some hosts refuse clients that do not say it.
 const USER_AGENT: &str = concat!("callsheet/", env!("CARGO_PKG_VERSION"));
 
@@ -43,6 +46,8 @@ pub(super) struct Clients {
     pub(super) free: Client,
     /// For pictures of strangers' hosts: names that lead to private addresses do not resolve.
     pub(super) files: Client,
+    /// For pictures of the place that the user has put in the provider's.
+    pub(super) own_files: Client,
 }
 
 /// Why there is no answer.
@@ -55,20 +60,23 @@ pub(super) enum Broken {
 }
 
 impl Clients {
-    /// Prepares the connections; `secure` says whether any of them will be encrypted.
+    /// Prepares the connections; `secure` says whether any of them will be encrypted, `own` whether pictures may come from a place of the user's.
     ///
     /// # Errors
     /// A system without certificates.
-    pub(super) fn new(secure: bool) -> Result<Self, String> {
+    pub(super) fn new(secure: bool, own: bool) -> Result<Self, String> {
         // The second caller finds the provider installed.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let build = |builder: ClientBuilder| builder.build().map_err(|error| chain(&error));
-        let files = |secure| plain(secure).dns_resolver(Arc::new(PublicOnly)).read_timeout(SILENCE);
+        let own_files = |secure| plain(secure).read_timeout(SILENCE).pool_max_idle_per_host(IDLE);
+        let files = |secure| build(own_files(secure).dns_resolver(Arc::new(PublicOnly)));
+        // Where nothing is encrypted no certificate is missed, and pictures come from the same place.
+        let files = files(true).or_else(|error| if secure { Err(error) } else { files(false) })?;
         Ok(Self {
             paid: build(plain(secure).pool_max_idle_per_host(0))?,
             free: build(plain(secure))?,
-            // Where nothing is encrypted no certificate is missed, and pictures come from the same place.
-            files: build(files(true)).or_else(|error| if secure { Err(error) } else { build(files(false)) })?,
+            own_files: if own { build(own_files(secure))? } else { files.clone() },
+            files,
         })
     }
 }

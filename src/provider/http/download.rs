@@ -56,7 +56,7 @@ pub(super) async fn open(clients: &Clients, own: Option<&Origin>, address: &str)
         if !is_own {
             is_safe(&url).map_err(|why| refused(format!("the picture is not fetched from `{}`: {why}", place(&url))))?;
         }
-        let client = if is_own { &clients.free } else { &clients.files };
+        let client = if is_own { &clients.own_files } else { &clients.files };
         let response =
             client.get(url.clone()).timeout(ends.saturating_duration_since(Instant::now())).send().await.map_err(|error| match broken(error) {
                 Broken::Before(why) | Broken::After(_, why) => {
@@ -127,7 +127,7 @@ pub(super) fn body(response: Response) -> Result<ByteStream, Failure> {
     }
     let next = move |(mut response, mut chunk, mut taken, mut turn): (Response, Bytes, u64, Turn)| async move {
         while chunk.is_empty() {
-            match turn.next(&mut response, taken).await {
+            match turn.next(&mut response).await {
                 Ok(None) => return Ok(None),
                 Ok(Some(more)) => {
                     taken += more.len() as u64;

@@ -99,7 +99,7 @@ impl HttpProvider {
         if !is_own {
             download::is_safe(&url).map_err(|why| unsafe_place(why.to_owned()))?;
         }
-        let client = if is_own { &self.clients.free } else { &self.clients.files };
+        let client = if is_own { &self.clients.own_files } else { &self.clients.files };
         let prepared = client.put(url).header("content-type", media_type(picture)).body(bytes);
         let answer = client::exchange(prepared, request.timeout.0, SMALL).await.map_err(|broken| self.not_handed_over(broken))?;
         if (200..300).contains(&answer.status) {

@@ -119,7 +119,7 @@ impl HttpProvider {
             Some(own) => own.url().scheme() == "https",
             None => std::iter::once(&protocol.base_url).chain(protocol.origins.values()).any(|origin| origin.url().scheme() == "https"),
         };
-        let clients = Clients::new(secure).map_err(ConnectError::Tls)?;
+        let clients = Clients::new(secure, own.is_some()).map_err(ConnectError::Tls)?;
         let (protocol, cards, book) = (Arc::new(protocol), Arc::new(manifest.models.clone()), Arc::new(book));
         let (hosts, sources) = (manifest.hosts.as_slice().into(), Sources::of(manifest));
         Ok(Self { protocol, cards, book, key, headers, own, clients, uploads: Arc::default(), hosts, sources })
