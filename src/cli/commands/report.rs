@@ -109,7 +109,8 @@ pub fn report(args: &ReportArgs) -> Outcome<Exit> {
             write(out, &text)?;
             console::talk(&format!("{} written", out.display()));
         }
-        None => console::data(&text)?,
+        None if format == Format::Table => console::data(&text)?,
+        None => console::document(&text)?,
     }
     Ok(Exit::Done)
 }
