@@ -74,7 +74,9 @@ pub(super) fn money(money: &MoneySpec, at: &FieldPath, book: &PriceBook, found: 
     match (&book.currency, money.usd) {
         (Currency::Usd, true) | (Currency::Credits(_), false) => Some(money.micros),
         (Currency::Usd, false) => {
-            found.push(wrong(format!("book `{}` counts in dollars", book.name), format!("write \"USD {}\"", money.micros)));
+            // Never the same figure in dollars: as credits it may have been a hundredth of that.
+            let help = "say how many dollars, like \"USD 12.50\"; a number alone means credits";
+            found.push(wrong(format!("book `{}` counts in dollars", book.name), help.to_owned()));
             None
         }
         (Currency::Credits(_), true) => match book.usd_per_credit {

@@ -53,7 +53,7 @@ pub fn cap_stop(opened: &Opened, memory: &Memory, outcome: &RunOutcome, standing
     }
     lines.push(("left".to_owned(), left(opened, &outcome.left)));
     let floor = standing.estimate.totals.floor;
-    lines.push(("to finish".to_owned(), format!("{} at one try for each shot", amount(standing, floor.micros))));
+    lines.push(("to finish".to_owned(), format!("{} at one try for each shot{}", amount(standing, floor.micros), others(standing, &outcome.left))));
     let cap = campaign.map_or(String::new(), |wanted| match &standing.estimate.book.currency {
         Currency::Usd => format!(" --cap \"USD {wanted}\""),
         Currency::Credits(_) => format!(" --cap {wanted}"),
@@ -128,6 +128,16 @@ fn parts(memory: &Memory, scope: &Scope) -> Outcome<String> {
         }
     }
     Ok(if told.is_empty() { "nothing is spent".to_owned() } else { told.join(", ") })
+}
+
+/// Says how many shots are in the floor besides those that the cap has left undone, as the end of a sentence.
+fn others(standing: &Standing, left: &[JobIx]) -> String {
+    let outstanding = standing.work.iter().filter(|(ix, work)| work.is_outstanding() && !left.contains(ix)).map(|(ix, _)| ix);
+    match outstanding.filter(|ix| standing.quotes.price(*ix).is_some()).count() {
+        0 => String::new(),
+        1 => ", also for 1 that failed or waits for one that did".to_owned(),
+        many => format!(", also for {many} that failed or wait for one that did"),
+    }
 }
 
 /// Tells what is left undone: how many shots of which step, and the first few, in the order in which the next run does them.

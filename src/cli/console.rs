@@ -8,6 +8,7 @@ use std::io::{self, IsTerminal, Write};
 use anstyle::{AnsiColor, Style};
 
 use super::error::{CliError, Outcome};
+use crate::types::visible;
 
 /// Headings.
 pub const STRONG: Style = Style::new().bold();
@@ -23,7 +24,29 @@ const HINT: Style = AnsiColor::Cyan.on_default().bold();
 /// # Errors
 /// [`CliError::BrokenPipe`] when nobody reads any more; whatever else the system says.
 pub fn data(text: &str) -> Outcome<()> {
-    let mut out = anstream::stdout().lock();
+    written(&mut anstream::stdout().lock(), text)
+}
+
+/// Writes a file's text to stdout: byte for byte, but on a terminal without what would drive it.
+///
+/// # Errors
+/// As of [`data`].
+pub fn document(text: &str) -> Outcome<()> {
+    let mut out = io::stdout().lock();
+    if out.is_terminal() { written(&mut out, &harmless(text)) } else { written(&mut out, text) }
+}
+
+/// Returns a text of several lines with control characters written out.
+fn harmless(text: &str) -> String {
+    text.split_inclusive('\n').fold(String::with_capacity(text.len()), |mut shown, line| {
+        let (line, end) = line.strip_suffix('\n').map_or((line, ""), |line| (line, "\n"));
+        shown.push_str(&visible(line));
+        shown.push_str(end);
+        shown
+    })
+}
+
+fn written(out: &mut dyn Write, text: &str) -> Outcome<()> {
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
         Ok(()) => Ok(()),
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Err(CliError::BrokenPipe),
@@ -69,4 +92,15 @@ pub fn agrees(question: &str) -> bool {
     let mut answer = String::new();
     let heard = io::stdin().read_line(&mut answer).is_ok();
     heard && matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_that_is_shown_on_a_terminal_does_not_drive_it() {
+        assert_eq!(harmless("job,sku\nhero,\u{1b}[31mred\n\u{9b}2J"), "job,sku\nhero,\\u{1b}[31mred\n\\u{9b}2J");
+        assert_eq!(harmless("a,b\n"), "a,b\n");
+    }
 }

@@ -15,6 +15,7 @@ use super::args::CampaignArgs;
 use super::error::{CliError, Outcome};
 use super::market::{Market, Said, Seller, Wanted, market_in};
 use super::saved::is_saved_plan;
+use super::words::typed;
 use crate::campaign::{Campaign, resolve};
 use crate::catalog::Catalog;
 use crate::imaging::{self, Limits};
@@ -68,7 +69,10 @@ pub struct Opened {
 pub fn open(asked: &CampaignArgs, cap: Option<&MoneySpec>) -> Outcome<Opened> {
     if is_saved_plan(&asked.campaign) {
         let shown = asked.campaign.display();
-        return Err(CliError::usage(format!("`{shown}` is a saved plan, not a campaign"), format!("run it: callsheet run {shown}")));
+        return Err(CliError::usage(
+            format!("`{shown}` is a saved plan, not a campaign"),
+            format!("run it: callsheet run {}", typed(&asked.campaign)),
+        ));
     }
     if asked.prices.as_ref().is_some_and(|prices| prices.contains(',')) {
         let fact = "`--prices` names several books; only `plan` sets them beside each other, and a run is paid by one".to_owned();

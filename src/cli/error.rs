@@ -104,11 +104,15 @@ impl CliError {
                 EngineError::Store(_) => vec![MEND_DISK.to_owned()],
                 EngineError::Panicked(_) => vec!["this is a bug in callsheet; what is paid is in the ledger: run the same command again".to_owned()],
             },
-            Self::Io(..) | Self::Store(_) | Self::Tree(_) => vec![MEND_DISK.to_owned()],
+            Self::Io(..) => vec![MEND_PLACE.to_owned()],
+            Self::Store(_) | Self::Tree(_) => vec![MEND_DISK.to_owned()],
             Self::Mistakes(_) | Self::Money(_) | Self::Report(_) | Self::BrokenPipe => Vec::new(),
         }
     }
 }
+
+/// How to go on where nothing is known to be paid: a folder that cannot be written, a file that cannot be read.
+const MEND_PLACE: &str = "mend it and run the same command again";
 
 /// How to go on after the disk, the folder or its rights have failed.
 const MEND_DISK: &str = "what is paid is kept: mend it and run the same command again";

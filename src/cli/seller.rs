@@ -12,6 +12,7 @@ use super::args::BaseUrl;
 use super::context::Opened;
 use super::error::{CliError, Outcome};
 use super::market::Seller;
+use super::words::typed;
 use super::{keys, market};
 use crate::plan::JobIx;
 use crate::provider::http::HttpProvider;
@@ -81,7 +82,7 @@ impl Provider for Sellers<Arc<dyn Provider>> {
 /// # Errors
 /// No provider, no key, no way to speak to it: nothing was sent, and how to mend it; all missing keys at once.
 pub fn connect(opened: &Opened, elsewhere: &[BaseUrl], wanted: impl Fn(JobIx) -> bool) -> Outcome<Sellers> {
-    let rehearse = format!("rehearse it for nothing: callsheet run {} --rehearse", opened.path.display());
+    let rehearse = format!("rehearse it for nothing: callsheet run {} --rehearse", typed(&opened.path));
     let mut makers: BTreeMap<Arc<str>, Option<&Seller>> = BTreeMap::new();
     for ix in opened.plan.indices().filter(|ix| wanted(*ix)) {
         if let Operation::Paid(paid) = &opened.plan.job(ix).operation {

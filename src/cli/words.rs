@@ -2,6 +2,8 @@
 //!
 //! In: plain values. Out: text for people. Never: a decision.
 
+use std::path::Path;
+
 use crate::plan::word_diff::{Stretch, stretches};
 use crate::plan::{Difference, Plan};
 use crate::types::visible;
@@ -11,6 +13,17 @@ const CONTEXT: usize = 4;
 
 /// Longest value that is shown whole, in characters.
 const SHORT: usize = 40;
+
+/// Returns a word as a shell takes it: in quotes, unless nothing in it means something to one.
+pub fn shell_word(word: &str) -> String {
+    let is_plain = |char: char| char.is_alphanumeric() || "_-./=:,@%+".contains(char);
+    if !word.is_empty() && word.chars().all(is_plain) { word.to_owned() } else { format!("'{}'", word.replace('\'', r"'\''")) }
+}
+
+/// Returns the path of a file as it is typed in a command.
+pub fn typed(path: &Path) -> String {
+    shell_word(&path.display().to_string())
+}
 
 /// Returns the first difference in one line: `prompt: … stands [oak -> walnut] …`.
 pub fn first_difference(plan: &Plan, differences: &[Difference]) -> String {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::describe::Keys;
 use super::mistakes::Mistakes;
-use super::paths::{Layout, PathProblem, sentence};
+use super::paths::{Layout, PathProblem, plainer, sentence};
 use super::texts::{Known, Scene, Source, Text};
 use super::{Input, Job, JobIx, Preparation, lower, prepare};
 use crate::campaign::{AxisSource, Campaign, Inserted, SourceWork, Step};
@@ -441,7 +441,8 @@ impl<'a> StepJobs<'a> {
             PathProblem::Unsafe { path, reason } => {
                 let address = mistakes.address(scene, coordinates);
                 let finding = Diagnostic::error("path-escape", at, sentence(&path, &reason)).label(format!("for `{address}`"));
-                mistakes.push(finding.help("`{{ sku | slug }}` makes a plain name of any text; set it as the step's `path` or as `output.path`"));
+                let axis = scene.axes.first().map(|axis| &*scene.campaign.axes[*axis].name);
+                mistakes.push(finding.help(plainer(&path, axis)));
             }
         }
     }

@@ -235,13 +235,35 @@ fn check_name(name: &str) -> Result<(), String> {
     if name.len() > MAX_NAME {
         return Err(format!("`{:.40}...` has {} bytes; {MAX_NAME} are the limit for a name", shown().to_string(), name.len()));
     }
-    let stem = name.split('.').next().unwrap_or(name);
-    let is = |device: &str, stem: &str| stem.eq_ignore_ascii_case(device);
-    let numbered = |ports: &str| matches!(stem.split_at_checked(3), Some((port, number)) if is(ports, port) && is_digit(number));
-    if DEVICES.iter().any(|device| is(device, stem)) || numbered("com") || numbered("lpt") {
+    if name_of_device(name) {
         return Err(format!("`{name}` is the name of a device on Windows"));
     }
     Ok(())
+}
+
+fn name_of_device(name: &str) -> bool {
+    let stem = name.split('.').next().unwrap_or(name);
+    let is = |device: &str, stem: &str| stem.eq_ignore_ascii_case(device);
+    let numbered = |ports: &str| matches!(stem.split_at_checked(3), Some((port, number)) if is(ports, port) && is_digit(number));
+    DEVICES.iter().any(|device| is(device, stem)) || numbered("com") || numbered("lpt")
+}
+
+/// Returns how a path is mended that cannot be used; `axis` is one of its step, if it has any.
+pub(super) fn plainer(path: &str, axis: Option<&str>) -> String {
+    let no_name = path.starts_with('/') || path.contains("//");
+    let is_device = path.split('/').any(name_of_device);
+    match axis {
+        Some(axis) if no_name => {
+            format!("a text without letters and digits leaves nothing behind `slug`: put something before it, `{axis}-{{{{ {axis} | slug }}}}`")
+        }
+        Some(axis) if is_device => format!("put something before the value: `{axis}-{{{{ {axis} | slug }}}}`"),
+        None if no_name => "paths are below the output folder: begin with a name, not with `/`".to_owned(),
+        None if is_device => "choose another name".to_owned(),
+        _ => {
+            let axis = axis.unwrap_or("sku");
+            format!("`{{{{ {axis} | slug }}}}` makes a plain name of any text; set it as the step's `path` or as `output.path`")
+        }
+    }
 }
 
 fn is_digit(text: &str) -> bool {

@@ -82,6 +82,20 @@ impl Pictures {
         let mut seen = HashSet::new();
         sides.filter_map(|side| if let Seen::Picture(digest) = side { Some(digest) } else { None }).filter(|digest| seen.insert(*digest)).collect()
     }
+
+    /// Takes away pictures that cannot be shown: their places say why.
+    pub fn lose(&mut self, lost: &[Digest]) {
+        for side in self.shown.iter_mut().flat_map(|shown| [&mut shown.before, &mut shown.after]) {
+            if matches!(side, Seen::Picture(digest) if lost.contains(digest)) {
+                *side = Seen::Not("not whole in the store");
+            }
+        }
+    }
+}
+
+/// Returns whether a file is called as [`small_name`] calls them.
+pub fn is_small_name(name: &str) -> bool {
+    name.strip_suffix(".jpg").is_some_and(|stem| stem.len() == 24 && stem.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f')))
 }
 
 /// Returns the name of the small file of a picture.

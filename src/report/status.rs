@@ -73,6 +73,7 @@ pub fn costs_table(report: &RunReport<'_>, width: usize, color: bool) -> Result<
             numbers("quoted"),
             numbers("charged"),
             numbers("refunded"),
+            numbers("released"),
             numbers("in doubt"),
             numbers("each"),
             numbers("factor"),
@@ -85,7 +86,7 @@ pub fn costs_table(report: &RunReport<'_>, width: usize, color: bool) -> Result<
         for spent in spending().filter(|_| by == "step") {
             table.totals(cost_cells("total", spent)?);
         }
-        table.drop_if_empty(&["refunded", "in doubt"]);
+        table.drop_if_empty(&["refunded", "released", "in doubt"]);
         lines.text.push_str(&table.render(width, color));
         lines.text.push('\n');
     }
@@ -112,7 +113,8 @@ fn cost_cells(name: &str, spent: &Spending) -> Result<Vec<String>, MoneyError> {
         count(spent.in_use),
         shown(spent.quoted),
         shown(spent.charged),
-        shown(spent.refunded),
+        shown(spent.refunded.checked_sub(spent.released)?),
+        shown(spent.released),
         shown(spent.in_doubt),
         optional(spent.per_picture()?),
         optional(spent.factor()?),

@@ -135,14 +135,16 @@ fn facts(report: &RunReport<'_>, page: &mut Page<'_>) -> Result<(), ReportError>
 }
 
 /// Columns of money, the same in every table.
-const MONEY: [&str; 7] = ["tries", "quoted", "charged", "refunded", "in doubt", "per image", "factor"];
+const MONEY: [&str; 8] = ["tries", "quoted", "charged", "refunded", "released", "in doubt", "per image", "factor"];
 
 fn money_cells(spent: &Spending) -> Result<Vec<String>, ReportError> {
     let shown = |micros: Micros| if micros == Micros::ZERO { "-".to_owned() } else { number(micros) };
     let optional = |micros: Option<Micros>| micros.map_or("-".to_owned(), number);
     let (each, factor) = (spent.per_picture()?, spent.factor()?);
     let mut cells = vec![count(spent.attempts)];
-    cells.extend([spent.quoted, spent.charged, spent.refunded, spent.in_doubt].map(shown));
+    // Apart, as in the facts above: what nobody had taken on was only ever held.
+    let refunded = spent.refunded.checked_sub(spent.released)?;
+    cells.extend([spent.quoted, spent.charged, refunded, spent.released, spent.in_doubt].map(shown));
     cells.extend([optional(each), optional(factor)]);
     Ok(cells)
 }
@@ -296,26 +298,26 @@ mod tests {
 
         ## Steps
 
-        | step | shots | done | failed | tries | quoted | charged | refunded | in doubt | per image | factor |
-        |:--|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|
-        | hero | 2 | 1 | 1 | 3 | 18 | 6 | 12 | - | 6 | 1 |
-        | surface | 6 | 2 | - | 3 | 18 | 12 | - | 6 | 6 | 1 |
-        | deliver | 6 | 2 | - | - | - | - | - | - | - | - |
-        | **total** | 14 | 5 | 1 | 6 | 36 | 18 | 12 | 6 | 6 | 1 |
+        | step | shots | done | failed | tries | quoted | charged | refunded | released | in doubt | per image | factor |
+        |:--|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|
+        | hero | 2 | 1 | 1 | 3 | 18 | 6 | 12 | - | - | 6 | 1 |
+        | surface | 6 | 2 | - | 3 | 18 | 12 | - | - | 6 | 6 | 1 |
+        | deliver | 6 | 2 | - | - | - | - | - | - | - | - | - |
+        | **total** | 14 | 5 | 1 | 6 | 36 | 18 | 12 | - | 6 | 6 | 1 |
 
         ## Models and baselines
 
-        | by | name | tries | quoted | charged | refunded | in doubt | per image | factor |
-        |:--|:--|--:|--:|--:|--:|--:|--:|--:|
-        | baseline | pdp | 6 | 36 | 18 | 12 | 6 | 6 | 1 |
-        | model | gpt-image-2 | 6 | 36 | 18 | 12 | 6 | 6 | 1 |
+        | by | name | tries | quoted | charged | refunded | released | in doubt | per image | factor |
+        |:--|:--|--:|--:|--:|--:|--:|--:|--:|--:|
+        | baseline | pdp | 6 | 36 | 18 | 12 | - | 6 | 6 | 1 |
+        | model | gpt-image-2 | 6 | 36 | 18 | 12 | - | 6 | 6 | 1 |
 
         ## Runs
 
-        | run | first try | tries | quoted | charged | refunded | in doubt | per image | factor |
-        |:--|:--|--:|--:|--:|--:|--:|--:|--:|
-        | 20261122T094500Z-7f3a | 2026-11-22T09:45:00.000Z | 5 | 30 | 12 | 12 | 6 | 6 | 1 |
-        | 20261101T080000Z-0001 | 2026-11-22T09:45:03.000Z | 1 | 6 | 6 | - | - | 6 | 1 |
+        | run | first try | tries | quoted | charged | refunded | released | in doubt | per image | factor |
+        |:--|:--|--:|--:|--:|--:|--:|--:|--:|--:|
+        | 20261122T094500Z-7f3a | 2026-11-22T09:45:00.000Z | 5 | 30 | 12 | 12 | - | 6 | 6 | 1 |
+        | 20261101T080000Z-0001 | 2026-11-22T09:45:03.000Z | 1 | 6 | 6 | - | - | - | 6 | 1 |
 
         ## To look at
 
@@ -330,6 +332,15 @@ mod tests {
         - [manifest.json](./manifest.json): every file with its origin
         - [prompts.jsonl](./prompts.jsonl): the prompt log
         ");
+    }
+
+    #[test]
+    fn what_was_only_held_is_no_refund_in_any_table() {
+        let mut ran = sample::ran();
+        ran.attempts[5].task = None;
+        let page = render(&ran);
+        assert!(page.contains("| refunded | 6 credits |\n| released | 6 credits |"), "{page}");
+        assert!(page.contains("| **total** | 14 | 5 | 1 | 6 | 36 | 18 | 6 | 6 | 6 | 6 | 1 |"), "{page}");
     }
 
     #[test]
@@ -363,7 +374,7 @@ mod tests {
             assert!(!bare.contains(markup), "{markup}: {page}");
         }
         let columns: Vec<usize> = bare.lines().filter(|line| line.starts_with("| x")).map(|line| line.matches('|').count()).collect();
-        assert_eq!(columns, [12], "the step's row has its eleven cells: {page}");
+        assert_eq!(columns, [13], "the step's row has its twelve cells: {page}");
     }
 
     #[test]

@@ -60,6 +60,8 @@ struct Step {
     done: usize,
     begun: usize,
     failed: usize,
+    rejected: usize,
+    kept: usize,
     in_doubt: usize,
     skipped: usize,
     is_drawn: bool,
@@ -67,14 +69,22 @@ struct Step {
 
 impl Step {
     fn settled(&self) -> usize {
-        self.done + self.failed + self.in_doubt + self.skipped
+        self.done + self.failed + self.rejected + self.kept + self.in_doubt + self.skipped
     }
 
     fn words(&self) -> String {
         let mut words = Vec::new();
         // What was skipped, or shares the picture of another, was never begun.
         let under_way = self.begun.saturating_sub(self.settled() - self.there);
-        for (count, word) in [(under_way, "under way"), (self.failed, "failed"), (self.in_doubt, "in doubt"), (self.skipped, "skipped")] {
+        let counts = [
+            (under_way, "under way"),
+            (self.failed, "failed"),
+            (self.rejected, "rejected"),
+            (self.kept, "left to fetch"),
+            (self.in_doubt, "in doubt"),
+            (self.skipped, "skipped"),
+        ];
+        for (count, word) in counts {
             if count > 0 {
                 words.push(format!("{count} {word}"));
             }
@@ -99,7 +109,8 @@ impl Bars {
             let bar = ProgressBar::hidden().with_style(style.clone()).with_prefix(Line(&step.name).to_string());
             bar.set_length(step.shots as u64);
             bar.set_position(step.there as u64);
-            Step { bar, shots: step.shots, there: step.there, done: step.there, begun: 0, failed: 0, in_doubt: 0, skipped: 0, is_drawn: false }
+            let (shots, there) = (step.shots, step.there);
+            Step { bar, shots, there, done: there, begun: 0, failed: 0, rejected: 0, kept: 0, in_doubt: 0, skipped: 0, is_drawn: false }
         };
         let mut bars = Self {
             foot,
@@ -136,6 +147,8 @@ impl Bars {
             EventKind::JobStarted { job, .. } => (job, |step| step.begun += 1),
             EventKind::JobDone { job, .. } => (job, |step| step.done += 1),
             EventKind::JobFailed { job, .. } => (job, |step| step.failed += 1),
+            EventKind::JobRejected { job, .. } => (job, |step| step.rejected += 1),
+            EventKind::PictureKept { job, .. } => (job, |step| step.kept += 1),
             EventKind::JobInDoubt { job, .. } => (job, |step| step.in_doubt += 1),
             EventKind::JobSkipped { job, .. } => (job, |step| step.skipped += 1),
             _ => return,

@@ -126,6 +126,24 @@ fn of_many_steps_only_those_under_way_are_drawn() {
 }
 
 #[test]
+fn what_was_turned_down_or_left_to_fetch_is_under_way_no_more() {
+    let job = JobId::new;
+    let kept =
+        EventKind::PictureKept { job: job("hero[sku=2]"), attempt: AttemptNo(1), failure: Failure::new(FailureClass::Transient, "503", "gone") };
+    let events = [
+        event(0, 0, started()),
+        event(10, 0, begun("hero[sku=1]")),
+        event(10, 0, begun("hero[sku=2]")),
+        event(10, 0, begun("hero[sku=3]")),
+        event(20, 0, EventKind::JobRejected { job: job("hero[sku=1]"), attempt: Some(AttemptNo(1)) }),
+        event(30, 0, kept),
+        event(40, 0, EventKind::RunFinished),
+    ];
+    let [during, _] = drawn(120, &[("hero", 3, 0)], &events);
+    assert!(during.contains("1 under way, 1 rejected, 1 left to fetch"), "{during}");
+}
+
+#[test]
 fn quiet_tells_failures_and_the_end_and_verbose_tells_every_shot() {
     assert_eq!(written(Detail::Quiet, &a_run()).lines().count(), 2);
     assert_eq!(written(Detail::Verbose, &a_run()).lines().filter(|line| line.starts_with("done `")).count(), 9);

@@ -3,7 +3,7 @@
 //! In: bytes. Out: [`Export`], which says whether a campaign can read the file as it is. Never: a cell changed in silence.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::HashSet;
 
 use crate::types::diagnostic::counted;
 
@@ -184,7 +184,7 @@ fn likeliest(text: &str) -> u8 {
 
 /// Returns the names of the columns: those without one are counted, of two with one name the second gets a number.
 fn names(header: &csv::StringRecord, odd: &mut Vec<String>) -> Vec<String> {
-    let mut seen: HashMap<String, usize> = HashMap::new();
+    let mut taken: HashSet<String> = HashSet::new();
     let mut names = Vec::with_capacity(header.len());
     for (place, name) in header.iter().enumerate() {
         let name = if name.trim().is_empty() {
@@ -193,12 +193,16 @@ fn names(header: &csv::StringRecord, odd: &mut Vec<String>) -> Vec<String> {
         } else {
             name.to_owned()
         };
-        let times = seen.entry(name.clone()).or_insert(0);
-        *times += 1;
-        if *times > 1 {
+        let mut own = name.clone();
+        let mut times = 1;
+        while !taken.insert(own.clone()) {
+            times += 1;
+            own = format!("{name} ({times})");
+        }
+        if times > 1 {
             odd.push(format!("two columns are called `{name}`"));
         }
-        names.push(if *times > 1 { format!("{name} ({times})") } else { name });
+        names.push(own);
     }
     names
 }
@@ -248,6 +252,13 @@ mod tests {
         let table = read(b"sku,,sku\nt,\"x \"\"y\"\"\"\nu,v,w,\n").expect("a table");
         assert_eq!(table.rewritten(), "sku,column 2,sku (2)\nt,\"x \"\"y\"\"\",\nu,v,w\n");
         assert_eq!(table.odd, ["column 2 has no name", "two columns are called `sku`", "2 rows have another number of cells than the header"]);
+    }
+
+    #[test]
+    fn no_two_columns_of_the_copy_have_one_name_whatever_they_are_called() {
+        let names = |text: &str| read(text.as_bytes()).expect("a table").columns;
+        assert_eq!(names("sku,sku (2),sku\na,b,c\n"), ["sku", "sku (2)", "sku (3)"]);
+        assert_eq!(names("column 2,,x,x (2),x,x\na,b,c,d,e,f\n"), ["column 2", "column 2 (2)", "x", "x (2)", "x (3)", "x (4)"]);
     }
 
     proptest! {

@@ -175,7 +175,7 @@ fn head(lines: &mut Lines, seen: &Seen, setting: &Setting<'_>) {
     lines.gap();
     lines.line("callsheet: 1", "version of this language");
     lines.line(&format!("campaign: {}", yaml(name)), &format!("its name; pictures go to out/{name}"));
-    lines.line(&format!("provider: {}", yaml(provider)), "who makes the pictures; `callsheet providers` lists all");
+    lines.line(&format!("provider: {}", yaml(provider)), "who makes the pictures; `callsheet providers list` names all");
     lines.line("defaults:", "holds for every step that says nothing else");
     lines.line(&format!("  model: {}", yaml(model)), &format!("`callsheet prices show {provider}` lists models and prices"));
     lines.line(&format!("  aspect: {}", yaml(aspect)), "shape of the pictures, width to height");

@@ -15,7 +15,7 @@ use super::source::Sources;
 use super::table::{self, Table};
 use super::yaml::Positions;
 use crate::types::diagnostic::{did_you_mean, listed};
-use crate::types::{Diagnostic, Diagnostics, DocId, FieldPath};
+use crate::types::{Diagnostic, Diagnostics, DocId, FieldPath, visible};
 
 /// Largest YAML file, 10 MB: a campaign is some kilobytes, a table of a hundred thousand rows a few megabytes.
 pub const MAX_YAML_BYTES: u64 = 10_000_000;
@@ -213,10 +213,20 @@ fn check_key(table: &Table, file: &FileAxisSpec, at: &FieldPath, found: &mut Dia
     let columns = || table.columns.iter().map(AsRef::as_ref);
     let mut finding = Diagnostic::error("unknown-column", at.key("key"), format!("no column of the table is called `{}`", file.key))
         .label(format!("columns are {}", listed(columns(), 8)));
-    if let Some(meant) = did_you_mean(&file.key, columns()) {
+    if let Some(delimiter) = other_delimiter(table, &file.key) {
+        let tabs = if delimiter == '\t' { ", or name it with `tsv:`" } else { "" };
+        finding =
+            finding.help(format!("the header seems to be separated by `{}`: save the table with commas{tabs}", visible(&delimiter.to_string())));
+    } else if let Some(meant) = did_you_mean(&file.key, columns()) {
         finding = finding.help(format!("did you mean `{meant}`?"));
     }
     found.push(finding.related(FieldPath::root(table.doc), "the columns are named here"));
+}
+
+/// Returns what separates the columns of a table that was read as one column, if the key is then among them.
+fn other_delimiter(table: &Table, key: &str) -> Option<char> {
+    let [only] = table.columns.as_slice() else { return None };
+    [';', '\t', '|', ','].into_iter().find(|delimiter| only.split(*delimiter).any(|column| column.trim().trim_matches('"') == key))
 }
 
 fn bad_path(at: FieldPath, written: &str, why: &str) -> Diagnostic {
@@ -424,6 +434,32 @@ run: { concurrency: 16, stop-after-failures: 10% }
                 "wrong-value shop/spring.yaml:56:12",
             ]
         );
+    }
+
+    #[test]
+    fn what_stands_below_a_misspelt_key_is_checked_at_its_own_place() {
+        let wrong = CAMPAIGN.replace("\nsteps:\n", "\nstepz:\n").replace("takes: 2", "takes: 0");
+        assert_eq!(findings(&campaign(&wrong)), ["unknown-key shop/spring.yaml:33:1", "wrong-value shop/spring.yaml:43:14"]);
+        let typed = CAMPAIGN.replace("\nbudget:\n", "\nbudgets:\n").replace("warn-at: 80%", "warn-at: 180%");
+        assert_eq!(findings(&campaign(&typed)), ["unknown-key shop/spring.yaml:53:1", "wrong-value shop/spring.yaml:56:12"]);
+    }
+
+    #[test]
+    fn a_number_that_nobody_can_count_is_named_as_such() {
+        let wrong = CAMPAIGN.replace("cap: 1300", "cap: 99999999999999999999999");
+        let loading = load(Path::new("shop/spring.yaml"), &campaign(&wrong));
+        let found = loading.result.expect_err("too large");
+        let messages: Vec<_> = found.iter().map(|finding| finding.message.as_str()).collect();
+        assert_eq!(messages, ["the number `99999999999999999999999` is too large"]);
+        assert_eq!(findings(&campaign(&wrong)), ["wrong-value shop/spring.yaml:54:8"]);
+    }
+
+    #[test]
+    fn a_table_with_another_delimiter_is_told_so() {
+        let files = campaign(CAMPAIGN).with("shop/data/skus.csv", "sku;title;material;status\nteapot;Teapot;iron;ready\n");
+        let found = load(Path::new("shop/spring.yaml"), &files).result.expect_err("one column");
+        let help = found.iter().next().and_then(|finding| finding.help.clone()).unwrap_or_default();
+        assert!(help.starts_with("the header seems to be separated by `;`"), "{help}");
     }
 
     #[test]

@@ -69,7 +69,8 @@ pub(super) fn read_as_meant<T: DeserializeOwned + JsonSchema>(
 ) -> Result<(DocId, T, Diagnostics), Diagnostics> {
     let (doc, mut value, traps) = read_value(sources, shown, bytes, data)?;
     let schema = schemars::schema_for!(T).to_value();
-    let misfits = shape::check(&mut value, &schema, doc);
+    let (misfits, read_as) = shape::check(&mut value, &schema, doc);
+    read_as.iter().for_each(|(at, written, meant)| sources.read_as(at, written, meant));
     let readable = misfits.iter().all(|misfit| misfit.code == shape::UNKNOWN_KEY);
     let mut all = traps;
     all.extend(misfits);
@@ -112,6 +113,11 @@ pub(super) fn read_value(
         let sentence = error.to_string();
         let reason = sentence.split(" at line ").next().unwrap_or_default().to_owned();
         let at = FieldPath::root(doc).inside(offset..offset + 1);
+        if let Some(number) = beyond_counting(&reason) {
+            let at = FieldPath::root(doc).inside(offset..offset + number.len());
+            let finding = Diagnostic::error("wrong-value", at, format!("the number `{number}` is too large")).label("more than can be counted");
+            return finding.help("write a smaller one; what is a name and no number needs quotes").into();
+        }
         Diagnostics::from(Diagnostic::error("yaml-syntax", at, format!("this is not YAML: {reason}")))
     };
     let mut value: serde_yaml::Value = serde_yaml::from_str(&text).map_err(|error| refused(&error))?;
@@ -119,6 +125,12 @@ pub(super) fn read_value(
     let mut odd = Diagnostics::new();
     let value = with_text_keys(value, &FieldPath::root(doc), &mut odd);
     if odd.has_errors() { Err(odd) } else { Ok((doc, value, found)) }
+}
+
+/// Returns the whole number of more than 64 bits that a reader has refused: it is YAML all the same.
+fn beyond_counting(reason: &str) -> Option<&str> {
+    let (number, rest) = reason.split_once("integer `")?.1.split_once('`')?;
+    (rest.starts_with(" as u128") || rest.starts_with(" as i128")).then_some(number)
 }
 
 /// Turns keys such as `2024` into text: what names a thing is text, however it is written.

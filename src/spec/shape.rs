@@ -18,19 +18,25 @@ const MAX_LISTED: usize = 24;
 pub(super) const UNKNOWN_KEY: Code = Code("unknown-key");
 
 /// Checks `value`, the root of `doc`, and takes out optional sections that are empty (`axes:` with nothing behind it).
-pub(super) fn check(value: &mut Value, schema: &Schema, doc: DocId) -> Diagnostics {
-    let mut checker = Checker { root: schema, found: Diagnostics::new() };
+///
+/// The second part are the keys that were read as others: where, as written, as read.
+pub(super) fn check(value: &mut Value, schema: &Schema, doc: DocId) -> (Diagnostics, Vec<ReadAs>) {
+    let mut checker = Checker { root: schema, found: Diagnostics::new(), read_as: Vec::new() };
     if value.is_null() {
         let finding = Diagnostic::error("empty-value", FieldPath::root(doc), "the file is empty");
-        return finding.help("`callsheet init` writes one to start from").into();
+        return (finding.help("`callsheet init` writes one to start from").into(), Vec::new());
     }
     checker.value(value, schema, &FieldPath::root(doc));
-    checker.found
+    (checker.found, checker.read_as)
 }
+
+/// A misspelt key: the map that it stands in, the key as written, the key as read.
+pub(super) type ReadAs = (FieldPath, String, String);
 
 struct Checker<'s> {
     root: &'s Schema,
     found: Diagnostics,
+    read_as: Vec<ReadAs>,
 }
 
 impl<'s> Checker<'s> {
@@ -185,8 +191,13 @@ impl<'s> Checker<'s> {
         // The rest is read as it was probably meant, so that one slip does not hide, or bring along, other mistakes.
         for (key, meant) in unknown_keys {
             let value = entries.remove(key.as_str());
-            if let (Some(meant), Some(value)) = (meant, value) {
-                entries.insert(meant.into(), value);
+            if let (Some(meant), Some(mut value)) = (meant, value) {
+                let site = schema.get("properties").and_then(|properties| properties.get(&meant));
+                if let Some(site) = site.filter(|site| !value.is_null() && site.as_bool() != Some(true)) {
+                    self.value(&mut value, site, &at.key(&key));
+                }
+                entries.insert(meant.clone().into(), value);
+                self.read_as.push((at.clone(), key, meant));
             }
         }
     }

@@ -71,6 +71,14 @@ impl Sources {
         (self.add(shown.into(), text, DocumentMap::Yaml(map)), found)
     }
 
+    /// Notes that a key was read as another: places below either are the same text.
+    pub(super) fn read_as(&mut self, at: &FieldPath, written: &str, meant: &str) {
+        let document = usize::try_from(at.doc.0).ok().and_then(|place| self.documents.get_mut(place));
+        if let Some(DocumentMap::Yaml(map)) = document.map(|document| &mut document.map) {
+            map.read_as(at, written, meant);
+        }
+    }
+
     /// Adds a table whose cells are found through `map`.
     pub(super) fn add_table(&mut self, shown: impl Into<String>, text: Arc<str>, map: TableMap) -> DocId {
         self.add(shown.into(), text, DocumentMap::Table(map))

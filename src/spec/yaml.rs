@@ -494,5 +494,6 @@ fn syntax_help(line: &str) -> Option<String> {
     wants_quotes.then(|| "text with `{`, `%`, `: ` and the like needs quotes; long prompts read best as a block after `|`".to_owned())
 }
 
+mod meant;
 #[cfg(test)]
 mod tests;

@@ -57,6 +57,21 @@ fn sums_of_every_form_agree() {
 }
 
 #[test]
+fn a_report_that_is_piped_is_the_file_to_the_byte_whatever_a_key_holds() {
+    let desk = Desk::new();
+    desk.write("campaigns/odd.csv", "id,title\n\u{1b}[31mred,Mug\n=1+1,Cup\n");
+    let campaign = "callsheet: 1\ncampaign: odd\nprovider: kie\ndefaults: { model: gpt-image-2, aspect: \"1:1\", resolution: 1K }\n\
+                    axes: { cup: { csv: odd.csv, key: id } }\n\
+                    steps: { hero: { generate: { over: [cup], prompt: \"{{ cup.title }} on an oak table, light from the left\" } } }\n\
+                    output: { path: \"{{ cup | slug }}/{{ step }}.{{ ext }}\" }\n";
+    desk.write("campaigns/odd.yaml", campaign);
+    desk.rehearse(&["campaigns/odd.yaml"], 0);
+    let said = desk.say(&["report", "campaigns/odd.yaml", "--rehearse", "--format", "csv"]);
+    assert!(said.out.contains("hero[cup=\u{1b}[31mred]"), "{:?}", said.out);
+    assert_eq!(said.out.into_bytes(), desk.read("rehearsal/odd/costs.csv"));
+}
+
+#[test]
 fn finance_gets_dollars_where_the_book_states_a_rate_and_a_sentence_where_it_does_not() {
     let desk = Desk::new();
     desk.rehearse(&HERO, 0);

@@ -144,6 +144,20 @@ fn a_cap_stop_says_which_cap_what_is_left_and_how_to_go_on() {
 }
 
 #[test]
+fn shots_that_failed_are_in_the_price_of_the_rest_and_said_to_be() {
+    let desk = Desk::new();
+    let said = Raised::Campaign.run(&desk, 48, "size=48x48,fail=0.5,refuse=0.2,refund=no,seed=4");
+    assert_eq!(said.code, 4, "{}", said.all());
+    let number = |label: &str| -> usize {
+        let line = said.err.lines().find_map(|line| line.strip_prefix(label)).unwrap_or_else(|| panic!("no {label}: {}", said.err));
+        line.split_whitespace().next().and_then(|word| word.parse().ok()).unwrap_or_else(|| panic!("no number: {line}"))
+    };
+    let (left, shots) = (number("left "), number("to finish ") / 6);
+    assert!(shots > left + 1, "some failed: {}", said.err);
+    assert!(said.err.contains(&format!("at one try for each shot, also for {} that failed or wait for one that did", shots - left)), "{}", said.err);
+}
+
+#[test]
 fn a_balance_below_the_floor_sends_nothing_and_one_above_it_stands_beside_the_plan() {
     let desk = Desk::new();
     desk.write(FILE, campaign("", ""));

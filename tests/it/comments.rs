@@ -57,6 +57,48 @@ fn after_the_run_changed_shots_stand_side_by_side_with_what_they_were() {
 
     let same = comment(&desk, &[]);
     assert_eq!((same.code, same.out.as_str(), same.err.as_str()), (0, "", ""), "nothing is said of nothing");
+    assert!(!desk.path().join("rehearsal/spring-drop/comment").exists(), "and nothing is shown of it");
+}
+
+#[test]
+fn small_pictures_of_an_older_comment_go_and_what_somebody_put_there_stays() {
+    let Some(desk) = repository() else { return };
+    let folder = "rehearsal/spring-drop/comment";
+    desk.rehearse(&[SPRING, "--profile", "draft", "-q"], 0);
+    desk.edit("pale oak", "dark walnut");
+    desk.rehearse(&[SPRING, "--profile", "draft", "-q"], 0);
+    let walnut = comment(&desk, &[]);
+    assert_eq!(desk.files(folder).len(), named(&walnut.out).len(), "{}", walnut.all());
+    let elsewhere = comment(&desk, &["--pictures", "kept"]);
+    assert_eq!(desk.files("kept").len(), named(&elsewhere.out).len(), "{}", elsewhere.all());
+    std::fs::write(desk.path().join(folder).join("mine.jpg"), "mine").expect("written");
+
+    desk.edit("dark walnut", "pale oak");
+    assert_eq!(comment(&desk, &[]).out, "");
+    assert_eq!(desk.files(folder), ["mine.jpg"]);
+    assert_eq!(comment(&desk, &["--pictures", "kept"]).out, "");
+    assert_eq!(desk.files("kept").len(), named(&elsewhere.out).len(), "a folder that was named is its owner's");
+}
+
+#[test]
+fn a_picture_that_is_damaged_leaves_its_place_in_the_comment_empty() {
+    let Some(desk) = repository() else { return };
+    desk.rehearse(&[SPRING, "--profile", "draft", "-q"], 0);
+    desk.edit("pale oak", "dark walnut");
+    desk.rehearse(&[SPRING, "--profile", "draft", "-q"], 0);
+    let whole = comment(&desk, &[]);
+    let damaged = named(&whole.out)[0][..24].to_owned();
+    let blobs = desk.path().join(".callsheet/rehearsal/blobs");
+    let all = desk.files(".callsheet/rehearsal/blobs");
+    let blob = all.iter().find(|file| file.replace('/', "").starts_with(&damaged)).expect("it is kept");
+    let length = std::fs::metadata(blobs.join(blob)).expect("it is there").len();
+    std::fs::write(blobs.join(blob), vec![0; usize::try_from(length).expect("small")]).expect("written");
+
+    let said = comment(&desk, &["--pictures-url", URL]);
+    assert_eq!(said.code, 0, "{}", said.all());
+    assert!(said.out.contains("*not whole in the store*") && !said.out.contains(&damaged), "{}", said.all());
+    assert!(said.err.contains("is damaged: `callsheet cache verify` names its shots\n7 small pictures in"), "{}", said.err);
+    assert_eq!(desk.files("rehearsal/spring-drop/comment").len(), 7);
 }
 
 #[test]

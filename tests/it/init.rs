@@ -60,6 +60,21 @@ fn a_shopify_export_becomes_a_campaign_as_it_is() {
 }
 
 #[test]
+fn commands_to_type_next_are_typed_as_they_stand_whatever_the_folder_is_called() {
+    let desk = empty();
+    fs::create_dir(desk.path().join("my shop")).expect("a folder");
+    desk.write("my shop/it's ours.csv", "sku,title\n1,Pot\n2,Pan\n");
+    let said = made(&desk, &["init", "my shop"]);
+    let next = said.out.lines().find_map(|line| line.strip_prefix("next       callsheet ")).expect("what to type next").to_owned();
+    assert_eq!(next, "run 'my shop/my-shop.yaml' --rehearse");
+    let other = made(&desk, &["init", "my shop/it's new.yaml"]);
+    assert!(other.out.contains("next       callsheet run 'my shop/it'\\''s new.yaml' --rehearse\n"), "{}", other.out);
+    assert!(text(&desk, "my shop/it's new.yaml").contains("#   callsheet check 'my shop/it'\\''s new.yaml' "));
+    let before = desk.say(&["status", "my shop/my-shop.yaml"]);
+    assert!(before.err.contains("run it first: callsheet run 'my shop/my-shop.yaml', or"), "{}", before.all());
+}
+
+#[test]
 fn a_woocommerce_export_keeps_products_and_leaves_variations_out() {
     let desk = empty();
     desk.write("wc.csv", WOOCOMMERCE);

@@ -16,6 +16,7 @@ use crate::cli::exit::Exit;
 use crate::cli::memory::Memory;
 use crate::cli::picking::{self, Manner};
 use crate::cli::publish::Material;
+use crate::cli::words::typed;
 use crate::cli::workspace::{Stage, Workspace};
 use crate::cli::{console, workspace};
 use crate::plan::{JobIx, Plan, PlannedStep};
@@ -136,7 +137,7 @@ fn wanted<'a>(args: &DeliverArgs, plan: &'a Plan) -> Outcome<Vec<&'a PlannedStep
 /// Refuses to write half of the pictures in silence.
 fn whole(args: &DeliverArgs, report: &RunReport<'_>, ready: &[JobIx], missing: &[JobIx]) -> Outcome<()> {
     let rehearse = if args.stage.rehearse { " --rehearse" } else { "" };
-    let run = format!("callsheet run {}{rehearse}", args.asked.campaign.display());
+    let run = format!("callsheet run {}{rehearse}", typed(&args.asked.campaign));
     if missing.is_empty() && !ready.is_empty() {
         return Ok(());
     }

@@ -200,9 +200,10 @@ fn in_currency(budget: &MoneySpec, books: &[PriceBook]) -> Outcome<Micros> {
     };
     match (&book.currency, budget.usd, book.usd_per_credit) {
         (Currency::Usd, true, _) | (Currency::Credits(_), false, _) => Ok(budget.micros),
-        (Currency::Usd, false, _) => {
-            Err(CliError::usage(format!("book `{}` counts in dollars", book.name), format!("write `--budget \"USD {}\"`", budget.micros)))
-        }
+        (Currency::Usd, false, _) => Err(CliError::usage(
+            format!("book `{}` counts in dollars", book.name),
+            "say how many dollars, like `--budget \"USD 12.50\"`; a number alone means credits",
+        )),
         // Rounded down: what is too little in dollars is too little in credits.
         (Currency::Credits(_), true, Some(rate)) if rate > Micros::ZERO => {
             let credits = i128::from(budget.micros.get()) * 1_000_000 / i128::from(rate.get());

@@ -16,6 +16,7 @@ use crate::cli::exit::Exit;
 use crate::cli::market::{BUILTIN_EXAMPLE, Said, provider_called};
 use crate::cli::memory::Memory;
 use crate::cli::standing::standing;
+use crate::cli::words::typed;
 use crate::cli::workspace::{Stage, Workspace};
 use crate::cli::{console, execute};
 use crate::engine::OnDoubt;
@@ -25,7 +26,7 @@ use crate::spec::files::input_path;
 use crate::spec::loader::MAX_TABLE_BYTES;
 use crate::spec::{DiskFiles, Files, Sources};
 use crate::types::diagnostic::{counted, listed};
-use crate::types::{Action, Currency, Micros};
+use crate::types::{Action, Currency, Micros, visible};
 
 /// Model that is taken where the provider has it.
 const MODEL: &str = "gpt-image-2";
@@ -90,7 +91,7 @@ pub fn init(args: &InitArgs) -> Outcome<Exit> {
     if !args.rehearse {
         execute(&words(&["plan", "--", &shown])?)?;
         let profile = if draft_first { " --profile draft" } else { "" };
-        console::data(&format!("next       callsheet run {shown} --rehearse{profile}\n"))?;
+        console::data(&format!("next       callsheet run {} --rehearse{profile}\n", visible(&typed(&file))))?;
         return Ok(Exit::Done);
     }
     if draft_first {
@@ -119,7 +120,7 @@ fn only_table(folder: &Path) -> Outcome<Option<PathBuf>> {
         [one] => Ok(Some(folder.join(one))),
         [first, ..] => {
             let fact = format!("there are {} here: {}", counted(tables.len(), "table"), listed(&tables, 5));
-            Err(CliError::usage(fact, format!("say which has the products: callsheet init --from {}", folder.join(first).display())))
+            Err(CliError::usage(fact, format!("say which has the products: callsheet init --from {}", typed(&folder.join(first)))))
         }
     }
 }
@@ -241,7 +242,7 @@ impl Draft {
         let (model, aspect) = model(&manifest, packshots.is_some())?;
         let is_path = args.provider.contains(['/', '\\']) || args.provider.ends_with(".yaml") || args.provider.ends_with(".yml");
         let provider = if is_path { relative(folder, Path::new(&args.provider)).map(|path| format!("./{path}")) } else { None };
-        let shown = file.display().to_string();
+        let shown = visible(&typed(file)).into_owned();
         let mut setting = Setting {
             name,
             file: &shown,
@@ -317,7 +318,7 @@ impl Draft {
         for (path, _) in &self.files {
             lines.push(("written", path.display().to_string()));
         }
-        let mut text: String = lines.iter().map(|(label, said)| format!("{label:<10} {}\n", crate::types::visible(said))).collect();
+        let mut text: String = lines.iter().map(|(label, said)| format!("{label:<10} {}\n", visible(said))).collect();
         text.push('\n');
         text
     }
@@ -398,7 +399,7 @@ fn model(manifest: &Manifest, edits: bool) -> Outcome<(String, String)> {
         let word = if edits { "edits pictures" } else { "makes pictures from words" };
         return Err(CliError::usage(
             format!("`{}` has no model that {word}", manifest.id),
-            "name another with `--provider`; `callsheet providers` lists all",
+            "name another with `--provider`; `callsheet providers list` names all",
         ));
     };
     let shapes: Vec<String> = card.aspects.iter().flatten().map(ToString::to_string).filter(|shape| shape != "auto").collect();

@@ -12,7 +12,6 @@ use std::sync::Arc;
 use clap::{ArgGroup, Args};
 
 use super::report::known;
-use super::run::shell_word;
 use crate::cli::args::{self, BaseUrl, CampaignArgs, StageArgs};
 use crate::cli::console::{self, STRONG};
 use crate::cli::context::{self, Opened};
@@ -22,6 +21,7 @@ use crate::cli::exit::Exit;
 use crate::cli::memory::Memory;
 use crate::cli::picking::{self, Manner};
 use crate::cli::seller;
+use crate::cli::words::shell_word;
 use crate::cli::workspace::{Stage, Workspace};
 use crate::ledger::{AttemptRow, AttemptStatus, Durability, JobState, Ledger as _, Record, SqliteLedger, WorkspaceLock};
 use crate::types::diagnostic::{counted, did_you_mean, listed};

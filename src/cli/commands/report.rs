@@ -13,6 +13,7 @@ use crate::cli::exit::Exit;
 use crate::cli::memory::Memory;
 use crate::cli::picking::{self, Manner};
 use crate::cli::publish::{Material, Shelf};
+use crate::cli::words::typed;
 use crate::cli::workspace::{Stage, Workspace};
 use crate::cli::{console, context};
 use crate::pricing::quotes;
@@ -109,7 +110,8 @@ pub fn report(args: &ReportArgs) -> Outcome<Exit> {
             write(out, &text)?;
             console::talk(&format!("{} written", out.display()));
         }
-        None => console::data(&text)?,
+        None if format == Format::Table => console::data(&text)?,
+        None => console::document(&text)?,
     }
     Ok(Exit::Done)
 }
@@ -167,7 +169,7 @@ pub fn known(memory: &Memory, workspace: &Workspace, asked: &CampaignArgs) -> Ou
     }
     let stage = workspace.stage();
     let what = if stage == Stage::Rehearsal { "rehearsed" } else { "run" };
-    let run = format!("callsheet run {}", asked.campaign.display());
+    let run = format!("callsheet run {}", typed(&asked.campaign));
     let help = match stage {
         Stage::Real if rehearsed()? => format!("there is a rehearsal: add `--rehearse`; or run it for real: {run}"),
         Stage::Real => format!("run it first: {run}, or {run} --rehearse"),

@@ -14,7 +14,7 @@ use crate::cli::exit::Exit;
 use crate::cli::memory::Memory;
 use crate::cli::picking::{self, Manner};
 use crate::cli::publish::{Material, Shelf};
-use crate::cli::review::{Keeper, Review, Secret, Shots, View};
+use crate::cli::review::{Keeper, Review, Secret, Shots, Unseen, View};
 use crate::cli::workspace::{Stage, Workspace, shown};
 use crate::cli::{console, context};
 use crate::pricing::quotes;
@@ -71,7 +71,7 @@ pub fn review(args: &ReviewArgs) -> Outcome<Exit> {
     let view = View { seq, page: None, files: shelf.files(&report), shots };
     let look = {
         let asked = args.asked.clone();
-        move |known| newer(&asked, &workspace, &shelf, known).ok().flatten()
+        move |known| newer(&asked, &workspace, &shelf, known).map_err(|_| Unseen)
     };
     let review = Review { view, look: Arc::new(look), keeper, secret };
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();

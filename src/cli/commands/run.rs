@@ -25,6 +25,7 @@ use crate::cli::picking::{self, Manner};
 use crate::cli::publish::{Material, Shelf};
 use crate::cli::saved::{Approved, Typed, Wanted};
 use crate::cli::standing::{self, Standing};
+use crate::cli::words::shell_word;
 use crate::cli::workspace::{Stage, Workspace};
 use crate::engine::{JobOutcome, OnDoubt, RunOutcome, StopReason, Undone};
 use crate::ledger::WorkspaceLock;
@@ -479,12 +480,6 @@ fn words_for_next(args: &RunArgs, with_cap: bool) -> String {
         }
     }
     words
-}
-
-/// Returns a word as a shell takes it: in quotes, unless nothing in it means something to one.
-pub(super) fn shell_word(word: &str) -> String {
-    let is_plain = |char: char| char.is_alphanumeric() || "_-./=:,@%+".contains(char);
-    if !word.is_empty() && word.chars().all(is_plain) { word.to_owned() } else { format!("'{}'", word.replace('\'', r"'\''")) }
 }
 
 /// Returns the shots whose local work failed; the ledger keeps failures of paid tries only.

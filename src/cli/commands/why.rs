@@ -10,7 +10,7 @@ use crate::cli::exit::Exit;
 use crate::cli::memory::Memory;
 use crate::cli::picking::{self, Manner};
 use crate::cli::standing::{self, Standing};
-use crate::cli::words;
+use crate::cli::words::{self, shell_word};
 use crate::cli::workspace::{Stage, Workspace, shown};
 use crate::engine::OnDoubt;
 use crate::ledger::{AttemptRow, JobState};
@@ -78,7 +78,7 @@ impl Said {
 /// Returns what to type to go on with the shot.
 fn next(args: &WhyArgs, opened: &Opened, ix: JobIx, standing: &Standing, stage: Stage) -> Option<String> {
     let settle = super::reconcile::command(&args.asked, stage);
-    let shot = super::run::shell_word(opened.plan.id(ix).as_str());
+    let shot = shell_word(opened.plan.id(ix).as_str());
     let run = format!("{} --only {shot}", settle.replacen("reconcile", "run", 1));
     match standing.work.work(ix) {
         Work::New | Work::Changed { .. } | Work::Lost | Work::Again | Work::Resumed | Work::Look | Work::Reroll => Some(run),
@@ -89,7 +89,7 @@ fn next(args: &WhyArgs, opened: &Opened, ix: JobIx, standing: &Standing, stage: 
             .plan
             .twins
             .get(&ix)
-            .map(|first| format!("{} {}", settle.replacen("reconcile", "why", 1), super::run::shell_word(opened.plan.id(*first).as_str()))),
+            .map(|first| format!("{} {}", settle.replacen("reconcile", "why", 1), shell_word(opened.plan.id(*first).as_str()))),
         Work::Reused | Work::Excluded => None,
     }
 }

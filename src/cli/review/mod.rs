@@ -15,7 +15,7 @@ use std::convert::Infallible;
 use std::net::Ipv4Addr;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::{Bytes, Incoming};
@@ -59,7 +59,14 @@ pub struct View {
 }
 
 /// Looks whether the ledger has moved on from a record, and returns what it shows then. Takes its time: it reads files and plans.
-pub type Look = dyn Fn(u64) -> Option<View> + Send + Sync;
+pub type Look = dyn Fn(u64) -> Result<Option<View>, Unseen> + Send + Sync;
+
+/// What is newer cannot be shown: the campaign has mistakes by now, or something cannot be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Unseen;
+
+/// How long a page that only asks is not looked for again after a look that failed; whoever loads the page is.
+const REST: Duration = Duration::from_secs(20);
 
 /// A server that is about to listen.
 pub struct Review {
@@ -91,7 +98,7 @@ impl Review {
     pub async fn serve(self, listener: TcpListener) -> std::io::Result<()> {
         let guard = Guard { port: listener.local_addr()?.port(), secret: self.secret };
         let shown = Mutex::new(Shown { view: Arc::new(self.view), newer: None, version: 0 });
-        let desk = Arc::new(Desk { shown, look: self.look, looking: Mutex::new(()), keeper: Mutex::new(self.keeper), guard });
+        let desk = Arc::new(Desk { shown, look: self.look, looking: Mutex::new(None), keeper: Mutex::new(self.keeper), guard });
         let places = Arc::new(Semaphore::new(CONNECTIONS));
         loop {
             // The semaphore is never closed.
@@ -117,8 +124,8 @@ impl Review {
 struct Desk {
     shown: Mutex<Shown>,
     look: Arc<Look>,
-    /// Held by whoever looks: once is enough for all.
-    looking: Mutex<()>,
+    /// Held by whoever looks: once is enough for all. When a look has failed, if the last one has.
+    looking: Mutex<Option<Instant>>,
     keeper: Mutex<Keeper>,
     guard: Guard,
 }
@@ -171,22 +178,27 @@ impl Desk {
         }
     }
 
-    /// Looks for what is newer than all that is known.
-    async fn look(&self) {
-        let _one = self.looking.lock().await;
+    /// Looks for what is newer than all that is known, unless it cannot be seen, which was found out less than `rest` ago.
+    async fn look(&self, rest: Duration) {
+        let mut failed = self.looking.lock().await;
+        if failed.is_some_and(|when| when.elapsed() < rest) {
+            return;
+        }
         let known = {
             let shown = self.shown.lock().await;
             shown.newer.as_ref().unwrap_or(&shown.view).seq
         };
         let look = Arc::clone(&self.look);
-        if let Ok(Some(view)) = tokio::task::spawn_blocking(move || look(known)).await {
+        let seen = tokio::task::spawn_blocking(move || look(known)).await.unwrap_or(Err(Unseen));
+        *failed = seen.is_err().then(Instant::now);
+        if let Ok(Some(view)) = seen {
             self.shown.lock().await.newer = Some(Arc::new(view));
         }
     }
 
     /// Tells how many pictures the page that is shown does not have.
     async fn state(&self) -> Answer {
-        self.look().await;
+        self.look(REST).await;
         let shown = self.shown.lock().await;
         let fresh = shown.newer.as_ref().map_or(0, |newer| shown.view.shots.fresh_in(&newer.shots));
         let said = serde_json::json!({ "version": shown.version, "fresh": fresh }).to_string();
@@ -195,7 +207,7 @@ impl Desk {
 
     /// Takes in what is newer: somebody loads the page.
     async fn renew(&self) {
-        self.look().await;
+        self.look(Duration::ZERO).await;
         let mut shown = self.shown.lock().await;
         if let Some(newer) = shown.newer.take() {
             self.keeper.lock().await.shots = Arc::clone(&newer.shots);
@@ -256,5 +268,57 @@ fn kind_of(path: &str) -> &'static str {
         "json" | "jsonl" => "application/json",
         "csv" | "md" | "txt" | "yaml" => "text/plain; charset=utf-8",
         _ => "application/octet-stream",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use super::*;
+
+    fn shown() -> View {
+        View { seq: 7, page: None, files: Files::new(), shots: Arc::default() }
+    }
+
+    fn desk(look: Arc<Look>) -> Desk {
+        Desk {
+            shown: Mutex::new(Shown { view: Arc::new(shown()), newer: None, version: 0 }),
+            look,
+            looking: Mutex::new(None),
+            keeper: Mutex::new(Keeper { path: PathBuf::from("picks.yaml"), campaign: "spring-drop".to_owned(), shots: Arc::default() }),
+            guard: Guard { port: 0, secret: Secret::new().expect("the system has chance") },
+        }
+    }
+
+    #[tokio::test]
+    async fn a_campaign_with_mistakes_is_not_planned_again_at_each_question_but_for_whoever_loads_the_page() {
+        let looks = Arc::new(AtomicUsize::new(0));
+        let count = Arc::clone(&looks);
+        let desk = desk(Arc::new(move |_| {
+            count.fetch_add(1, Ordering::SeqCst);
+            Err(Unseen)
+        }));
+        for _ in 0..5 {
+            assert_eq!(desk.state().await.status(), StatusCode::OK);
+        }
+        assert_eq!(looks.load(Ordering::SeqCst), 1, "five questions, one look");
+        desk.renew().await;
+        assert_eq!(looks.load(Ordering::SeqCst), 2, "the page was loaded");
+    }
+
+    #[tokio::test]
+    async fn nothing_new_is_asked_for_each_time() {
+        let looks = Arc::new(AtomicUsize::new(0));
+        let count = Arc::clone(&looks);
+        let desk = desk(Arc::new(move |known| {
+            assert_eq!(known, 7);
+            count.fetch_add(1, Ordering::SeqCst);
+            Ok(None)
+        }));
+        for _ in 0..3 {
+            desk.state().await;
+        }
+        assert_eq!(looks.load(Ordering::SeqCst), 3);
     }
 }

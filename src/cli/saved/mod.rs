@@ -22,6 +22,7 @@ pub use describe::{Manner, describe};
 use super::context::Opened;
 use super::error::{CliError, Outcome};
 use super::standing::Standing;
+use super::words::typed;
 use super::{console, workspace};
 use crate::plan::SavedPlan;
 use crate::types::diagnostic::counted;
@@ -50,7 +51,7 @@ pub fn save(out: &Path, opened: &Opened, standing: &Standing, manner: &Manner<'_
     }
     write(out, &text)?;
     tell(&plan, standing, &format!("`{}`", out.display()));
-    console::talk(&format!("run it     callsheet run {}", visible(&out.display().to_string())));
+    console::talk(&format!("run it     callsheet run {}", visible(&typed(out))));
     Ok(())
 }
 

@@ -6,8 +6,9 @@ use std::collections::HashSet;
 use std::path::Path;
 
 use crate::catalog::Certainty;
+use crate::cli::console;
 use crate::cli::context::Opened;
-use crate::cli::{console, words};
+use crate::cli::words::{self, shell_word, typed};
 use crate::ledger::{AttemptRow, PlanRecord};
 use crate::plan::saved::{Count, InputKind, Moved, Moves, SavedCap, SavedJob, SavedPlan, SavedPrice, SavedStage, SavedSum, SavedWork};
 use crate::plan::{Difference, Side};
@@ -200,7 +201,7 @@ pub fn taken_up(record: &PlanRecord) {
 pub fn plan_again(plan: &SavedPlan, out: &Path) -> String {
     let folder = out.parent().unwrap_or(Path::new(""));
     let file = |name: &String| if super::paths::is_path(name) { super::paths::found(folder, name).display().to_string() } else { name.clone() };
-    let mut words = format!("callsheet plan {}", super::paths::found(folder, &plan.file).display());
+    let mut words = format!("callsheet plan {}", typed(&super::paths::found(folder, &plan.file)));
     let asked = &plan.asked;
     let values = [
         ("--profile", asked.profile.clone()),
@@ -211,8 +212,7 @@ pub fn plan_again(plan: &SavedPlan, out: &Path) -> String {
     let lists = asked.only.iter().map(|only| ("--only", only)).chain(asked.until.iter().map(|until| ("--until", until)));
     let singles = values.iter().filter_map(|(flag, value)| Some((*flag, value.as_ref()?)));
     for (flag, value) in singles.chain(lists) {
-        let quoted = value.chars().any(|letter| !letter.is_ascii_alphanumeric() && !"-_./".contains(letter));
-        words.push_str(&if quoted { format!(" {flag} '{value}'") } else { format!(" {flag} {value}") });
+        words.push_str(&format!(" {flag} {}", shell_word(value)));
     }
     if asked.on_doubt == crate::plan::saved::SavedDoubt::Resend {
         words.push_str(" --on-doubt resend");
@@ -220,5 +220,5 @@ pub fn plan_again(plan: &SavedPlan, out: &Path) -> String {
     if plan.stage == SavedStage::Rehearsal {
         words.push_str(" --rehearse");
     }
-    format!("{words} --out {}", out.display())
+    format!("{words} --out {}", typed(out))
 }

@@ -11,13 +11,13 @@ use serde::{Serialize, Serializer};
 
 use super::super::run_report::{RunReport, Shot};
 use super::super::text::{money, number, sum_words};
+use super::super::told::counted_tries;
 use super::super::{Reject, ReportError, ReportRow, rejects};
 use super::said::Said;
 use super::thumbnails::thumbnail_path;
 use crate::ledger::{AttemptStatus, JobState};
 use crate::plan::{JobIx, Plan, PlannedStep};
 use crate::pricing::JobQuote;
-use crate::types::diagnostic::counted;
 use crate::types::{Currency, Fields, Finding, JobKey, Micros, Operation, Settings, visible};
 
 /// Everything.
@@ -313,7 +313,7 @@ fn facts(report: &RunReport<'_>) -> Result<Vec<(&'static str, String)>, ReportEr
     }
     let unpriced: usize = report.spending.iter().map(|spent| spent.unpriced).sum();
     if unpriced > 0 {
-        facts.push(("without a price, in no total", counted(unpriced, "shot")));
+        facts.push(("without a price, in no total", counted_tries(unpriced, "")));
     }
     // The page shows the campaign, not a run: what an earlier run paid is spent, not saved.
     let never_paid = report.reused.never_paid()?;

@@ -80,6 +80,8 @@ fn a_chain_is_held_before_and_after_and_a_rung_against_the_first() {
     browser.value("((slide) => { slide.value = 20; slide.dispatchEvent(new Event('input')); })(document.querySelector('.slide'))");
     assert_eq!(browser.value("document.querySelector('.frame').style.getPropertyValue('--cut')"), "20%");
     browser.wait("[...document.querySelectorAll('.stage img')].every((image) => image.naturalWidth === 64)");
+    browser.wait("document.querySelector('.slide').getBoundingClientRect().top >= document.querySelector('.frame').getBoundingClientRect().bottom");
+    browser.wait("document.querySelector('.frame').clientHeight > 200 && document.querySelector('.slide').clientWidth > document.querySelector('.frame').clientWidth");
     assert!(browser.mishaps().is_empty(), "{:?}", browser.mishaps());
 }
 

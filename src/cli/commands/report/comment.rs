@@ -1,9 +1,9 @@
 //! `callsheet report --format comment`: what a pull request is told after the run, with small pictures before and after.
 //!
 //! In: the campaign now, a base, the ledger. Out: the comment; its pictures, each named by its digest, in a folder of their own.
-//! Never: a file removed; a picture in the text itself.
+//! Never: a file removed but small pictures of an older comment in its own folder; a picture in the text itself.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -19,7 +19,7 @@ use crate::cli::workspace::{Workspace, shown};
 use crate::cli::{comparison, console, standing};
 use crate::engine::OnDoubt;
 use crate::imaging;
-use crate::report::picture_comment::{MOST_ADDRESS, Pictures, Place, SMALL_SIDE, picture_comment, pictures, small_name};
+use crate::report::picture_comment::{MOST_ADDRESS, Pictures, Place, SMALL_SIDE, is_small_name, picture_comment, pictures, small_name};
 use crate::report::{DiffView, RunReport};
 use crate::types::diagnostic::counted;
 use crate::types::{Digest, FieldPath, JobKey};
@@ -63,12 +63,20 @@ pub fn comment(args: &ReportArgs, opened: &Opened, workspace: &Workspace, memory
     let notes = plan::notes(opened, workspace.stage());
     let folder = args.pictures.clone().unwrap_or_else(|| workspace.output(&opened.campaign.name, None).join(FOLDER));
     let tell = |view: &DiffView<'_>| -> Outcome<String> {
+        let is_own = args.pictures.is_none();
         if view.is_nothing() {
+            if is_own {
+                clean(&folder, &Pictures::default())?;
+            }
             return Ok(String::new());
         }
         let known = memories.known(view)?;
-        let chosen = pictures(view, report, &|key| known.get(&key).copied());
-        write(&folder, &chosen, &memories)?;
+        let mut chosen = pictures(view, report, &|key| known.get(&key).copied());
+        let lost = write(&folder, &chosen, &memories)?;
+        chosen.lose(&lost);
+        if is_own {
+            clean(&folder, &chosen)?;
+        }
         let told = shown(&folder);
         let on_the_web = |name: &str| address.as_ref().map_or_else(String::new, |address| address.of(name));
         let place = if address.is_some() { Place::Web(&on_the_web) } else { Place::Folder(&told) };
@@ -108,24 +116,50 @@ impl Memories<'_> {
     }
 }
 
-/// Writes the small pictures beside each other; a picture that cannot be read has none, and its place in the comment stays empty.
-fn write(folder: &Path, chosen: &Pictures, memories: &Memories<'_>) -> Outcome<()> {
+/// Writes the small pictures beside each other and returns those that cannot be made, because the store has lost or damaged them.
+fn write(folder: &Path, chosen: &Pictures, memories: &Memories<'_>) -> Outcome<Vec<Digest>> {
     let digests = chosen.digests();
+    let mut lost = Vec::new();
     if digests.is_empty() {
-        return Ok(());
+        return Ok(lost);
     }
     std::fs::create_dir_all(folder).map_err(|error| CliError::io("cannot make the folder", folder, error))?;
     for digest in &digests {
         let path = folder.join(small_name(*digest));
         let failed = |error| CliError::io("cannot write", &path, error);
-        let bytes = memories.bytes(*digest).map_err(|error| CliError::io("cannot read the picture for", &path, error))?;
-        let Ok(small) = imaging::thumbnail(&bytes, SMALL_SIDE) else {
-            console::warning(&format!("the stored picture for `{}` is damaged: `callsheet cache verify` names its shots", path.display()));
-            continue;
+        let small = match memories.bytes(*digest) {
+            Ok(bytes) => imaging::thumbnail(&bytes, SMALL_SIDE).map_err(|_| "damaged"),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Err("gone"),
+            Err(error) => return Err(CliError::io("cannot read the picture for", &path, error)),
         };
-        whole(&path, folder, &small).map_err(failed)?;
+        match small {
+            Ok(small) => whole(&path, folder, &small).map_err(failed)?,
+            Err(how) => {
+                console::warning(&format!("the stored picture for `{}` is {how}: `callsheet cache verify` names its shots", path.display()));
+                lost.push(*digest);
+            }
+        }
     }
-    console::talk(&format!("{} in {}", counted(digests.len(), "small picture"), shown(folder)));
+    console::talk(&format!("{} in {}", counted(digests.len() - lost.len(), "small picture"), shown(folder)));
+    Ok(lost)
+}
+
+/// Removes the small pictures of older comments, known by their names, from the folder in the output folder.
+fn clean(folder: &Path, chosen: &Pictures) -> Outcome<()> {
+    // A link in its place leads to somebody else's files.
+    if !std::fs::symlink_metadata(folder).is_ok_and(|metadata| metadata.is_dir()) {
+        return Ok(());
+    }
+    let kept: HashSet<String> = chosen.digests().into_iter().map(small_name).collect();
+    let entries = std::fs::read_dir(folder).map_err(|error| CliError::io("cannot look into", folder, error))?;
+    for entry in entries.flatten().filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_file())) {
+        let name = entry.file_name();
+        if name.to_str().is_some_and(|name| is_small_name(name) && !kept.contains(name)) {
+            std::fs::remove_file(entry.path()).map_err(|error| CliError::io("cannot remove", &entry.path(), error))?;
+        }
+    }
+    // Only an empty one goes; whatever else stands there stays.
+    let _ = std::fs::remove_dir(folder);
     Ok(())
 }
 

@@ -76,8 +76,9 @@ class Look {
     const cut = () => frame.style.setProperty("--cut", `${slide.value}%`);
     slide.addEventListener("input", cut);
     cut();
-    fill(frame, [el("div", { class: "layer" }, under), upper, el("div", { class: "edge" }), slide, el("span", { class: "tag left" }, before.step.name), el("span", { class: "tag right" }, shot.step.name)]);
-    refill(this.stage, frame);
+    fill(frame, [el("div", { class: "layer" }, under), upper, el("div", { class: "edge" }), el("span", { class: "tag left" }, before.step.name), el("span", { class: "tag right" }, shot.step.name)]);
+    // Beneath the pictures, not upon them: captions stand at their lower edge.
+    refill(this.stage, frame, slide);
     this.zoom.add(frame, [under, after], shape);
   }
 
