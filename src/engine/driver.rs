@@ -88,16 +88,16 @@ pub async fn run(
             },
             Some((ix, what)) = news.recv() => driver.pass_on(ix, what),
             Some(left) = driver.active.join_next() => {
-                let failed = match left {
+                let mut taken = match left {
                     Ok(left) => driver.take_back(left),
                     Err(error) => Err(EngineError::Panicked(error.to_string())),
                 };
-                if let Err(error) = failed {
+                if taken.is_ok() && broken.is_none() && driver.to_remember.len() >= REMEMBERED_AT_ONCE {
+                    taken = driver.remember().await;
+                }
+                if let Err(error) = taken {
                     driver.desk.raise(Gate::Halted);
                     broken.get_or_insert(error);
-                }
-                if driver.to_remember.len() >= REMEMBERED_AT_ONCE && broken.is_none() {
-                    driver.remember().await?;
                 }
             }
         }
