@@ -17,7 +17,7 @@ use crate::ledger::balances::{Evidence, Proof, evidence};
 use crate::ledger::{AttemptRow, Balances as _, Entry, JobState, Ledger as _, Record, SqliteLedger};
 use crate::provider::Provider as _;
 use crate::provider::http::{Found, HttpProvider};
-use crate::provider::manifest::Manifest;
+use crate::provider::manifest::{Manifest, PollCurve};
 use crate::types::diagnostic::counted;
 use crate::types::{Amount, Billed, Clock as _, Failure, FailureClass, IdempotencyKey, Micros, SystemClock, visible};
 
@@ -61,7 +61,7 @@ pub fn settled(row: &AttemptRow, state: &JobState, charged: Option<Micros>, evid
 ///
 /// # Errors
 /// A provider without any way to ask; a ledger that cannot be read.
-pub async fn by_lookup(ledger: &SqliteLedger, sellers: &Sellers, rows: &[AttemptRow]) -> Outcome<Vec<Finding>> {
+pub async fn by_lookup(opened: &Opened, ledger: &SqliteLedger, sellers: &Sellers, rows: &[AttemptRow]) -> Outcome<Vec<Finding>> {
     let maker = |row: &AttemptRow| sellers.called(&row.card.provider);
     let in_list = |provider: &HttpProvider, row: &AttemptRow| row.task.is_some() || (row.card.batch && provider.batches().is_some());
     let can = |row: &AttemptRow| maker(row).is_some_and(|provider| in_list(provider, row) || provider.can_look_up());
@@ -91,7 +91,10 @@ pub async fn by_lookup(ledger: &SqliteLedger, sellers: &Sellers, rows: &[Attempt
                 Ok(false) => Err(format!("the provider still knows nothing of the task {}", task.name())),
                 Err(failure) => Err(words(&failure)),
             },
-            (None, Some(key)) if provider.can_look_up() => provider.look_up(&key).await.map(Some).map_err(|failure| words(&failure)),
+            (None, Some(key)) if provider.can_look_up() => match provider.look_up(&key).await {
+                Ok(Found::Nothing) => may_still_come(opened, row).map_or(Ok(Some(Found::Nothing)), Err),
+                told => told.map(Some).map_err(|failure| words(&failure)),
+            },
             (None, _) => Ok(None),
         };
         let state = ledger.load(row.key)?;
@@ -113,6 +116,14 @@ pub async fn by_lookup(ledger: &SqliteLedger, sellers: &Sellers, rows: &[Attempt
         findings.push(Finding { row: row.clone(), records, said });
     }
     Ok(findings)
+}
+
+/// Says why a provider that knows nothing of a request is not believed yet: a fresh one may not be seen, like a fresh task.
+fn may_still_come(opened: &Opened, row: &AttemptRow) -> Option<String> {
+    let curve = opened.sellers.get(&*row.card.provider).and_then(|seller| seller.manifest.poll.as_ref());
+    let unseen = curve.map_or(PollCurve::UNSEEN, |curve| curve.unseen);
+    let is_fresh = SystemClock.now().since(row.started_at) < unseen.0;
+    is_fresh.then(|| format!("the provider knows of no such request, and it may still come; ask again {unseen} after it was sent"))
 }
 
 fn words(failure: &Failure) -> String {

@@ -31,6 +31,11 @@ fn finding() -> String {
     fast("kie").replace("task-lookup: false", "task-lookup: true").replace("  unit: credits:kie\n", lookup)
 }
 
+/// The same, where a request is seen as soon as it is there.
+fn finding_at_once() -> String {
+    finding().replace("  deadline: 3s\n", "  deadline: 3s\n  unseen: 1ms\n")
+}
+
 /// A provider whose fresh tasks are seen soon.
 fn impatient() -> String {
     fast("kie").replace("  deadline: 3s\n", "  deadline: 3s\n  unseen: 200ms\n")
@@ -86,7 +91,7 @@ fn where_keys_are_honoured_the_next_run_settles_doubt_by_asking_again() {
 
 #[test]
 fn a_look_up_finds_the_task_of_a_lost_answer_and_gives_back_what_never_arrived() {
-    let shop = shop(CHAIN, &finding(), Kie::default(), &[(1, Misdeed::DropAfter), (2, Misdeed::DropBefore)]);
+    let shop = shop(CHAIN, &finding_at_once(), Kie::default(), &[(1, Misdeed::DropAfter), (2, Misdeed::DropBefore)]);
     shop.run(&[], 7);
     assert!(reconcile(&shop, &[]).out.contains("callsheet reconcile campaigns/c.yaml --lookup"));
     let found = reconcile(&shop, &["--lookup"]);
@@ -96,6 +101,16 @@ fn a_look_up_finds_the_task_of_a_lost_answer_and_gives_back_what_never_arrived()
     shop.run(&[], 0);
     shop.agrees("chain");
     assert_eq!((shop.server.charges(), shop.server.asked(CREATE)), (24_000_000, 5), "four pictures, and one request that never arrived");
+}
+
+#[test]
+fn a_fresh_request_that_a_look_up_does_not_find_stays_in_doubt() {
+    let shop = shop(ONE, &finding(), Kie::default(), &[(1, Misdeed::DropBefore)]);
+    shop.run(&[], 7);
+    let asked = reconcile(&shop, &["--lookup"]);
+    assert_eq!(asked.code, 7, "{}", asked.all());
+    assert!(asked.out.contains("stays in doubt") && asked.out.contains("it may still come; ask again 1m after it was sent"), "{}", asked.out);
+    assert!(evidences(&shop).is_empty(), "{:?}", evidences(&shop));
 }
 
 #[test]

@@ -147,7 +147,7 @@ fn find_out(args: &ReconcileArgs, opened: &Opened, workspace: &Workspace) -> Out
     let runtime = runtime.map_err(|error| CliError::Io("cannot start the workers".to_owned(), error))?;
     let settled = runtime.block_on(async {
         let findings = if args.lookup {
-            evidence::by_lookup(&ledger, &sellers, &chosen).await?
+            evidence::by_lookup(opened, &ledger, &sellers, &chosen).await?
         } else {
             let (figures, findings) = evidence::by_balance(opened, &ledger, &sellers, &chosen).await?;
             console::data(&figures)?;
