@@ -8,6 +8,8 @@
 //! In: doubts, the ledger, the provider. Out: [`Finding`]s: records with their evidence, and what is said about them.
 //! Never: a paid request; a record that nothing proves.
 
+use std::time::Duration;
+
 use super::batches::Lists;
 use super::context::Opened;
 use super::error::{CliError, Outcome};
@@ -17,7 +19,7 @@ use crate::ledger::balances::{Evidence, Proof, evidence};
 use crate::ledger::{AttemptRow, Balances as _, Entry, JobState, Ledger as _, Record, SqliteLedger};
 use crate::provider::Provider as _;
 use crate::provider::http::{Found, HttpProvider};
-use crate::provider::manifest::Manifest;
+use crate::provider::manifest::{Manifest, PollCurve};
 use crate::types::diagnostic::counted;
 use crate::types::{Amount, Billed, Clock as _, Failure, FailureClass, IdempotencyKey, Micros, SystemClock, visible};
 
@@ -61,7 +63,7 @@ pub fn settled(row: &AttemptRow, state: &JobState, charged: Option<Micros>, evid
 ///
 /// # Errors
 /// A provider without any way to ask; a ledger that cannot be read.
-pub async fn by_lookup(ledger: &SqliteLedger, sellers: &Sellers, rows: &[AttemptRow]) -> Outcome<Vec<Finding>> {
+pub async fn by_lookup(opened: &Opened, ledger: &SqliteLedger, sellers: &Sellers, rows: &[AttemptRow]) -> Outcome<Vec<Finding>> {
     let maker = |row: &AttemptRow| sellers.called(&row.card.provider);
     let in_list = |provider: &HttpProvider, row: &AttemptRow| row.task.is_some() || (row.card.batch && provider.batches().is_some());
     let can = |row: &AttemptRow| maker(row).is_some_and(|provider| in_list(provider, row) || provider.can_look_up());
@@ -101,7 +103,7 @@ pub async fn by_lookup(ledger: &SqliteLedger, sellers: &Sellers, rows: &[Attempt
                 (vec![Record::Accepted { attempt: row.attempt, task }], said)
             }
             // The list of batches has weighed its own time.
-            Ok(Some(Found::Nothing)) => match early(provider, row).filter(|_| !row.card.batch) {
+            Ok(Some(Found::Nothing)) => match early(provider, row, unseen(opened, row)).filter(|_| !row.card.batch) {
                 Some(wait) => (Vec::new(), format!("stays in doubt: the provider knows of no such request yet; {wait}")),
                 None => {
                     let evidence = format!("not charged: asked by its key at {}, the provider knows of no such request", SystemClock.now());
@@ -117,12 +119,18 @@ pub async fn by_lookup(ledger: &SqliteLedger, sellers: &Sellers, rows: &[Attempt
     Ok(findings)
 }
 
-/// Says how long a request may still be on its way, if it may: until then its absence proves nothing.
-fn early(provider: &HttpProvider, row: &AttemptRow) -> Option<String> {
-    let left = row.started_at.after(provider.longest_way()).since(SystemClock.now());
+/// Says how long a request may still be on its way, or be there without being seen, if it may: until then its absence proves nothing.
+fn early(provider: &HttpProvider, row: &AttemptRow, unseen: Duration) -> Option<String> {
+    let left = row.started_at.after(provider.longest_way() + unseen).since(SystemClock.now());
     // Whole seconds, rounded up.
     let seconds = left.as_secs() + u64::from(left.subsec_nanos() > 0);
     (seconds > 0).then(|| format!("it may still be on its way, ask again in {seconds} s"))
+}
+
+/// Returns for how long the provider of a try may not see what it has just taken.
+fn unseen(opened: &Opened, row: &AttemptRow) -> Duration {
+    let curve = opened.sellers.get(&*row.card.provider).and_then(|seller| seller.manifest.poll.as_ref());
+    curve.map_or(PollCurve::UNSEEN, |curve| curve.unseen).0
 }
 
 fn words(failure: &Failure) -> String {
@@ -178,7 +186,7 @@ async fn at_one(manifest: &Manifest, ledger: &SqliteLedger, provider: &HttpProvi
     };
     // A charge that is still to come would be taken for none.
     if charged < rows.len()
-        && let Some((row, wait)) = rows.iter().find_map(|row| Some((row, early(provider, row)?)))
+        && let Some((row, wait)) = rows.iter().find_map(|row| Some((row, early(provider, row, Duration::ZERO)?)))
     {
         let job = visible(row.card.job.as_str());
         return Ok((format!("{}too early `{job}` has only just been sent: {wait}; nothing is settled\n", figures(&found, rows.len())), Vec::new()));

@@ -12,6 +12,7 @@ use tokio::time::Instant;
 
 use super::backoff::RetryBudget;
 use super::judging::{self, Accepted};
+use super::keys::SentKeys;
 use super::lanes::{Lane, Lanes};
 use super::latency::Latencies;
 use super::machine::{self, Effect, Effort, Ending, JobBrief, JobEvent, Notice, Queue, Trade};
@@ -65,6 +66,8 @@ pub(super) struct Desk {
     pub(super) is_short: AtomicBool,
     pub(super) budget: Mutex<RetryBudget>,
     pub(super) money: Money,
+    /// When requests of earlier runs went out that may be repeated.
+    pub(super) sent_keys: SentKeys,
     /// Pictures that were taken for good, for those that must not be their like.
     pub(super) accepted: Accepted,
     pub(super) news: mpsc::UnboundedSender<(JobIx, News)>,
@@ -300,6 +303,7 @@ impl<'a> Shift<'a> {
             checked: !request.plan.bar(self.ix).checks.is_empty(),
             lost,
             closed: self.is_closed() || self.lacks_inputs(),
+            key_is_old: self.desk.sent_keys.is_old(job.key, state.last_attempt(), self.desk.clock.now()),
             not_before: self.desk.lane(self.ix).not_before(),
             effort,
             usual: match &job.operation {

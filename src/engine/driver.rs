@@ -24,6 +24,7 @@ use tokio::task::JoinSet;
 use super::advance::{Desk, Gate, News, Step, advance};
 use super::backoff::RetryBudget;
 use super::judging::Accepted;
+use super::keys::SentKeys;
 use super::lanes::Lanes;
 use super::machine::{Effort, Ending, Queue};
 use super::money::Money;
@@ -88,16 +89,16 @@ pub async fn run(
             },
             Some((ix, what)) = news.recv() => driver.pass_on(ix, what),
             Some(left) = driver.active.join_next() => {
-                let failed = match left {
+                let mut taken = match left {
                     Ok(left) => driver.take_back(left),
                     Err(error) => Err(EngineError::Panicked(error.to_string())),
                 };
-                if let Err(error) = failed {
+                if taken.is_ok() && broken.is_none() && driver.to_remember.len() >= REMEMBERED_AT_ONCE {
+                    taken = driver.remember().await;
+                }
+                if let Err(error) = taken {
                     driver.desk.raise(Gate::Halted);
                     broken.get_or_insert(error);
-                }
-                if driver.to_remember.len() >= REMEMBERED_AT_ONCE && broken.is_none() {
-                    driver.remember().await?;
                 }
             }
         }
@@ -297,6 +298,7 @@ impl<'a> Driver<'a> {
         let budget = RetryBudget::new(u32::try_from(request.concurrency).unwrap_or(u32::MAX).max(1));
         let lanes = Lanes::new(&request);
         let lane_places = vec![0; lanes.count()];
+        let sent_keys = SentKeys::read(&request, &*ports.ledger)?;
         let desk = Desk {
             request,
             ports,
@@ -309,6 +311,7 @@ impl<'a> Driver<'a> {
             is_short: AtomicBool::new(false),
             budget: Mutex::new(budget),
             money,
+            sent_keys,
             accepted: Accepted::default(),
             news,
         };

@@ -5,10 +5,11 @@
 //!
 //! A final is a job whose picture no other open job takes, contact sheets aside. Finals are chosen one by one, the one next that costs
 //! least *on top of* what is chosen already (a hero is paid once for all its surfaces), the plan's order between equals. A final that does
-//! not fit under some cap on its way is passed over, so no chain is begun for a later step that its cap cannot pay.
+//! not fit under some cap on its way is passed over, so no chain is begun for a later step that its cap, or that of its provider, cannot pay.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeSet, BinaryHeap};
+use std::sync::Arc;
 
 use crate::plan::{JobIx, Plan};
 use crate::types::{LocalAction, Micros, Operation};
@@ -31,11 +32,34 @@ pub(super) enum Need {
     Never,
 }
 
+/// Which jobs a cap guards.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Guarded {
+    /// All of them.
+    All,
+    /// Those of one step, by its place.
+    Step(u32),
+    /// Those that one provider is paid for.
+    Provider(Arc<str>),
+}
+
+impl Guarded {
+    /// Returns whether a job is paid under the cap.
+    pub(super) fn holds(&self, plan: &Plan, ix: JobIx) -> bool {
+        match (self, &plan.job(ix).operation) {
+            (Self::All, _) => true,
+            (Self::Step(step), _) => plan.job(ix).step == *step,
+            (Self::Provider(name), Operation::Paid(paid)) => paid.provider == *name,
+            (Self::Provider(_), Operation::Local(_)) => false,
+        }
+    }
+}
+
 /// What is left under one cap.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Pot {
-    /// The step that it guards; absent: all of them.
-    pub(super) step: Option<u32>,
+    /// What it guards.
+    pub(super) guarded: Guarded,
     /// What may still be committed; below zero when a charge has passed the cap.
     pub(super) room: Micros,
 }
@@ -123,8 +147,7 @@ impl<'a> Purse<'a> {
         let before = (self.taken.clone(), self.margin.clone());
         for ix in jobs {
             let Some((quoted, reserved)) = funding.price(*ix) else { continue };
-            let step = funding.plan.job(*ix).step;
-            for (place, _) in self.pots.iter().enumerate().filter(|(_, pot)| pot.step.is_none_or(|of| of == step)) {
+            for (place, _) in self.pots.iter().enumerate().filter(|(_, pot)| pot.guarded.holds(funding.plan, *ix)) {
                 self.taken[place] += quoted;
                 self.margin[place] = self.margin[place].max(reserved - quoted);
             }
@@ -223,7 +246,7 @@ mod tests {
     const PRICE: Need = Need::Price { quoted: Micros::units(1), reserved: Micros::units(1) };
 
     fn pot(step: Option<u32>, room: i64) -> Pot {
-        Pot { step, room: Micros::units(room) }
+        Pot { guarded: step.map_or(Guarded::All, Guarded::Step), room: Micros::units(room) }
     }
 
     /// Returns the addresses that are chosen; `everything` when there is nothing to choose.

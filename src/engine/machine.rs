@@ -295,7 +295,7 @@ impl Desk<'_> {
     }
 
     fn may_resend(&self) -> bool {
-        self.brief.terms.idempotent && self.effort.resends < RESENDS && !self.brief.closed
+        self.brief.terms.idempotent && !self.brief.key_is_old && self.effort.resends < RESENDS && !self.brief.closed
     }
 
     /// Holds the doubt, or counts it as spent and goes on to a new try, as the policy says.

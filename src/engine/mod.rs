@@ -17,6 +17,7 @@ pub mod batch;
 mod driver;
 mod funding;
 mod judging;
+mod keys;
 mod lanes;
 mod latency;
 pub mod machine;
@@ -41,7 +42,7 @@ use futures_util::future::BoxFuture;
 pub use driver::run;
 pub use outcome::{JobOutcome, RunOutcome, StopReason, Undone};
 pub use steady::SteadyClock;
-pub use terms::{Further, JobPrice, OnDoubt, PATIENCE, ProviderTerms, RunRules};
+pub use terms::{Further, JobPrice, KEY_LIVES, OnDoubt, PATIENCE, ProviderTerms, RunRules};
 
 use crate::ledger::{Cap, Ledger, LedgerError};
 use crate::plan::{JobIx, Plan, Worklist};

@@ -3,6 +3,7 @@
 //! ```text
 //! accepted           ─▶ one more place for each full round of successes, up to the ceiling; a learned rate is tried a little higher
 //! throttled          ─▶ half the places; the shortest window holds what was accepted in its span, and no more
+//! more accepted since ─▶ it was not for that rate: one more with each success, unless a higher try was refused before
 //! no clear answer    ─▶ half the places; after several in a row, a growing pause before the next submit
 //! ```
 //!
@@ -52,19 +53,24 @@ pub(super) struct Pace {
 struct Learned {
     told: RateWindow,
     count: u32,
-    /// Accepted submits since the count last moved.
+    /// Accepted submits since the first refusal, or since a higher try was refused.
     good: u32,
+    /// Accepted submits since the count last moved.
+    tested: u32,
     /// Accepted submits after which it is tried higher.
     patience: u32,
     tightened_at: Option<Timestamp>,
+    /// How many were accepted in the span when one more was last refused.
+    refused_at: u32,
+    /// Whether it was tried higher since then.
+    raised: bool,
 }
 
 impl Pace {
     /// Starts at the ceiling and at the rates that the manifest tells.
     pub(super) fn new(ceiling: usize, windows: &[RateWindow]) -> Self {
         let ceiling = u64::try_from(ceiling.max(1)).unwrap_or(u64::MAX / PLACE).saturating_mul(PLACE);
-        let learned = |told: &RateWindow| Learned { told: *told, count: told.count, good: 0, patience: TRY_HIGHER_AFTER, tightened_at: None };
-        let windows = windows.iter().map(learned).collect();
+        let windows = windows.iter().map(|told| Learned::new(*told)).collect();
         Self { ceiling, places: ceiling, slowed_at: None, accepted: VecDeque::new(), windows, unclear: 0 }
     }
 
@@ -134,6 +140,10 @@ impl Pace {
 }
 
 impl Learned {
+    fn new(told: RateWindow) -> Self {
+        Self { told, count: told.count, good: 0, tested: 0, patience: TRY_HIGHER_AFTER, tightened_at: None, refused_at: 0, raised: false }
+    }
+
     fn accepted(&mut self, sent: Timestamp, in_span: u32) {
         if self.count == self.told.count {
             return;
@@ -141,25 +151,36 @@ impl Learned {
         if self.tightened_at.is_some_and(|at| sent < at) {
             // The answers of one burst come in any order: what is accepted after the first refusal belongs to the same rate.
             self.count = self.count.max(in_span).min(self.told.count);
+            self.refused_at = self.refused_at.max(in_span);
             return;
         }
-        self.good += 1;
-        if self.good >= self.patience {
-            self.good = 0;
+        self.good = self.good.saturating_add(1);
+        self.tested = self.tested.saturating_add(1);
+        // Each rate is used before the next one is tried, so that a mistake costs one refusal.
+        let is_tested = in_span >= self.count || self.tested >= self.count;
+        if is_tested && (self.is_disproved(in_span) || self.good >= self.patience) {
             self.count += 1;
+            (self.tested, self.raised) = (0, true);
         }
+    }
+
+    /// Whether the last refusal was for something else: more than it has let through went through since. Believed until a higher try is refused.
+    fn is_disproved(&self, in_span: u32) -> bool {
+        in_span > self.refused_at && self.patience == TRY_HIGHER_AFTER
     }
 
     fn tighten(&mut self, sent: Timestamp, now: Timestamp, in_span: u32) {
         if self.tightened_at.is_some_and(|at| sent < at) {
             return;
         }
-        if self.tightened_at.is_some() {
+        // Refusals while nothing higher is tried are no mistake of ours: somebody else is busy, or the service is.
+        if self.raised {
             self.patience = self.patience.saturating_mul(2).min(TRY_HIGHER_AT_LAST);
+            self.good = 0;
         }
         self.count = self.count.saturating_sub(1).min(in_span).max(1);
-        self.good = 0;
-        self.tightened_at = Some(now);
+        (self.tested, self.raised) = (0, false);
+        (self.refused_at, self.tightened_at) = (in_span, Some(now));
     }
 }
 
@@ -171,6 +192,8 @@ fn within(accepted: &VecDeque<Timestamp>, span: Duration, now: Timestamp) -> u32
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     const TEN_SECONDS: Duration = Duration::from_secs(10);
@@ -290,14 +313,89 @@ mod tests {
     }
 
     #[test]
-    fn a_rate_that_was_wrongly_learned_comes_back_to_what_the_manifest_says() {
+    fn a_refusal_that_is_disproved_by_what_is_accepted_since_is_forgotten_soon() {
         let mut pace = pace(20, &[(20, 10)]);
-        pace.throttled(at(0), at(1), None);
-        assert_eq!(pace.windows()[0].count, 1);
-        for now in 0..20 * i64::from(TRY_HIGHER_AFTER) {
-            pace.accepted(at(10 + now), at(10 + now));
+        // Six in a row, and none because of a rate: nothing was ever accepted.
+        for burst in 0..6 {
+            pace.throttled(at(burst * 10), at(burst * 10 + 1), None);
         }
-        assert_eq!(pace.windows()[0].count, 20);
+        assert_eq!(pace.windows()[0].count, 1);
+        for now in 100..120 {
+            pace.accepted(at(now), at(now));
+        }
+        assert_eq!(pace.windows()[0].count, 20, "one more with each success");
+    }
+
+    #[test]
+    fn a_rate_that_was_wrongly_learned_comes_back_after_one_higher_try() {
+        let mut pace = pace(20, &[(20, 10)]);
+        (0..3).for_each(|_| pace.accepted(at(0), at(1)));
+        pace.throttled(at(2), at(3), None);
+        let mut now = 20_000;
+        let mut counts = Vec::new();
+        while pace.windows()[0].count < 20 {
+            counts.push(pace.windows()[0].count);
+            (0..pace.windows()[0].count).for_each(|_| pace.accepted(at(now), at(now + 1)));
+            now += 20_000;
+        }
+        assert_eq!(counts.iter().filter(|count| **count == 3).count(), 22, "64 successes at 3 each: {counts:?}");
+        assert_eq!(counts.len(), 22 + 16, "then one more each time: {counts:?}");
+    }
+
+    /// What a server takes in 10 s, and at which of its answers it refuses one for no reason.
+    struct Server {
+        takes: usize,
+        stray: Option<usize>,
+    }
+
+    impl Server {
+        /// Asks as fast as a ledger lets us, `abreast` at once, until so many are accepted; returns those and the refusals for the rate, after
+        /// the first window.
+        fn asked(&self, pace: &mut Pace, abreast: usize, until: usize) -> (usize, usize) {
+            let span = TEN_SECONDS;
+            let (mut now, mut answers) = (0, 0);
+            let (mut taken, mut busy): (Vec<Timestamp>, Vec<Timestamp>) = (Vec::new(), Vec::new());
+            let (mut accepted, mut refused) = (0, 0);
+            while accepted < until {
+                // Slots are busy from the send until the answer and the span after it.
+                busy.retain(|answered| at(now).since(*answered) < span);
+                let free = (pace.windows()[0].count as usize).saturating_sub(busy.len()).min(abreast);
+                let (sent, answered) = (at(now), at(now + 200));
+                let counts = |total: &mut usize| *total += usize::from(now > 10_000);
+                for _ in 0..free {
+                    answers += 1;
+                    busy.push(answered);
+                    let is_stray = self.stray == Some(answers);
+                    if is_stray || taken.iter().filter(|at| sent.since(**at) < span).count() >= self.takes {
+                        if !is_stray {
+                            counts(&mut refused);
+                        }
+                        pace.throttled(sent, answered, None);
+                    } else {
+                        taken.push(sent);
+                        counts(&mut accepted);
+                        pace.accepted(sent, answered);
+                    }
+                }
+                taken.retain(|at| sent.since(*at) < span);
+                now += if free == 0 { 100 } else { 250 };
+                assert!(now < 40_000_000, "it never comes to {until}: {pace:?}");
+            }
+            (accepted, refused)
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(200))]
+
+        #[test]
+        fn refusals_are_few_whatever_the_server_takes(takes in 1_usize..30, stray in prop::option::of(1_usize..100), abreast in 1_usize..40) {
+            let mut pace = pace(40, &[(20, 10)]);
+            let (accepted, refused) = Server { takes, stray }.asked(&mut pace, abreast, 400);
+            prop_assert!(refused * 50 <= accepted, "{} refusals for {} accepted", refused, accepted);
+            let count = pace.windows()[0].count as usize;
+            prop_assert!(count <= takes.min(20) + 1, "{} of {}", count, takes);
+        }
     }
 
     #[test]

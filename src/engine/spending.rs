@@ -4,10 +4,11 @@
 //! Never: a hold on money: that is the ledger's, and a choice that was wrong only costs a refusal there.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::EngineError;
 use super::advance::Desk;
-use super::funding::{Funding, Need, Pot};
+use super::funding::{Funding, Guarded, Need, Pot};
 use super::outcome::JobOutcome;
 use crate::ledger::{Cap, JobState};
 use crate::plan::{JobIx, Work};
@@ -97,7 +98,7 @@ pub(super) fn is_ample(desk: &Desk) -> Result<bool, EngineError> {
     // A further picture that a check asks for is paid like a further try.
     let tries = |ix: JobIx| i128::from(attempts) + i128::from(plan.step_of(ix).rerolls);
     let needed = |pot: &Pot| {
-        let under = |ix: &JobIx| pot.step.is_none_or(|step| plan.job(*ix).step == step);
+        let under = |ix: &JobIx| pot.guarded.holds(plan, *ix);
         let to_do = plan.indices().filter(|ix| desk.request.work.work(*ix).is_to_do()).filter(under);
         to_do.map(|ix| i128::from(desk.reserved(ix).get()) * tries(ix)).sum::<i128>()
     };
@@ -117,14 +118,15 @@ fn pots(desk: &Desk) -> Result<Vec<Pot>, EngineError> {
     let common = request.further.counted_in.as_ref().map(|(currency, _)| currency);
     let quoted = || request.prices.iter().flatten().next().map(|price| &price.quoted.currency);
     let Some(currency) = common.or_else(quoted) else { return Ok(Vec::new()) };
-    let of_steps = (0_u32..).zip(&request.step_caps).filter_map(|(step, cap)| Some((Some(step), cap.as_ref()?)));
-    let caps = request.caps.iter().map(|cap| (None, cap)).chain(of_steps);
+    let of_steps = (0_u32..).zip(&request.step_caps).filter_map(|(step, cap)| Some((Guarded::Step(step), cap.as_ref()?)));
+    let of_providers = request.further.caps.iter().map(|(name, cap)| (Guarded::Provider(Arc::clone(name)), cap));
+    let caps = request.caps.iter().map(|cap| (Guarded::All, cap)).chain(of_steps).chain(of_providers);
     let mut pots = Vec::new();
-    for (step, cap) in caps {
+    for (guarded, cap) in caps {
         if let (Some(limit), Some(room)) = (&cap.limit, room(desk, cap)?) {
             // A currency that cannot be weighed is refused by the ledger, with the reason.
             let left = Amount::new(limit.currency.clone(), room);
-            pots.extend(cap.rates.convert(&left, currency).map(|room| Pot { step, room }));
+            pots.extend(cap.rates.convert(&left, currency).map(|room| Pot { guarded, room }));
         }
     }
     Ok(pots)

@@ -34,7 +34,7 @@ pub struct ProviderTerms {
     pub poll: Option<PollCurve>,
     /// How long the answer to a submit may take. An exchange is given up after half of it.
     pub patience: Duration,
-    /// Whether a repeated submit with the same idempotency key is charged once.
+    /// Whether a repeated submit with the same idempotency key is charged once, for [`KEY_LIVES`].
     pub idempotent: bool,
     /// How long a finished picture can be fetched again, from its acceptance; absent: nobody says.
     pub keeps: Option<Duration>,
@@ -43,6 +43,10 @@ pub struct ProviderTerms {
 /// How long the answer to a submit may take unless somebody says otherwise, 20 minutes: an exchange is given up after 10, as clients of
 /// providers that answer with the picture itself do.
 pub const PATIENCE: Duration = Duration::from_secs(1200);
+
+/// How long a provider is trusted to know an idempotency key, 23 hours: those who say it keep them for a day, and an exchange takes its time.
+/// After that the same request under the same key may be charged again.
+pub const KEY_LIVES: Duration = Duration::from_secs(23 * 3600);
 
 /// How long a batch may take to be gathered, handed over and asked for, twice, and a file of answers to come: 2 hours for 200 MB and more.
 pub const BATCH_PATIENCE: Duration = Duration::from_secs(2 * 3600);

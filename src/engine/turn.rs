@@ -290,6 +290,8 @@ pub struct JobBrief<'a> {
     pub lost: bool,
     /// Whether the run takes no new submits.
     pub closed: bool,
+    /// Whether the last try went out so long ago that the provider may have forgotten its idempotency key.
+    pub key_is_old: bool,
     /// No submit of this account before this moment.
     pub not_before: Timestamp,
     /// What was tried in this run.

@@ -124,6 +124,8 @@ impl Worklist {
             let is_unanswered = *work == Work::Resumed && matches!(history.state(&plan.job(ix).key), JobState::Submitting { .. });
             if *work == Work::InDoubt || is_unanswered {
                 *work = Work::Again;
+                // A doubt has brought no picture: all of them are still to be bought.
+                self.pictures.extend(most_pictures(plan, history, ix, Work::Again).map(|most| (ix, most)));
             }
         }
         self.pair_twins(plan);
@@ -148,6 +150,7 @@ impl Worklist {
         for (later, first) in &plan.twins {
             if self.work[later.index()].is_to_do() && self.work[first.index()].is_to_do() {
                 self.work[later.index()] = Work::Twin;
+                self.pictures.remove(later);
             }
         }
     }

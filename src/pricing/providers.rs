@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::estimate::Counts;
+use super::estimate::{Counts, most_tries};
 use super::quote::{BookFacts, JobQuote, Quotes};
 use super::sum::Sum;
 use crate::catalog::{Catalog, Certainty};
@@ -24,7 +24,7 @@ pub struct ProviderLine {
     pub counts: Counts,
     /// Every outstanding job at one try.
     pub floor: Sum,
-    /// Every outstanding job at all its tries, or what its cap leaves.
+    /// All tries and rerolls that a run may pay for, or what its cap leaves.
     pub ceiling: Sum,
     /// Its own cap, and what is already committed under it.
     pub cap: Option<ProviderCap>,
@@ -69,16 +69,20 @@ pub fn by_provider(
         }
         let line = &mut lines[place];
         line.counts.add(work);
-        if !work.is_outstanding() {
-            continue;
-        }
-        (line.floor, line.ceiling) = match quotes.native(ix) {
+        // A picture that is only looked at, or on its way, costs nothing at one try; further ones may have to be bought for it.
+        let (once, tries) = (work.is_outstanding(), most_tries(worklist.pictures(ix), attempts));
+        match quotes.native(ix) {
             Some(JobQuote::Priced(quote)) => {
-                let most = line.ceiling.plus(quote.highest, u64::from(attempts), quote.certainty)?;
-                (line.floor.plus(quote.amount.micros, 1, quote.certainty)?, most)
+                if once {
+                    line.floor = line.floor.plus(quote.amount.micros, 1, quote.certainty)?;
+                }
+                if tries > 0 {
+                    line.ceiling = line.ceiling.plus(quote.highest, tries, quote.certainty)?;
+                }
             }
-            Some(JobQuote::Unpriced(_)) | None => (line.floor.and_unknown(), line.ceiling.and_unknown()),
-        };
+            Some(JobQuote::Unpriced(_)) | None if once => (line.floor, line.ceiling) = (line.floor.and_unknown(), line.ceiling.and_unknown()),
+            Some(JobQuote::Unpriced(_)) | None => {}
+        }
     }
     for line in &mut lines {
         if let Some(cap) = line.cap.filter(|cap| line.ceiling.certainty != Certainty::Unknown && cap.room() < line.ceiling.micros) {

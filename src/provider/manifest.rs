@@ -38,7 +38,7 @@ pub struct Manifest {
     pub limits: Limits,
     /// What is charged, and when.
     pub charge: ChargePolicy,
-    /// Whether a repeated submit with the same idempotency key is charged once.
+    /// Whether a repeated submit with the same idempotency key is charged once, for a day at least.
     #[serde(default)]
     pub idempotency: bool,
     /// Whether the outcome of a lost submit can be found out without its task id.

@@ -44,6 +44,11 @@ fn finding() -> String {
     brisk(&fast("kie")).replace("task-lookup: false", "task-lookup: true").replace("  unit: credits:kie\n", lookup)
 }
 
+/// The same, where a request is seen as soon as it is there.
+fn finding_at_once() -> String {
+    finding().replace("  deadline: 3s\n", "  deadline: 3s\n  unseen: 1ms\n")
+}
+
 /// A provider whose fresh tasks are seen soon.
 fn impatient() -> String {
     fast("kie").replace("  deadline: 3s\n", "  deadline: 3s\n  unseen: 200ms\n")
@@ -99,7 +104,7 @@ fn where_keys_are_honoured_the_next_run_settles_doubt_by_asking_again() {
 
 #[test]
 fn a_look_up_finds_the_task_of_a_lost_answer_and_gives_back_what_never_arrived() {
-    let shop = shop(CHAIN, &finding(), Kie::default(), &[(1, Misdeed::DropAfter), (2, Misdeed::DropBefore)]);
+    let shop = shop(CHAIN, &finding_at_once(), Kie::default(), &[(1, Misdeed::DropAfter), (2, Misdeed::DropBefore)]);
     shop.run(&[], 7);
     assert!(reconcile(&shop, &[]).out.contains("callsheet reconcile campaigns/c.yaml --lookup"));
     let early = reconcile(&shop, &["--lookup"]);

@@ -232,6 +232,7 @@ impl State {
                     checked: false,
                     lost: false,
                     closed: false,
+                    key_is_old: false,
                     not_before: Timestamp::from_millis(i64::MIN),
                     effort: self.shots[shot].effort,
                     usual: None,

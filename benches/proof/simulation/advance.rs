@@ -129,6 +129,7 @@ impl World {
             checked: false,
             lost,
             closed: own.gate != Gate::Open || self.campaign.terms.idempotent && own.active[shot].as_ref().is_some_and(|active| active.lacks),
+            key_is_old: false,
             not_before: own.not_before,
             effort,
             usual: usual(&about.key),

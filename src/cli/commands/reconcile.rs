@@ -23,9 +23,10 @@ use crate::cli::picking::{self, Manner};
 use crate::cli::seller;
 use crate::cli::words::shell_word;
 use crate::cli::workspace::{Stage, Workspace};
+use crate::engine::KEY_LIVES;
 use crate::ledger::{AttemptRow, AttemptStatus, Durability, JobState, Ledger as _, Record, SqliteLedger, WorkspaceLock};
 use crate::types::diagnostic::{counted, did_you_mean, listed};
-use crate::types::{Micros, RunId, SystemClock, TaskId, visible};
+use crate::types::{Clock as _, Micros, RunId, SystemClock, TaskId, visible};
 
 /// List the shots whose outcome nobody knows, or say what became of them
 ///
@@ -146,7 +147,7 @@ fn find_out(args: &ReconcileArgs, opened: &Opened, workspace: &Workspace) -> Out
     let runtime = runtime.map_err(|error| CliError::Io("cannot start the workers".to_owned(), error))?;
     let settled = runtime.block_on(async {
         let findings = if args.lookup {
-            evidence::by_lookup(&ledger, &sellers, &chosen).await?
+            evidence::by_lookup(opened, &ledger, &sellers, &chosen).await?
         } else {
             let (figures, findings) = evidence::by_balance(opened, &ledger, &sellers, &chosen).await?;
             console::data(&figures)?;
@@ -338,8 +339,11 @@ fn list_prices(args: &ReconcileArgs, rows: &[AttemptRow]) -> String {
 fn ways(opened: &Opened, doubts: &[AttemptRow], rehearses: bool) -> Vec<(&'static str, &'static str)> {
     let makers = || doubts.iter().filter_map(|row| opened.sellers.get(&*row.card.provider)).map(|seller| &seller.manifest).filter(|_| !rehearses);
     let mut ways = Vec::new();
-    if makers().any(|manifest| manifest.idempotency) {
-        ways.push(("ask again", "the next run repeats each under its own key, which the provider charges once"));
+    // Keys that the provider may have forgotten are not repeated: that could be charged again.
+    let is_young = |row: &AttemptRow| SystemClock.now().since(row.started_at) < KEY_LIVES;
+    let is_honoured = |row: &AttemptRow| opened.sellers.get(&*row.card.provider).is_some_and(|seller| seller.manifest.idempotency);
+    if !rehearses && doubts.iter().any(|row| is_young(row) && is_honoured(row)) {
+        ways.push(("ask again", "the next run repeats each under its own key, for a day: charged once"));
     }
     let takes_batches = |row: &AttemptRow| {
         opened.sellers.get(&*row.card.provider).is_some_and(|seller| seller.manifest.http.as_ref().is_some_and(|http| http.batch.is_some()))

@@ -4,6 +4,8 @@
 //! open ─▶ standing ─▶ nothing to do? say so ─▶ gates ─▶ ask ─▶ lock ─▶ engine ─▶ tree and reports ─▶ summary
 //! ```
 
+mod consent;
+
 use std::collections::HashSet;
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -11,6 +13,7 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 
+use self::consent::{agreed, at_most, gates, is_more};
 use super::plan::{notes, tell_warnings, view};
 use crate::cli::args::{self, BaseUrl, CampaignArgs, SelectionArgs};
 use crate::cli::batches::{self, Together};
@@ -27,17 +30,17 @@ use crate::cli::saved::{Approved, Typed, Wanted};
 use crate::cli::standing::{self, Standing};
 use crate::cli::words::shell_word;
 use crate::cli::workspace::{Stage, Workspace};
-use crate::engine::{JobOutcome, OnDoubt, RunOutcome, StopReason, Undone};
-use crate::ledger::WorkspaceLock;
+use crate::engine::{JobOutcome, KEY_LIVES, OnDoubt, RunOutcome, StopReason, Undone};
+use crate::ledger::{AttemptRow, AttemptStatus, WorkspaceLock};
 use crate::picks::AutoPick;
 use crate::plan::{JobIx, PickCell, Work};
-use crate::pricing::{Quotes, Refusal, without_price};
+use crate::pricing::{Quotes, Refusal};
 use crate::provider::manifest::Span;
 use crate::provider::sim::SimOptions;
 use crate::report::{RunView, Stopped, plan_table, run_summary};
 use crate::spec::{MoneySpec, Sources};
 use crate::types::diagnostic::counted;
-use crate::types::{JobId, Operation, RunId, SystemClock};
+use crate::types::{Clock as _, JobId, JobKey, Operation, RunId, SystemClock};
 
 /// Make what is left to make; each shot is bought exactly once
 ///
@@ -223,7 +226,7 @@ fn perform(args: &RunArgs, approved: Option<&Approved>) -> Outcome<Exit> {
         tell_warnings(&opened);
     }
 
-    if standing.work.is_done() && !asks_again(&opened, &standing) {
+    if standing.work.is_done() && !asks_again(&opened, &standing, &memory)? {
         let exit = nothing_to_do(args, &opened, &workspace, &memory, &standing, &shelf)?;
         if let Some(approved) = approved {
             approved.end_done(&workspace, &memory)?;
@@ -252,6 +255,7 @@ fn perform(args: &RunArgs, approved: Option<&Approved>) -> Outcome<Exit> {
         console::talk("nothing was sent");
         return Ok(Exit::Done);
     }
+    let shown = at_most(&standing);
 
     let name = workspace.make()?;
     let lock = WorkspaceLock::acquire(workspace.home(), &format!("run {}", opened.campaign.name), &SystemClock)?;
@@ -265,6 +269,11 @@ fn perform(args: &RunArgs, approved: Option<&Approved>) -> Outcome<Exit> {
         }
         weigh(&mut standing, &maker)?;
         gates(&standing, stage)?;
+        // A yes holds for what was shown then, and for no more.
+        if stage == Stage::Real && !args.yes && is_more(at_most(&standing), shown) && !agreed(&standing)? {
+            console::talk("nothing was sent");
+            return Ok(Exit::Done);
+        }
     }
     let run = performance::run_id(&SystemClock);
     if let Some(approved) = approved {
@@ -302,13 +311,19 @@ fn perform(args: &RunArgs, approved: Option<&Approved>) -> Outcome<Exit> {
     Ok(exit(&outcome, !batches.is_empty()))
 }
 
-/// Returns whether doubts can be settled by sending them again under their own keys, which the provider charges once.
-fn asks_again(opened: &Opened, standing: &Standing) -> bool {
+/// Returns whether doubts can be settled by sending them again under their own keys, which the provider charges once while it knows them.
+fn asks_again(opened: &Opened, standing: &Standing, memory: &Memory) -> Outcome<bool> {
     let honours = |ix: JobIx| match &opened.plan.job(ix).operation {
         Operation::Paid(paid) => opened.sellers.get(&paid.provider).is_some_and(|seller| seller.manifest.idempotency),
         Operation::Local(_) => false,
     };
-    standing.work.iter().any(|(ix, work)| work == Work::InDoubt && honours(ix))
+    let doubts: HashSet<JobKey> =
+        standing.work.iter().filter(|(ix, work)| *work == Work::InDoubt && honours(*ix)).map(|(ix, _)| opened.plan.job(ix).key).collect();
+    if doubts.is_empty() {
+        return Ok(false);
+    }
+    let is_young = |row: &AttemptRow| row.status == AttemptStatus::InDoubt && SystemClock.now().since(row.started_at) < KEY_LIVES;
+    Ok(memory.attempts(&opened.plan)?.iter().any(|row| doubts.contains(&row.key) && is_young(row)))
 }
 
 /// Says that nothing is left, and makes sure that the tree shows it.
@@ -367,25 +382,6 @@ fn tell_plan(opened: &Opened, memory: &Memory, standing: &Standing, stage: Stage
     let width = console::width().unwrap_or(120);
     console::talk(&plan_table(&view(opened, standing, &changes, &notes), width, true));
     Ok(())
-}
-
-/// Asks whether the money may be spent.
-///
-/// # Errors
-/// When nobody is there to be asked: money is not spent because a script has no terminal.
-fn agreed(standing: &Standing) -> Outcome<bool> {
-    let estimate = &standing.estimate;
-    let beyond = if estimate.unpriced.is_empty() { String::new() } else { format!("; {}", without_price(estimate.unpriced_jobs())) };
-    let most = format!("spend up to {}{beyond}", estimate.book.amount(estimate.totals.ceiling.micros));
-    if !console::can_ask() {
-        let fact = format!("nothing was sent: this would {most}, and there is no terminal to ask on");
-        return Err(CliError::usage(fact, "say `--yes` to spend it".to_owned()));
-    }
-    Ok(console::agrees(&format!("{most}; go on?")))
-}
-
-fn gates(standing: &Standing, stage: Stage) -> Outcome<()> {
-    if standing.verdict.is_open() { Ok(()) } else { Err(CliError::Refused(standing.verdict.refusals.clone(), stage)) }
 }
 
 /// Writes tree and reports and says what has become of everything; `next` follows `callsheet run` to go on.

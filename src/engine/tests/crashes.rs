@@ -30,6 +30,8 @@ struct Dying {
     moment: Moment,
     writes: AtomicUsize,
     dead: Notify,
+    /// Whether it takes no addresses any more.
+    is_full: bool,
 }
 
 impl Dying {
@@ -68,6 +70,9 @@ impl Ledger for Dying {
     }
 
     fn remember(&self, campaign: &str, addresses: Vec<(JobId, JobKey)>) -> BoxFuture<'_, Result<(), LedgerError>> {
+        if self.is_full {
+            return async { Err(LedgerError::Storage("database or disk is full".to_owned())) }.boxed();
+        }
         self.ledger.remember(campaign, addresses)
     }
 
@@ -112,7 +117,8 @@ fn stage() -> Stage {
 
 /// Runs until write number `at`; returns whether the process died there.
 async fn run_and_die(stage: &Stage, at: usize, moment: Moment) -> bool {
-    let dying = Arc::new(Dying { ledger: Arc::clone(&stage.ledger), at, moment, writes: AtomicUsize::new(0), dead: Notify::new() });
+    let (writes, dead) = (AtomicUsize::new(0), Notify::new());
+    let dying = Arc::new(Dying { ledger: Arc::clone(&stage.ledger), at, moment, writes, dead, is_full: false });
     let ports = Ports { ledger: Arc::clone(&dying) as Arc<dyn Ledger>, ..stage.ports() };
     tokio::select! {
         biased;
@@ -169,6 +175,20 @@ async fn a_crash_before_or_after_any_write_costs_nothing_twice() {
         // 8 shots of three records, two of them with a second try, and 4 local ones.
         assert_eq!(points, 8 * 3 + 2 * 2 + 1 + 4, "{moment:?}");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_disk_that_is_full_of_addresses_lets_the_requests_under_way_come_to_their_answers() {
+    let stage = Stage::new(chains(600, &[Step("hero", true, None)]));
+    stage.provider.will("hero[row=7]", [Act::Hang]);
+    let (writes, dead) = (AtomicUsize::new(0), Notify::new());
+    let full = Dying { ledger: Arc::clone(&stage.ledger), at: usize::MAX, moment: Moment::Before, writes, dead, is_full: true };
+    let ports = Ports { ledger: Arc::new(full), ..stage.ports() };
+    // Addresses are kept in batches: one request is under way still when the first batch is not taken.
+    let error = stage.try_run(ports, |request| request.concurrency = 600).await.expect_err("the disk is full");
+    assert_eq!(error.to_string(), "the ledger cannot be used: database or disk is full");
+    assert_eq!(unanswered(&stage).len(), 0, "what became of it stands in the ledger");
+    assert_eq!(stage.money().2, 12);
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,9 +1,12 @@
-use super::stage::{Act, CAMPAIGN, Stage, Step, chains, credits, failure, outcomes};
+use std::sync::Arc;
+
+use super::stage::{Act, CAMPAIGN, Stage, Step, chains, credits, failure, outcomes, terms};
 use crate::engine::{EngineError, RunRequest, StopReason};
 use crate::event::EventKind;
 use crate::ledger::{Cap, Scope};
+use crate::plan::Plan;
 use crate::provider::manifest::Known;
-use crate::types::{FailureClass, Micros};
+use crate::types::{FailureClass, Micros, Operation, Paid};
 
 const CHAIN: [Step; 2] = [Step("hero", true, None), Step("surface", true, Some("hero"))];
 
@@ -122,6 +125,39 @@ async fn no_chain_is_begun_for_a_step_whose_own_cap_cannot_pay_it() {
     let order: Vec<String> = stage.submits().iter().map(|submit| submit.replace(" 1", "")).collect();
     assert_eq!(order, ["hero[row=0]", "surface[row=0]", "hero[row=1]", "surface[row=1]", "hero[row=2]"]);
     assert_eq!(outcome.left.len(), 7);
+}
+
+/// Has the surfaces of a plan made by a provider of its own.
+fn surfaces_elsewhere(plan: &mut Plan) {
+    for ix in plan.steps[1].jobs.clone() {
+        if let Operation::Paid(paid) = &mut plan.jobs[ix as usize].operation {
+            *paid = Arc::new(Paid { provider: "fal".into(), ..(**paid).clone() });
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn chains_that_a_providers_own_cap_cannot_pay_leave_the_money_to_others() {
+    for concurrency in [1, 8] {
+        let mut plan = chains(4, &[CHAIN[0], CHAIN[1], Step("base", true, None), Step("poster", true, Some("base"))]);
+        surfaces_elsewhere(&mut plan);
+        let stage = Stage::new(plan);
+        let outcome = stage
+            .run(|request| {
+                flat(request);
+                request.further.terms.insert("fal".into(), terms());
+                let scope = Scope(format!("{CAMPAIGN}/provider:fal"));
+                request.further.caps.insert("fal".into(), Cap::new(scope, Some(credits(10))));
+                request.caps[0].limit = Some(credits(80));
+                request.concurrency = concurrency;
+            })
+            .await;
+        // One surface is all that the further provider may be paid for; the rest makes whole posters and no heroes for nothing.
+        insta::allow_duplicates! {
+            insta::assert_snapshot!(bought(&stage, &outcome), @"hero[row=0] surface[row=0] base[row=0] base[row=1] base[row=2] poster[row=0] poster[row=1] poster[row=2]");
+        }
+        assert_eq!(stage.money(), (80, 0, 0), "{concurrency} at once");
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::stage::{Act, Stage, Step, chains, failure};
+use super::stage::{Act, Stage, Step, chains, failure, fans};
 use crate::ledger::RateWindow;
 use crate::types::{Failure, FailureClass};
 
@@ -71,5 +71,29 @@ async fn a_wait_that_is_told_is_kept_to_the_letter_and_nonsense_is_cut_to_an_hou
         let came = stage.provider.books.lock().unwrap().came.clone();
         let waited = came[1].duration_since(came[0]);
         assert!((Duration::from_secs(least)..=Duration::from_secs(most)).contains(&waited), "told {told} s, waited {waited:?}");
+    }
+}
+
+/// Buys a hero and 200 surfaces of it where the server takes what the manifest tells, and refuses the hero so often for no reason.
+async fn after_strays(strays: usize) -> Duration {
+    let stage = Stage::new(fans(&[200]));
+    stage.provider.will("hero[row=0]", std::iter::repeat_n(Act::Refuse(failure(FailureClass::Throttled, "429")), strays));
+    let started = Instant::now();
+    let outcome = stage.run(|request| {
+        request.concurrency = 100;
+        request.terms.limits.windows = vec![RateWindow { count: 20, span: TEN_SECONDS }];
+    });
+    assert_eq!(outcome.await.stats.done, 201);
+    assert!(stage.provider.books.lock().unwrap().most_taken_in(TEN_SECONDS) <= 20);
+    started.elapsed()
+}
+
+#[tokio::test(start_paused = true)]
+async fn refusals_that_were_not_for_the_rate_slow_the_run_for_a_minute_and_not_for_an_hour() {
+    let alone = after_strays(0).await;
+    for strays in [1, 6] {
+        let took = after_strays(strays).await;
+        println!("{strays} strays: {took:?} instead of {alone:?}");
+        assert!(took < alone + Duration::from_secs(90), "{strays} strays: {took:?} instead of {alone:?}");
     }
 }

@@ -171,6 +171,23 @@ async fn an_idempotent_provider_is_asked_again_under_the_same_key() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_doubt_is_repeated_under_its_key_only_while_the_provider_still_knows_that_key() {
+    for (hours, on_doubt, sent) in [
+        (22, OnDoubt::Hold, ["hero[row=0] 1", "hero[row=0] 1"].as_slice()),
+        (24, OnDoubt::Hold, &["hero[row=0] 1"]),
+        (24, OnDoubt::Resend, &["hero[row=0] 1", "hero[row=0] 2"]),
+    ] {
+        let stage = Stage::new(chains(1, &CHAIN[..1]));
+        stage.provider.will("hero[row=0]", [Act::Hang]);
+        assert_eq!(stage.run(|_| {}).await.stats.in_doubt, 1);
+        tokio::time::advance(Duration::from_secs(hours * 3600)).await;
+        let outcome = stage.run(|request| (request.terms.idempotent, request.rules.on_doubt) = (true, on_doubt)).await;
+        assert_eq!(stage.submits(), sent, "{hours} hours later");
+        assert_eq!((outcome.stats.in_doubt, outcome.stats.done), if sent.len() == 1 { (1, 0) } else { (0, 1) }, "{hours} hours later");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_cut_picture_is_fetched_again_for_nothing() {
     let stage = Stage::new(chains(1, &CHAIN[..1]));
     stage.provider.will("hero[row=0]", [Act::CutOff(3)]);

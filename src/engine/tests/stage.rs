@@ -40,6 +40,7 @@ impl Clock for PausedClock {
 }
 
 /// A step: its name, whether it costs something, and the step whose pictures it takes, shot by shot.
+#[derive(Clone, Copy)]
 pub(in crate::engine) struct Step(pub(in crate::engine) &'static str, pub(in crate::engine) bool, pub(in crate::engine) Option<&'static str>);
 
 /// Returns a plan of `rows` chains through `steps`.

@@ -138,6 +138,7 @@ fn decide_with(
         ruling: None,
         checked: setting.checked,
         lost: setting.lost,
+        key_is_old: false,
         closed: setting.closed,
         not_before,
         effort,

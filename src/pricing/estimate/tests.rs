@@ -1,5 +1,6 @@
 use super::*;
 use crate::ledger::{History, JobState};
+use crate::pricing::providers::{ProviderCap, by_provider};
 use crate::pricing::{quotes, sample};
 use crate::types::{Amount, AttemptNo, Currency, Failure, FailureClass, Timestamp};
 use proptest::prelude::*;
@@ -188,6 +189,50 @@ proptest! {
         prop_assert_eq!(name, "learned");
         prop_assert!(one.min(other) <= together.get() && together.get() <= one.max(other) + 1, "{} lies between them", together);
     }
+}
+
+#[test]
+fn rerolls_count_in_the_ceiling_of_a_provider_and_under_its_cap() {
+    let mut plan = sample::plan(2);
+    plan.steps[1].checks = [crate::types::Check::NotBlank].into();
+    plan.steps[1].rerolls = 2;
+    let (catalog, work) = (sample::catalog("kie"), sample::all_work(&plan, &History::default()));
+    let quotes = quotes(&plan, &catalog);
+    let told = |limit: i64| {
+        let cap = ProviderCap { limit: Micros::units(limit), committed: Micros::ZERO };
+        let lines = by_provider(&plan, &work, &quotes, &catalog, 1, &[("kie".into(), cap)].into()).expect("small sums");
+        let whole = estimate(&plan, &work, &quotes, &Budget::default(), 1, &Committed::default()).expect("small sums");
+        let told = whole.told_by_provider(lines).expect("small sums");
+        (told.by_provider[0].ceiling.micros, told.totals.ceiling.micros, told.ceiling_by)
+    };
+    // Two heroes at 6 credits, and six surfaces of which each may be made three times.
+    assert_eq!(told(200), (Micros::units(120), Micros::units(120), CeilingBy::Attempts(1)));
+    assert_eq!(told(60), (Micros::units(60), Micros::units(60), CeilingBy::ProviderCaps));
+}
+
+#[test]
+fn a_doubt_that_is_bought_again_may_be_rerolled_too() {
+    let mut plan = sample::plan(2);
+    plan.steps[0].checks = [crate::types::Check::NotBlank].into();
+    plan.steps[0].rerolls = 2;
+    let mut history = History::default();
+    let failure = Failure::new(FailureClass::Ambiguous, "timeout", "no answer");
+    let reserved = Amount::new(Currency::credits("kie"), Micros::units(6));
+    sample::knows(&mut history, &plan, JobIx(0), JobState::InDoubt { attempt: AttemptNo(1), reserved: reserved.clone(), failure });
+    sample::knows(&mut history, &plan, JobIx(1), JobState::Submitting { attempt: AttemptNo(1), reserved, deadline: Timestamp::from_millis(9) });
+    let work = sample::all_work(&plan, &history).resending(&plan, &history);
+    let told = estimate(&plan, &work, &quotes(&plan, &sample::catalog("kie")), &Budget::default(), 1, &Committed::default()).expect("small sums");
+    assert_eq!(told.lines[0].ceiling, Sum::exact(Micros::units(2 * 3 * 6)), "two heroes, each three times");
+}
+
+#[test]
+fn rerolls_of_a_picture_that_two_shots_share_are_counted_once() {
+    let mut plan = sample::plan(2);
+    plan.steps[0].checks = [crate::types::Check::NotBlank].into();
+    plan.steps[0].rerolls = 2;
+    plan.twins.insert(JobIx(1), JobIx(0));
+    let told = of(&plan, &History::default(), &Budget::default(), 1, &Committed::default());
+    assert_eq!((told.lines[0].ceiling, told.rerolls), (Sum::exact(Micros::units(3 * 6)), 2));
 }
 
 #[test]

@@ -4,7 +4,7 @@
 //! Never: a file above the provider's limits, two kinds of request or two models in one file, a picture that stays in memory.
 
 use std::fs::File;
-use std::io::Write as _;
+use std::io::{self, Seek as _, SeekFrom, Write as _};
 use std::sync::{Arc, PoisonError};
 
 use serde_json::{Value, json};
@@ -97,7 +97,7 @@ impl Shared {
             tokio::spawn(Arc::clone(self).send(group.clone(), full));
         }
         if let Some(gathering) = open.get_mut(&group) {
-            gathering.file.write_all(line).map_err(full_disk)?;
+            added(&mut gathering.file, gathering.bytes, |file| file.write_all(line)).map_err(full_disk)?;
             gathering.bytes += line.len() as u64;
             gathering.waiting.push(waiting);
             gathering.last = Instant::now();
@@ -130,6 +130,14 @@ impl Shared {
     }
 }
 
+/// Writes a line behind the first `at` bytes; what a full disk took of it is taken back, so that the next line does not begin in its middle.
+fn added(file: &mut File, at: u64, write: impl FnOnce(&mut File) -> io::Result<()>) -> io::Result<()> {
+    write(file).inspect_err(|_| {
+        // A file that even so is longer than its lines is refused on its way to the provider: its length is stated.
+        let _ = file.set_len(at).and_then(|()| file.seek(SeekFrom::Start(at)));
+    })
+}
+
 /// Returns pictures as a body of a batch names them.
 fn referenced(value: Value) -> Result<Value, Failure> {
     match value {
@@ -140,5 +148,25 @@ fn referenced(value: Value) -> Result<Value, Failure> {
         Value::String(address) => Ok(json!({ "image_url": address })),
         Value::Array(all) => all.into_iter().map(referenced).collect::<Result<Vec<_>, _>>().map(Value::Array),
         other => Ok(other),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Read as _;
+
+    use super::*;
+
+    #[test]
+    fn a_line_that_a_full_disk_took_half_of_leaves_the_others_whole() {
+        let mut file = tempfile::tempfile().expect("a file");
+        let full = || io::Error::from(io::ErrorKind::StorageFull);
+        added(&mut file, 0, |file| file.write_all(b"one\n")).expect("there is room");
+        let refused = added(&mut file, 4, |file| file.write_all(b"tw").and(Err(full())));
+        assert_eq!(refused.map_err(|error| error.kind()), Err(io::ErrorKind::StorageFull));
+        added(&mut file, 4, |file| file.write_all(b"three\n")).expect("there is room again");
+        let mut text = String::new();
+        file.seek(SeekFrom::Start(0)).and_then(|_| file.read_to_string(&mut text)).expect("it can be read");
+        assert_eq!(text, "one\nthree\n");
     }
 }
