@@ -208,7 +208,7 @@ pub fn artifact(world: &World, shot: usize) -> Option<Digest> {
 pub fn undone(world: &World) -> Option<String> {
     let mut has_end = vec![false; world.campaign.shots.len()];
     for (shot, about) in world.campaign.shots.iter().enumerate() {
-        if looks::stands(world, shot) {
+        if looks::stands(world, shot) == Ok(true) {
             continue;
         }
         let Ok(state) = world.load(about.key) else { return Some(format!("{} cannot be read", about.id)) };
@@ -220,7 +220,8 @@ pub fn undone(world: &World) -> Option<String> {
         let settled = match state {
             JobState::InDoubt { .. } => world.campaign.rules.on_doubt == OnDoubt::Hold || waits || over,
             JobState::Failed { .. } | JobState::Rejected { .. } => {
-                over || waits || about.refused || looks::is_used_up(world, shot, &state).unwrap_or(false)
+                let (better, used_up) = (looks::has_better(world, shot, &state), looks::is_used_up(world, shot, &state));
+                better == Ok(false) && (about.refused || over || waits || used_up == Ok(true))
             }
             JobState::Untried | JobState::Done { .. } => waits || over,
             // It is repeated under its key once the picture that it takes is there again.

@@ -253,21 +253,35 @@ pub fn is_allowed(world: &World, key: JobKey, pictures: u32) -> bool {
     pictures <= 1 + known(&world.most_rerolls) + known(&world.lost)
 }
 
-/// Returns whether the stored picture of a shot is one that it may stand on.
-pub fn stands(world: &World, shot: usize) -> bool {
-    checks::artifact(world, shot).is_some_and(|picture| world.standards(shot).passes(picture))
+/// Returns whether a shot stands on a picture that is in the store, that was looked at as far as that is wanted, and that passes.
+pub fn stands(world: &World, shot: usize) -> Result<bool, Broken> {
+    let (about, standards) = (&world.campaign.shots[shot], world.standards(shot));
+    let Some(picture) = checks::artifact(world, shot) else { return Ok(false) };
+    if standards.checks.is_empty() {
+        return Ok(true);
+    }
+    let judged = world.judgements(about.key)?;
+    let measured = judged.iter().filter(|known| known.artifact.blob.digest == picture);
+    let is_seen = measured.into_iter().any(|known| standards.checks.iter().all(|check| check.known(&known.findings).is_some()));
+    Ok(is_seen && standards.passes(picture))
 }
 
-/// Returns whether a shot whose pictures do not pass has had all that it may have, and none that is kept passes.
+/// Returns whether a shot without a picture in use has one in the store that passes: it should stand on that.
+pub fn has_better(world: &World, shot: usize, state: &JobState) -> Result<bool, Broken> {
+    let would_do = |picture: Digest| world.store.contains(&picture) && world.standards(shot).passes(picture);
+    let last = if let JobState::Rejected { artifact, .. } = state { Some(artifact.blob.digest) } else { None };
+    Ok(last.is_some_and(would_do) || whole(world, world.campaign.shots[shot].key)?.into_iter().any(|(_, picture)| would_do(picture)))
+}
+
+/// Returns whether a shot whose pictures do not pass has had all that it may have.
 pub fn is_used_up(world: &World, shot: usize, state: &JobState) -> Result<bool, Broken> {
     let (about, standards) = (&world.campaign.shots[shot], world.standards(shot));
-    let judged = world.judgements(about.key)?;
     if about.price.is_none() {
         return Ok(matches!(state, JobState::Rejected { artifact, .. } if !standards.passes(artifact.blob.digest)));
     }
+    let judged = world.judgements(about.key)?;
     let turned_down = |attempt: AttemptNo| judged.iter().any(|known| known.of == Some(attempt) && !known.accepted);
     let whole = whole(world, about.key)?;
-    let kept = whole.iter().any(|(_, picture)| world.store.contains(picture) && standards.passes(*picture));
     let bad = whole.iter().filter(|(attempt, picture)| turned_down(*attempt) || !standards.passes(*picture)).count();
-    Ok(!kept && bad > standards.rerolls as usize)
+    Ok(bad > standards.rerolls as usize)
 }
