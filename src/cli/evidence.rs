@@ -100,19 +100,29 @@ pub async fn by_lookup(ledger: &SqliteLedger, sellers: &Sellers, rows: &[Attempt
                 let said = format!("accepted as task {}; the next run fetches the picture for nothing", task.name());
                 (vec![Record::Accepted { attempt: row.attempt, task }], said)
             }
-            Ok(Some(Found::Nothing)) => {
-                let evidence = format!("not charged: asked by its key at {}, the provider knows of no such request", SystemClock.now());
-                (
-                    settled(row, &state, Some(Micros::ZERO), evidence),
-                    "the provider knows of no such request: not charged, what was held is given back".to_owned(),
-                )
-            }
+            // The list of batches has weighed its own time.
+            Ok(Some(Found::Nothing)) => match early(provider, row).filter(|_| !row.card.batch) {
+                Some(wait) => (Vec::new(), format!("stays in doubt: the provider knows of no such request yet; {wait}")),
+                None => {
+                    let evidence = format!("not charged: asked by its key at {}, the provider knows of no such request", SystemClock.now());
+                    let said = "the provider knows of no such request: not charged, what was held is given back";
+                    (settled(row, &state, Some(Micros::ZERO), evidence), said.to_owned())
+                }
+            },
             Ok(None) => (Vec::new(), "the provider has no way to look it up".to_owned()),
             Err(why) => (Vec::new(), format!("stays in doubt: {why}")),
         };
         findings.push(Finding { row: row.clone(), records, said });
     }
     Ok(findings)
+}
+
+/// Says how long a request may still be on its way, if it may: until then its absence proves nothing.
+fn early(provider: &HttpProvider, row: &AttemptRow) -> Option<String> {
+    let left = row.started_at.after(provider.longest_way()).since(SystemClock.now());
+    // Whole seconds, rounded up.
+    let seconds = left.as_secs() + u64::from(left.subsec_nanos() > 0);
+    (seconds > 0).then(|| format!("it may still be on its way, ask again in {seconds} s"))
 }
 
 fn words(failure: &Failure) -> String {
@@ -166,6 +176,13 @@ async fn at_one(manifest: &Manifest, ledger: &SqliteLedger, provider: &HttpProvi
         Proof::Some(count) if rows.len() == found.doubts.len() => count,
         Proof::Some(_) | Proof::Nothing => return Ok((figures(&found, rows.len()), Vec::new())),
     };
+    // A charge that is still to come would be taken for none.
+    if charged < rows.len()
+        && let Some((row, wait)) = rows.iter().find_map(|row| Some((row, early(provider, row)?)))
+    {
+        let job = visible(row.card.job.as_str());
+        return Ok((format!("{}too early `{job}` has only just been sent: {wait}; nothing is settled\n", figures(&found, rows.len())), Vec::new()));
+    }
     let mut findings = Vec::with_capacity(rows.len());
     for (place, row) in rows.iter().enumerate() {
         let is_charged = place < charged;

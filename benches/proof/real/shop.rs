@@ -271,6 +271,8 @@ impl Shop {
     /// Lets each doubt be named, and settles it by the truth.
     fn end_doubts(&self, wanted: &Tree, found: &mut Findings, word_charged: &mut ByWord) {
         let listed = self.reconcile(&[]).out;
+        // The word that follows is the truth only if the provider has read all that was ever sent to it.
+        self.server.read_all();
         let (rows, accepted) = (self.rows(), self.server.books().accepted);
         let doubts: BTreeSet<&str> = rows.iter().filter(|row| row["status"] == "in-doubt").map(|row| row["job"].as_str()).collect();
         for (job, prompt) in &wanted.prompts {
@@ -321,6 +323,7 @@ impl Shop {
 
     /// Compares money and files with the provider's books and with an undisturbed run.
     fn compare(&self, wanted: &Tree, spoiled: usize, word_charged: &ByWord, found: &mut Findings) {
+        self.server.read_all();
         let books = self.server.books();
         for violation in &books.violations {
             found.unnamed += 1;

@@ -3,6 +3,8 @@
 //! In: an idempotency key, or a task. Out: the task, or that there is none.
 //! Never: a cost; silence, or an answer of another shape than the manifest tells, taken for a no.
 
+use std::time::Duration;
+
 use serde_json::Value;
 
 use super::HttpProvider;
@@ -22,7 +24,19 @@ pub enum Found {
     Nothing,
 }
 
+/// Exchanges of one paid request at most where its key is honoured, with the waits between them.
+const REPEATED: u32 = 5;
+
 impl HttpProvider {
+    /// Returns how long after its intent a paid request may still be on its way, or be worked on: before that, what the provider knows nothing of
+    /// may still come, and be charged.
+    pub fn longest_way(&self) -> Duration {
+        let protocol = &self.protocol;
+        let calls = std::iter::once(&protocol.submit).chain(protocol.submit_by_action.values());
+        let longest = calls.map(|call| call.request.timeout.0).max().unwrap_or_default();
+        if protocol.idempotency_header.is_some() { longest * REPEATED } else { longest }
+    }
+
     /// Returns whether the manifest has a call that finds requests by their key.
     pub fn can_look_up(&self) -> bool {
         self.protocol.lookup.is_some()

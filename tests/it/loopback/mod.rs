@@ -22,9 +22,9 @@ mod wire;
 pub mod xai;
 
 use std::collections::BTreeMap;
-use std::io::Write as _;
+use std::io::{Read as _, Write as _};
 use std::net::{Shutdown, TcpListener, TcpStream};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -246,6 +246,32 @@ pub fn flooded() -> u64 {
     FLOODED.load(Ordering::SeqCst)
 }
 
+/// Asked for by tests only: answered once every request that was sent before is in the books, on a machine however busy.
+const ALL_READ: &str = "/all-read";
+
+/// A connection whose request is not in the books yet.
+struct Unread(Arc<AtomicUsize>);
+
+impl Unread {
+    fn one_more(all: &Arc<AtomicUsize>) -> Self {
+        all.fetch_add(1, Ordering::SeqCst);
+        Self(Arc::clone(all))
+    }
+
+    /// Waits until there is no other; each of them ends, because who has sent it has sent all of it or is gone.
+    fn wait_for_others(self, leaving: &Leaving) {
+        while self.0.load(Ordering::SeqCst) > 1 && !leaving.now.load(Ordering::SeqCst) {
+            thread::sleep(Duration::from_millis(1));
+        }
+    }
+}
+
+impl Drop for Unread {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
 #[derive(Default)]
 struct Leaving {
     now: AtomicBool,
@@ -276,12 +302,13 @@ impl Loopback {
         let leaving = Arc::new(Leaving::default());
         let (shared, quit, own) = (Arc::clone(&state), Arc::clone(&leaving), url.clone());
         thread::spawn(move || {
+            let all = Arc::default();
             for stream in listener.incoming().flatten() {
                 if quit.now.load(Ordering::SeqCst) {
                     return;
                 }
-                let (shared, quit, own) = (Arc::clone(&shared), Arc::clone(&quit), own.clone());
-                thread::spawn(move || serve(stream, &shared, &quit, &own));
+                let (shared, quit, own, unread) = (Arc::clone(&shared), Arc::clone(&quit), own.clone(), Unread::one_more(&all));
+                thread::spawn(move || serve(stream, &shared, &quit, &own, unread));
             }
         });
         Self { url, state, leaving }
@@ -311,6 +338,15 @@ impl Loopback {
         self.state().books.clone()
     }
 
+    /// Waits until all that a process has sent is in the books, once the process is gone: what it sent last may still lie on the way.
+    pub fn read_all(&self) {
+        let asked = TcpStream::connect(self.url.trim_start_matches("http://")).and_then(|mut stream| {
+            stream.write_all(format!("GET {ALL_READ} HTTP/1.1\r\nhost: here\r\ncontent-length: 0\r\n\r\n").as_bytes())?;
+            stream.read_to_end(&mut Vec::new())
+        });
+        asked.expect("the server answers its own tests");
+    }
+
     /// Ends everything that goes wrong; the provider keeps what it knows.
     pub fn mend(&self) {
         let mut state = self.state();
@@ -330,8 +366,12 @@ impl Drop for Loopback {
 }
 
 /// Answers one request of one connection.
-fn serve(mut stream: TcpStream, shared: &Mutex<State>, leaving: &Leaving, url: &str) {
+fn serve(mut stream: TcpStream, shared: &Mutex<State>, leaving: &Leaving, url: &str, unread: Unread) {
     let Some(request) = Received::read(&mut stream) else { return };
+    if request.path == ALL_READ {
+        unread.wait_for_others(leaving);
+        return drop(stream.write_all(b"HTTP/1.1 204 x\r\nconnection: close\r\n\r\n"));
+    }
     let (misdeed, reply) = {
         let mut state = shared.lock().unwrap_or_else(PoisonError::into_inner);
         let state = &mut *state;
@@ -352,6 +392,7 @@ fn serve(mut stream: TcpStream, shared: &Mutex<State>, leaving: &Leaving, url: &
         };
         (misdeed, reply)
     };
+    drop(unread);
     if let Some(Misdeed::Flood { head, piece, pause }) = &misdeed {
         return flood(&mut stream, head, piece, *pause, leaving);
     }
