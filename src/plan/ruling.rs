@@ -285,8 +285,9 @@ mod tests {
     fn local_work_that_is_gone_is_made_again_unless_it_is_known_not_to_pass() {
         let known = Judgement { of: None, ..judged(1, 12) };
         let state = JobState::Rejected { attempt: None, artifact: artifact(1) };
-        let ruled =
-            |least: u32| ruling(&Bar { checks: &[Check::Sharpness(least)], rerolls: 0, is_paid: false }, &state, &[known.clone()], &|_| false);
+        let ruled = |least: u32| {
+            ruling(&Bar { checks: &[Check::Sharpness(least)], rerolls: 0, is_paid: false }, &state, std::slice::from_ref(&known), &|_| false)
+        };
         assert_eq!(ruled(10), None);
         assert_eq!(ruled(20).map(|it| it.fate), Some(Fate::UsedUp));
     }
