@@ -164,6 +164,8 @@ fn simulated(words: &Words, tell: &mut dyn FnMut(Row)) {
         Row::told("simulation: deaths of the process", histories.clone(), thousands(sum.crashes)),
         Row::told("simulation: shots", histories.clone(), thousands(sum.shots)),
         Row::told("simulation: paid requests", histories.clone(), thousands(sum.submits)),
+        Row::told("simulation: pictures turned down", histories.clone(), thousands(sum.turned_down)),
+        Row::told("simulation: rerolls", histories.clone(), thousands(sum.rerolls)),
         Row::told("simulation: events, with the rules checked after each", histories.clone(), thousands(sum.events)),
         Row::told("simulation: simulated years", histories, format!("{years:.1}")),
     ] {

@@ -24,7 +24,7 @@ use crate::pricing::{
     by_provider, estimate_by, gate, judge, learn, quotes,
 };
 use crate::report::Change;
-use crate::types::{Amount, Currency, Micros, Rates};
+use crate::types::{Amount, BlobRef, Currency, Micros, Rates};
 
 /// A plan with what is left of it and what that costs.
 #[derive(Debug)]
@@ -61,9 +61,10 @@ pub fn standing(opened: &Opened, memory: &Memory, selected: &SelectionArgs, on_d
     let history = memory.history(plan)?;
     let selection = selection(campaign, plan, selected)?;
     let census = memory.census(history.jobs.len());
-    let work = worklist(plan, &history, &selection, &|blob| census.has(blob.digest));
+    let present = |blob: &BlobRef| census.has(blob.digest);
+    let work = worklist(plan, &history, &selection, &present);
     let work = if opened.supposes_picks { work.as_if_picked(plan) } else { work };
-    let work = if on_doubt == OnDoubt::Resend { work.resending(plan, &history) } else { work };
+    let work = if on_doubt == OnDoubt::Resend { work.resending(plan, &history, &present) } else { work };
     let quotes = quotes(plan, catalog);
     let (committed, rates) = committed(opened, memory)?;
     let estimate = estimate_by(plan, &work, &quotes, &campaign.budget, factors(opened, memory)?, campaign.run.attempts, &committed)?;

@@ -273,8 +273,13 @@ impl<'a> Shift<'a> {
     /// Decides what is to become of the job's pictures, by what the ledger knows of them.
     fn ruling(&self, state: &JobState) -> Result<Option<Ruling>, EngineError> {
         let bar = self.desk.request.plan.bar(self.ix);
-        let is_judged = matches!(state, JobState::Rejected { .. }) || !bar.checks.is_empty();
-        if !is_judged || !matches!(state, JobState::Done { .. } | JobState::Rejected { .. } | JobState::Failed { .. }) {
+        let may_be_ruled = match state {
+            JobState::Done { .. } => !bar.checks.is_empty(),
+            // What was kept before a check was taken away is good enough now.
+            JobState::Rejected { .. } | JobState::Failed { .. } => true,
+            _ => false,
+        };
+        if !may_be_ruled {
             return Ok(None);
         }
         let judged = self.desk.ports.ledger.judgements(self.key())?;

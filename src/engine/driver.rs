@@ -214,7 +214,7 @@ struct Driver<'a> {
     followers: BTreeMap<JobIx, Vec<JobIx>>,
     follows: BTreeMap<JobIx, JobIx>,
     ready: Ready,
-    /// Paid jobs with a picture that is to be looked at: work for a core, not for a place.
+    /// Jobs with a picture that is to be looked at: work for a core, not for a place.
     looks: VecDeque<JobIx>,
     spending: Spending,
     active: JoinSet<Left>,
@@ -365,7 +365,7 @@ impl<'a> Driver<'a> {
             }
             match self.desk.request.work.work(ix) {
                 Work::Resumed | Work::InDoubt => self.start(ix, Post::PaidBefore),
-                Work::Look | Work::Rejected if matches!(plan.job(ix).operation, Operation::Paid(_)) => {
+                Work::Look | Work::Rejected => {
                     // It needs none of its inputs to be looked at, so their coming must not start it a second time.
                     self.begun[ix.index()] = true;
                     self.looks.push_back(ix);

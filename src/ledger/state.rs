@@ -149,10 +149,11 @@ impl JobState {
                 Ok(Self::Done { attempt: *attempt, artifact: *artifact })
             }
             (Self::Rejected { .. }, Record::Judged { accepted: false, .. }) => Ok(self.clone()),
-            // While what the failure cost is open it stays a failure: its price is still to be said.
-            (Self::Failed { attempt, failure }, Record::Judged { artifact, accepted: true, .. }) if failure.billed != Billed::Maybe => {
+            // A reroll failed, and a picture that was kept from before is looked at again: what the failure cost stays as it was counted.
+            (Self::Failed { attempt, .. }, Record::Judged { artifact, accepted: true, .. }) => {
                 Ok(Self::Done { attempt: Some(*attempt), artifact: *artifact })
             }
+            (Self::Failed { .. }, Record::Judged { accepted: false, .. }) => Ok(self.clone()),
             // The picture was lost from the store (or the ledger copied without it), or turned down: buying again is a new try.
             (Self::Done { attempt: Some(_), .. } | Self::Rejected { attempt: Some(_), .. }, Record::Intent { attempt, reserved, deadline, .. })
                 if attempt.0 == last.0 + 1 =>
@@ -322,9 +323,15 @@ mod tests {
             judged earlier bad  -> made and rejected
         failed 1
             judged good         -> done 1
+            judged bad          -> failed 1
             judged earlier good -> done 1 with the earlier picture
+            judged earlier bad  -> failed 1
             intent 2            -> submitting 2
         failed 1, price open
+            judged good         -> done 1
+            judged bad          -> failed 1, price open
+            judged earlier good -> done 1 with the earlier picture
+            judged earlier bad  -> failed 1, price open
             settled 1           -> failed 1
             intent 2            -> submitting 2
         in doubt 1

@@ -4,11 +4,11 @@
 //! Never: a picture. The same figures give the same ruling, so a threshold that is changed costs nothing to try.
 //!
 //! A job may be paid for once, and `rerolls` times more because its checks failed. Pictures are counted for good, over all runs, so no
-//! run begins the count anew. What a *person* turns down is another matter: the refusal is part of the key, so the shot is another job.
+//! run begins the count anew; one that was good and got lost is bought again for its loss, which is no reroll. What a *person* turns down is another matter: the refusal is part of the key, so the shot is another job.
 
 use super::Plan;
 use crate::ledger::{Artifact, History, JobState, Judgement};
-use crate::types::{AttemptNo, Billed, BlobRef, Check, Finding};
+use crate::types::{AttemptNo, BlobRef, Check, Finding};
 
 /// What a picture of a job must pass.
 #[derive(Debug, Clone, Copy)]
@@ -81,6 +81,18 @@ impl Bar<'_> {
         opinion
     }
 
+    /// Returns whether a picture is gone from the store that the checks of today, as far as its figures are known, do not turn down.
+    fn is_missed(&self, known: &Judgement, present: &dyn Fn(&BlobRef) -> bool) -> bool {
+        !present(&known.artifact.blob) && self.opinion(&known.artifact, &known.findings) != Opinion::Bad
+    }
+
+    /// Returns how many of the pictures that may be bought there were: one that was good and got lost was bought again for its loss, and
+    /// uses up no reroll.
+    pub(super) fn brought(&self, judged: &[Judgement], present: &dyn Fn(&BlobRef) -> bool) -> u32 {
+        let counts = |known: &&Judgement| !(known.accepted && self.is_missed(known, present));
+        u32::try_from(judged.iter().filter(counts).count()).unwrap_or(u32::MAX)
+    }
+
     /// Returns the figures that are known, held against the thresholds of today.
     pub fn findings(&self, artifact: &Artifact, known: &[Finding]) -> Vec<Finding> {
         let finding = |check: &Check| {
@@ -100,8 +112,12 @@ pub fn ruling(bar: &Bar<'_>, state: &JobState, judged: &[Judgement], present: &d
     match state {
         JobState::Done { .. } if bar.checks.is_empty() => None,
         JobState::Done { attempt, artifact } => {
-            let known = judged.iter().find(|known| known.artifact == *artifact);
-            let kept = Kept { of: known.map_or(*attempt, |known| known.of), artifact: *artifact };
+            let same = || judged.iter().filter(|known| known.artifact == *artifact);
+            // One that was turned down stands behind another try only if that one brought the same picture again, and nobody has looked since.
+            let in_use = same().find(|known| known.of == *attempt).or_else(|| same().find(|known| known.accepted));
+            let of = in_use.map_or(*attempt, |known| known.of);
+            let known = in_use.or_else(|| same().next());
+            let kept = Kept { of, artifact: *artifact };
             let findings = known.map_or(&[][..], |known| &known.findings);
             match bar.opinion(artifact, findings) {
                 Opinion::Good => plain(Fate::Stands),
@@ -114,9 +130,11 @@ pub fn ruling(bar: &Bar<'_>, state: &JobState, judged: &[Judgement], present: &d
                 }
             }
         }
+        // What is made here for nothing and is gone is made again, unless it is known not to pass.
+        JobState::Rejected { .. } if !bar.is_paid && judged.iter().all(|known| bar.is_missed(known, present)) => None,
         JobState::Rejected { .. } => plain(fate(bar, judged, present)),
-        // A reroll that failed: what is kept may be good enough by now. Where the price of a failure is open it stays one.
-        JobState::Failed { failure, .. } if !judged.is_empty() && failure.billed != Billed::Maybe => match fate(bar, judged, present) {
+        // A reroll that failed: what is kept may be good enough by now.
+        JobState::Failed { .. } if !judged.is_empty() => match fate(bar, judged, present) {
             Fate::Again(_) => None,
             other => plain(other),
         },
@@ -131,8 +149,7 @@ fn fate(bar: &Bar<'_>, judged: &[Judgement], present: &dyn Fn(&BlobRef) -> bool)
     if let Some(known) = that_is(Opinion::Good).or_else(|| that_is(Opinion::Unknown)) {
         return Fate::Look(Kept { of: known.of, artifact: known.artifact });
     }
-    let brought = u32::try_from(judged.len()).unwrap_or(u32::MAX);
-    match bar.rerolls.saturating_add(1).saturating_sub(brought) {
+    match bar.rerolls.saturating_add(1).saturating_sub(bar.brought(judged, present)) {
         left if left > 0 && bar.is_paid => Fate::Again(left),
         _ => Fate::UsedUp,
     }
@@ -226,6 +243,53 @@ mod tests {
         failed, never a picture: by its state
         never tried: by its state
         ");
+    }
+
+    #[test]
+    fn a_good_picture_that_was_lost_uses_up_no_reroll() {
+        let bar = |rerolls| Bar { checks: &[Check::Sharpness(20)], rerolls, is_paid: true };
+        let failed = JobState::Failed { attempt: AttemptNo(2), failure: Failure::new(FailureClass::Failed, "501", "") };
+        assert_eq!(ruling(&bar(0), &failed, &[judged(1, 40)], &|_| false), None, "its replacement is still to be bought");
+        let rejected = JobState::Rejected { attempt: Some(AttemptNo(2)), artifact: artifact(2) };
+        let fate = |rerolls| ruling(&bar(rerolls), &rejected, &[judged(1, 40), judged(2, 12)], &|blob| *blob == artifact(2).blob).map(|it| it.fate);
+        assert_eq!((fate(0), fate(1)), (Some(Fate::UsedUp), Some(Fate::Again(1))), "one picture was turned down");
+        let raised = ruling(&Bar { checks: &[Check::Sharpness(50)], ..bar(0) }, &failed, &[judged(1, 40)], &|_| false);
+        assert_eq!(raised.map(|it| it.fate), Some(Fate::UsedUp), "lost or not, it is not good enough now");
+    }
+
+    #[test]
+    fn the_same_picture_once_more_is_another_picture_that_was_paid_for() {
+        let bar = Bar { checks: &[Check::Sharpness(20)], rerolls: 1, is_paid: true };
+        // As a death before the look leaves it: the second try brought what the first one did.
+        let state = JobState::Done { attempt: Some(AttemptNo(2)), artifact: artifact(1) };
+        let Some(Ruling { down: Some(down), fate }) = ruling(&bar, &state, &[judged(1, 12)], &|_| true) else { panic!("it is turned down") };
+        assert_eq!((down.kept.of, fate), (Some(AttemptNo(2)), Fate::UsedUp));
+        // A picture of the first try that was taken back after the second is the first one's still.
+        let Some(Ruling { down: Some(down), .. }) = ruling(&Bar { checks: &[Check::Sharpness(50)], ..bar }, &state, &[judged(1, 40)], &|_| true)
+        else {
+            panic!("it is turned down")
+        };
+        assert_eq!(down.kept.of, Some(AttemptNo(1)));
+    }
+
+    #[test]
+    fn no_try_is_paid_for_while_what_is_kept_decides_even_if_the_price_of_the_last_one_is_open() {
+        let open = Failure { billed: crate::types::Billed::Maybe, ..Failure::new(FailureClass::Failed, "501", "") };
+        let failed = JobState::Failed { attempt: AttemptNo(2), failure: open };
+        assert_eq!(told(10, 1, &failed, &[judged(1, 12)]), "look at 1", "a threshold that was lowered takes what is kept");
+        assert_eq!(told(20, 0, &failed, &[judged(1, 12)]), "usedup", "rerolls that were taken back are not bought");
+        assert_eq!(told(20, 1, &failed, &[judged(1, 12)]), "by its state");
+    }
+
+    #[test]
+    fn local_work_that_is_gone_is_made_again_unless_it_is_known_not_to_pass() {
+        let known = Judgement { of: None, ..judged(1, 12) };
+        let state = JobState::Rejected { attempt: None, artifact: artifact(1) };
+        let ruled = |least: u32| {
+            ruling(&Bar { checks: &[Check::Sharpness(least)], rerolls: 0, is_paid: false }, &state, std::slice::from_ref(&known), &|_| false)
+        };
+        assert_eq!(ruled(10), None);
+        assert_eq!(ruled(20).map(|it| it.fate), Some(Fate::UsedUp));
     }
 
     #[test]

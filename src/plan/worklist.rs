@@ -115,17 +115,17 @@ impl Worklist {
         self.work.iter().filter(|work| wanted(**work)).count()
     }
 
-    /// Returns the same for a run that buys again what is in doubt: such shots are outstanding like failed ones.
+    /// Returns the same for a run that buys again what is in doubt: such shots are outstanding like failed ones. `present` as for [`worklist`].
     ///
     /// So are intents without an answer: whoever runs holds the workspace, nobody else can be waiting for one, and it finds them in doubt.
     #[must_use]
-    pub fn resending(mut self, plan: &Plan, history: &History) -> Self {
+    pub fn resending(mut self, plan: &Plan, history: &History, present: &dyn Fn(&BlobRef) -> bool) -> Self {
         for (ix, work) in (0u32..).map(JobIx).zip(&mut self.work) {
             let is_unanswered = *work == Work::Resumed && matches!(history.state(&plan.job(ix).key), JobState::Submitting { .. });
             if *work == Work::InDoubt || is_unanswered {
                 *work = Work::Again;
                 // A doubt has brought no picture: all of them are still to be bought.
-                self.pictures.extend(most_pictures(plan, history, ix, Work::Again).map(|most| (ix, most)));
+                self.pictures.extend(most_pictures(plan, history, ix, Work::Again, present).map(|most| (ix, most)));
             }
         }
         self.pair_twins(plan);
@@ -172,7 +172,7 @@ pub fn worklist(plan: &Plan, history: &History, selection: &Selection, present: 
         // Makers stand before takers, so one pass tells who waits for whom.
         let waits = of_job != Work::Excluded && !plan.picks.is_empty() && (plan.waits_for_a_pick(ix) || behind_a_pick(plan, ix, &work));
         let of_job = if waits { Work::Waiting } else { of_job };
-        if let Some(count) = most_pictures(plan, history, ix, of_job) {
+        if let Some(count) = most_pictures(plan, history, ix, of_job, present) {
             pictures.insert(ix, count);
         }
         work.push(of_job);
@@ -201,8 +201,8 @@ fn of_job(plan: &Plan, history: &History, ix: JobIx, present: &dyn Fn(&BlobRef) 
         JobState::Submitting { .. } | JobState::Running { .. } => Work::Resumed,
         JobState::InDoubt { .. } => Work::InDoubt,
         JobState::Failed { .. } => Work::Again,
-        // Always ruled upon, above.
-        JobState::Rejected { .. } => Work::Rejected,
+        // Made here, turned down, and gone: always ruled upon otherwise.
+        JobState::Rejected { .. } => Work::Lost,
         // Addresses are read only for campaigns that ran before: most plans skip building the text.
         JobState::Untried if history.addresses.is_empty() => Work::New,
         JobState::Untried => match history.addresses.get(&plan.id(ix)) {
@@ -213,12 +213,12 @@ fn of_job(plan: &Plan, history: &History, ix: JobIx, present: &dyn Fn(&BlobRef) 
 }
 
 /// Returns the most pictures that a run may buy for a job with rerolls; `None` where one for each outstanding job is right.
-fn most_pictures(plan: &Plan, history: &History, ix: JobIx, work: Work) -> Option<u32> {
+fn most_pictures(plan: &Plan, history: &History, ix: JobIx, work: Work, present: &dyn Fn(&BlobRef) -> bool) -> Option<u32> {
     let bar = plan.bar(ix);
     if bar.rerolls == 0 || !bar.is_paid {
         return None;
     }
-    let brought = u32::try_from(history.judged(&plan.job(ix).key).len()).unwrap_or(u32::MAX);
+    let brought = bar.brought(history.judged(&plan.job(ix).key), present);
     let all = bar.rerolls.saturating_add(1);
     match work {
         work if work.is_outstanding() => Some(all.saturating_sub(brought).max(1)),

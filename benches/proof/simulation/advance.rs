@@ -12,7 +12,7 @@ use futures_util::FutureExt;
 use super::process::{Gate, Post};
 use super::work::{Parting, woken_at};
 use super::world::{Comes, What, World};
-use super::{Broken, Mutation, checks};
+use super::{Broken, Mutation, checks, looks};
 
 /// How a write of the ledger ended.
 enum Written<T> {
@@ -41,7 +41,7 @@ impl World {
                 self.part(process, shot, Parting::Halted);
                 return Ok(());
             }
-            if post == Post::PaidBefore && matches!(queue, Queue::Submit | Queue::Retry) && gate == Gate::Open {
+            if matches!(post, Post::PaidBefore | Post::Core) && matches!(queue, Queue::Submit | Queue::Retry) && gate == Gate::Open {
                 self.part(process, shot, Parting::WantsPlace);
                 return Ok(());
             }
@@ -65,8 +65,8 @@ impl World {
                 }
                 JobEvent::DeliveryBroke { failure: Failure::new(FailureClass::Local, "store", "simulated"), charged }
             }
-            Comes::Picture { .. } | Comes::Made if fails => {
-                self.note(|_| "the store takes nothing".to_owned());
+            Comes::Picture { .. } | Comes::Made | Comes::Seen { .. } if fails => {
+                self.note(|_| "the store is out of order".to_owned());
                 self.part(process, shot, Parting::Broken);
                 return Ok(());
             }
@@ -83,6 +83,7 @@ impl World {
                 self.store.insert(digest);
                 JobEvent::LocalMade(artifact(digest))
             }
+            Comes::Seen { kept, charged } => self.seen(shot, kept, charged)?,
         };
         if let JobEvent::SubmitFailed(Failure { retry_after: Some(told), .. }) = &event {
             let until = self.now + Self::span(*told.min(&Duration::from_secs(3600)));
@@ -103,7 +104,7 @@ impl World {
         if state.last_attempt() != attempt || self.campaign.shots[shot].key != key || !self.processes.get(process).is_some_and(|own| own.alive) {
             return Ok(());
         }
-        let turn = self.decide(process, shot, &state, event, Effort::default());
+        let turn = self.decide(process, shot, &state, event, Effort::default())?;
         // The same exchange moves the shot already; a second one must never pay.
         let pays = turn.then.iter().any(|effect| matches!(effect, Effect::Ask { .. }))
             || !self.campaign.terms.idempotent && turn.then.iter().any(|effect| matches!(effect, Effect::Submit { .. }));
@@ -113,7 +114,8 @@ impl World {
         Ok(())
     }
 
-    fn decide(&self, process: usize, shot: usize, state: &JobState, event: JobEvent, effort: Effort) -> Turn {
+    fn decide(&self, process: usize, shot: usize, state: &JobState, event: JobEvent, effort: Effort) -> Result<Turn, Broken> {
+        let ruling = if event == JobEvent::Begin { self.ruling(shot, state)? } else { None };
         let (about, own) = (&self.campaign.shots[shot], &self.processes[process]);
         let lost = match state {
             JobState::Done { artifact, .. } => own.lost[shot] && !self.store.contains(&artifact.blob.digest),
@@ -125,8 +127,8 @@ impl World {
             trade: about.price.as_ref().map_or(Trade::Local, Trade::Paid),
             terms: &self.campaign.terms,
             rules: &self.campaign.rules,
-            ruling: None,
-            checked: false,
+            ruling: ruling.as_ref(),
+            checked: !self.standards(shot).checks.is_empty() && self.mutation != Some(Mutation::UseUnseen),
             lost,
             closed: own.gate != Gate::Open || self.campaign.terms.idempotent && own.active[shot].as_ref().is_some_and(|active| active.lacks),
             key_is_old: false,
@@ -134,7 +136,7 @@ impl World {
             effort,
             usual: usual(&about.key),
         };
-        step(state, event, &brief, self.wall())
+        Ok(step(state, event, &brief, self.wall()))
     }
 
     /// Moves a shot as far as it goes: step, append, perform.
@@ -143,7 +145,7 @@ impl World {
             let Some(active) = self.processes[process].active[shot].as_ref() else { return Ok(()) };
             let (state, effort) = (active.state.clone(), active.effort);
             self.note(|world| format!("{process} {} is {}: {event:?}", world.campaign.shots[shot].id, state.name()));
-            let turn = self.decide(process, shot, &state, event, effort);
+            let turn = self.decide(process, shot, &state, event, effort)?;
             if let Some(active) = self.processes[process].active[shot].as_mut() {
                 active.effort = turn.effort;
             }
@@ -202,7 +204,10 @@ impl World {
                         self.fetch(process, shot, &task, &result.0, charged);
                         return Ok(());
                     }
-                    Effect::Judge { .. } => return Err(Broken(format!("{}: looked at, and its step has no checks", self.campaign.shots[shot].id))),
+                    Effect::Judge { kept, charged } => {
+                        self.look(process, shot, kept, charged);
+                        return Ok(());
+                    }
                     Effect::MakeLocal => {
                         let (turn, at) = (self.next_turn(process, shot), self.now + self.dice.within(1_000..60_000));
                         self.at(at, What::Answer { process, shot, turn, comes: Comes::Made });
@@ -217,6 +222,9 @@ impl World {
     }
 
     fn pause(&mut self, process: usize, shot: usize, after: Duration, queue: Queue) {
+        if queue == Queue::Reroll && self.processes[process].gate == Gate::Open {
+            return self.part(process, shot, Parting::WantsPlace);
+        }
         let now = self.wall();
         let rations = queue == Queue::Retry && self.mutation != Some(Mutation::RetryUnrationed);
         let rationed = if rations { self.processes[process].budget.take(now) } else { Duration::ZERO };
@@ -257,7 +265,9 @@ impl World {
         let records: Vec<Record> = records.iter().map(|record| self.mutated(record)).collect();
         for record in &records {
             checks::record(self, shot, record)?;
+            looks::judged(self, shot, record)?;
         }
+        let turned_down = records.iter().filter(|record| matches!(record, Record::Judged { accepted: false, .. })).count();
         if self.mutation == Some(Mutation::ForgetTheTask)
             && let [Record::Accepted { attempt, task }] = records.as_slice()
         {
@@ -269,6 +279,9 @@ impl World {
             answer.unwrap_or_else(|| Err(LedgerError::Storage("the ledger in memory answers at once".to_owned())))
         })?;
         checks::money(self, shot)?;
+        if matches!(written, Written::Done(_)) {
+            self.figures.turned_down += turned_down as u64;
+        }
         Ok(written)
     }
 
@@ -327,8 +340,11 @@ impl World {
         checks::money(self, shot)?;
         Ok(match written {
             Written::Done(Grant::Granted { deadline, .. }) => {
-                if let Some(active) = self.processes[process].active[shot].as_mut() {
-                    active.state = JobState::Submitting { attempt, reserved, deadline };
+                let granted = JobState::Submitting { attempt, reserved, deadline };
+                let before = self.processes[process].active[shot].as_mut().map(|active| std::mem::replace(&mut active.state, granted));
+                if let Some(before) = before {
+                    self.figures.rerolls += u64::from(matches!(before, JobState::Rejected { .. }));
+                    looks::paid_again(self, shot, &before)?;
                 }
                 Written::Done(JobEvent::Granted)
             }

@@ -9,6 +9,7 @@ use callsheet::provider::manifest::{ChargePolicy, ChargedOn, Known, PollCurve, P
 use callsheet::types::{Amount, Currency, Digest, JobId, JobKey, Micros};
 
 use super::dice::{Dice, mix};
+use super::looks::Standards;
 
 /// Name of every campaign here.
 pub const CAMPAIGN: &str = "simulated";
@@ -87,6 +88,10 @@ pub struct Faults {
     pub clock: u32,
     /// The user presses Ctrl-C in a run.
     pub signal: u32,
+    /// A picture cannot be read when it is looked at.
+    pub unreadable: u32,
+    /// The author changes what a step asks of its pictures between two runs.
+    pub change_checks: u32,
 }
 
 impl Faults {
@@ -117,6 +122,8 @@ impl Faults {
             change_shot: some(&[50, 200]),
             clock: some(&[500]),
             signal: some(&[500]),
+            unreadable: some(&[10, 100]),
+            change_checks: some(&[100, 400]),
         }
     }
 }
@@ -128,6 +135,10 @@ pub struct Campaign {
     pub shots: Vec<Shot>,
     /// How many paid steps stand on the way to each step.
     pub depths: Vec<u32>,
+    /// What the pictures of each step must be like.
+    pub standards: Vec<Standards>,
+    /// Whether the provider makes the same picture of one shot whenever it is asked.
+    pub repeats: bool,
     /// The campaign's cap.
     pub cap: Cap,
     /// Caps of single steps.
@@ -163,6 +174,7 @@ impl fmt::Display for Campaign {
         let Self { terms, rules, faults, cap, .. } = self;
         writeln!(f, "{} shots, {} steps, {} at once, cap {:?}", self.shots.len(), self.depths.len(), self.concurrency, cap.limit)?;
         writeln!(f, "  answer is the picture: {}, tells figures: {}, two processes: {}", self.synchronous, self.tells_figures, self.doubled)?;
+        writeln!(f, "  the same picture whenever it is asked: {}, of each step: {:?}", self.repeats, self.standards)?;
         writeln!(f, "  {terms:?}\n  {rules:?}\n  {} disturbed runs, in a thousand: {faults:?}", self.disturbed_runs)?;
         for shot in &self.shots {
             let price = shot.price.as_ref().map_or(Micros::ZERO, |price| price.reserved.micros);
@@ -201,11 +213,16 @@ impl Campaign {
         let terms = terms(dice, synchronous);
         let known = |known: Known, truth: bool| if known == Known::Unknown { truth } else { known == Known::Yes };
         let (refunds, keeps_refused) = (dice.strikes(500), dice.strikes(500));
+        let looked_at = dice.pick(&[0, 0, 300, 800]);
+        let standards = depths.iter().map(|_| if dice.strikes(looked_at) { Standards::of(dice) } else { Standards::default() }).collect();
+        let repeats = dice.strikes(150);
         Self {
             refunds: known(terms.charge.refund_on_failure, refunds),
             keeps_refused: known(terms.charge.moderation_charged, keeps_refused),
             shots,
             depths,
+            standards,
+            repeats,
             cap,
             step_caps,
             rules: RunRules {

@@ -1,16 +1,16 @@
 //! What must hold: at each event, at the end of each run, at the end of the history.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use callsheet::engine::OnDoubt;
 use callsheet::ledger::{AttemptRow, AttemptStatus, Cap, JobState, Ledger, Record, fold};
 use callsheet::types::{AttemptNo, Digest, JobKey};
 
-use super::Broken;
 use super::campaign::CAMPAIGN;
 use super::process::Gate;
 use super::provider::SECOND;
 use super::world::World;
+use super::{Broken, looks};
 
 /// The clock counts milliseconds, virtual time microseconds: a wait may seem so much shorter.
 const TICK: u64 = 2_000;
@@ -39,6 +39,7 @@ pub fn submit(world: &mut World, process: usize, shot: usize, attempt: AttemptNo
         return broken(format!("{}: a paid request {} ms before the provider allows one", about.id, (own.told_until - world.now) / 1000));
     }
     for input in &about.inputs {
+        looks::given(world, process, *input)?;
         let input = &world.campaign.shots[*input];
         let held = match world.load(input.key)? {
             JobState::Done { artifact, .. } => world.store.contains(&artifact.blob.digest),
@@ -157,6 +158,7 @@ pub fn run(world: &mut World) -> Result<(), Broken> {
         world.provider.compare(&world.campaign, row).map_err(Broken)?;
     }
     bought_once(world, &rows)?;
+    looks::run(world)?;
     let spent: i64 = rows.iter().filter_map(|row| row.charged).map(|charged| charged.get()).sum();
     let totals = world.ledger.totals(&world.campaign.cap.scope).map_err(|error| Broken(error.to_string()))?;
     let counted: i64 = totals.iter().map(|totals| totals.spent.get()).sum();
@@ -171,14 +173,14 @@ pub fn run(world: &mut World) -> Result<(), Broken> {
     Ok(())
 }
 
-/// No shot has two pictures, and no paid picture was given up, except where the user or the picture's loss says so.
+/// No shot has more pictures than one, its rerolls and one for each that was deleted, and no paid picture was given up, except where the user says so.
 fn bought_once(world: &World, rows: &[AttemptRow]) -> Result<(), Broken> {
-    if world.campaign.faults.lose_picture == 0 {
-        let mut bought = HashSet::new();
-        for row in rows.iter().filter(|row| row.status == AttemptStatus::Done) {
-            if !bought.insert(row.key) {
-                return broken(format!("{}: bought twice", row.card.job));
-            }
+    let mut bought: HashMap<JobKey, u32> = HashMap::new();
+    for row in rows.iter().filter(|row| row.status == AttemptStatus::Done) {
+        let pictures = bought.entry(row.key).or_default();
+        *pictures += 1;
+        if !looks::is_allowed(world, row.key, *pictures) {
+            return broken(format!("{}: {pictures} pictures are bought", row.card.job));
         }
     }
     let gives_up = |row: &&AttemptRow| {
@@ -206,7 +208,7 @@ pub fn artifact(world: &World, shot: usize) -> Option<Digest> {
 pub fn undone(world: &World) -> Option<String> {
     let mut has_end = vec![false; world.campaign.shots.len()];
     for (shot, about) in world.campaign.shots.iter().enumerate() {
-        if artifact(world, shot).is_some() {
+        if looks::stands(world, shot) == Ok(true) {
             continue;
         }
         let Ok(state) = world.load(about.key) else { return Some(format!("{} cannot be read", about.id)) };
@@ -217,11 +219,14 @@ pub fn undone(world: &World) -> Option<String> {
                 .any(|cap| cap.limit.as_ref().is_some_and(|limit| committed(world, cap).is_ok_and(|sum| sum + reserved > limit.micros.get())));
         let settled = match state {
             JobState::InDoubt { .. } => world.campaign.rules.on_doubt == OnDoubt::Hold || waits || over,
-            JobState::Failed { .. } => about.refused || over || waits,
+            JobState::Failed { .. } | JobState::Rejected { .. } => {
+                let (better, used_up) = (looks::has_better(world, shot, &state), looks::is_used_up(world, shot, &state));
+                better == Ok(false) && (about.refused || over || waits || used_up == Ok(true))
+            }
             JobState::Untried | JobState::Done { .. } => waits || over,
             // It is repeated under its key once the picture that it takes is there again.
             JobState::Submitting { .. } => world.campaign.terms.idempotent && waits,
-            JobState::Running { .. } | JobState::Rejected { .. } => false,
+            JobState::Running { .. } => false,
         };
         if !settled {
             return Some(format!("{} is {} for good", about.id, state.name()));

@@ -14,6 +14,7 @@ mod advance;
 mod campaign;
 mod checks;
 mod dice;
+mod looks;
 mod network;
 mod process;
 mod provider;
@@ -51,11 +52,19 @@ pub enum Mutation {
     RetryUnrationed,
     /// Nobody ever waits.
     NeverWait,
+    /// A picture is used before it was looked at.
+    UseUnseen,
+    /// Pictures that were turned down do not count: others are bought without end.
+    CountNoReroll,
+    /// One picture more is bought than the author allows.
+    RerollOnceMore,
+    /// What was once taken for good stays good, whatever the author asks for now.
+    StandByTheOldWord,
 }
 
 impl Mutation {
     /// All of them.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 15] = [
         Self::ForgetTheIntent,
         Self::ResendBlindly,
         Self::ForgetTheTask,
@@ -67,6 +76,10 @@ impl Mutation {
         Self::IgnoreRetryAfter,
         Self::RetryUnrationed,
         Self::NeverWait,
+        Self::UseUnseen,
+        Self::CountNoReroll,
+        Self::RerollOnceMore,
+        Self::StandByTheOldWord,
     ];
 }
 
@@ -87,6 +100,10 @@ pub struct Figures {
     pub submits: u64,
     /// Questions after tasks.
     pub polls: u64,
+    /// Times that a picture was turned down.
+    pub turned_down: u64,
+    /// Tries that were begun because a picture was turned down.
+    pub rerolls: u64,
     /// Virtual time, in seconds.
     pub seconds: u64,
 }
@@ -101,6 +118,8 @@ impl Figures {
         self.writes += other.writes;
         self.submits += other.submits;
         self.polls += other.polls;
+        self.turned_down += other.turned_down;
+        self.rerolls += other.rerolls;
         self.seconds += other.seconds;
     }
 }

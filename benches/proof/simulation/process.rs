@@ -2,6 +2,8 @@
 //!
 //! It follows `src/engine/driver.rs` and `src/engine/advance.rs` step by step, with events in the place of futures.
 
+use std::collections::VecDeque;
+
 use callsheet::engine::backoff::RetryBudget;
 use callsheet::engine::machine::{Effort, Queue};
 use callsheet::ledger::JobState;
@@ -39,6 +41,8 @@ pub enum Outcome {
     Picture(Digest),
     /// There is none, and no further try in this run.
     Failed,
+    /// Its pictures are kept and turned down, and no other may be bought.
+    Rejected,
     /// Nobody knows.
     InDoubt,
     /// Something it needs has none.
@@ -56,7 +60,7 @@ impl Outcome {
     pub fn inherited(self) -> Option<Self> {
         match self {
             Self::Picture(_) => None,
-            Self::Failed | Self::InDoubt | Self::Skipped => Some(Self::Skipped),
+            Self::Failed | Self::Rejected | Self::InDoubt | Self::Skipped => Some(Self::Skipped),
             Self::OverCap => Some(Self::OverCap),
             Self::Stopped | Self::StillRunning => Some(Self::Stopped),
         }
@@ -119,6 +123,8 @@ pub struct Process {
     pub efforts: Vec<Effort>,
     /// Who can start.
     pub ready: Vec<usize>,
+    /// Shots with a picture that is to be looked at.
+    pub looks: VecDeque<usize>,
     /// By step, the smallest reservation that no longer fitted.
     pub refused: Vec<Option<Micros>>,
     /// How many shots failed.
@@ -151,6 +157,7 @@ impl Process {
             lost: vec![false; count],
             efforts: vec![Effort::default(); count],
             ready: Vec::new(),
+            looks: VecDeque::new(),
             refused: vec![None; campaign.depths.len()],
             failed: 0,
             at_once: 0,

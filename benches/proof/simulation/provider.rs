@@ -88,6 +88,8 @@ pub struct Provider {
     pub arrivals: Vec<Time>,
     /// How often it was asked to do paid work.
     pub submits: u64,
+    /// Whether it makes the same picture of one shot whenever it is asked.
+    repeats: bool,
 }
 
 /// A failure that names no bill.
@@ -103,6 +105,11 @@ impl Book {
 }
 
 impl Provider {
+    /// Returns a provider that nobody has asked for anything; `repeats`: it makes the same picture of one shot whenever it is asked.
+    pub fn new(repeats: bool) -> Self {
+        Self { repeats, ..Self::default() }
+    }
+
     /// Returns whether a try led to a picture that can be fetched.
     pub fn has_picture(&self, of: (JobKey, AttemptNo)) -> bool {
         let task = self.books.get(&of).and_then(|book| book.task).map(|task| &self.tasks[task]);
@@ -126,12 +133,19 @@ impl Provider {
 
     /// Returns the picture of a task.
     pub fn picture(&self, task: usize) -> Digest {
-        picture(self.tasks[task].of, task)
+        self.shown(self.tasks[task].of, task)
     }
 
     /// Returns whether a picture was made for this try.
     pub fn made(&self, of: (JobKey, AttemptNo), digest: Digest) -> bool {
-        self.tasks.iter().enumerate().any(|(task, made)| made.of == of && picture(of, task) == digest)
+        self.tasks.iter().enumerate().any(|(task, made)| made.of == of && self.shown(of, task) == digest)
+    }
+
+    fn shown(&self, (key, attempt): (JobKey, AttemptNo), task: usize) -> Digest {
+        let mut bytes = *key.0.as_bytes();
+        let which = if self.repeats { 0 } else { u64::from(attempt.0) << 32 | task as u64 };
+        bytes[8..16].copy_from_slice(&mix(which).to_le_bytes());
+        Digest::from_bytes(bytes)
     }
 
     /// Returns the task of a name.
@@ -314,10 +328,4 @@ fn billed(campaign: &Campaign, failure: Failure, charged: i64) -> Failure {
 /// How long to wait, as real providers say it: sensibly, not at all, or absurdly.
 fn retry_after(dice: &mut Dice) -> Option<Duration> {
     dice.pick(&[None, Some(0), Some(1), Some(5), Some(30), Some(30), Some(1_000_000_000)]).map(Duration::from_secs)
-}
-
-fn picture((key, attempt): (JobKey, AttemptNo), task: usize) -> Digest {
-    let mut bytes = *key.0.as_bytes();
-    bytes[8..16].copy_from_slice(&mix(u64::from(attempt.0) << 32 | task as u64).to_le_bytes());
-    Digest::from_bytes(bytes)
 }

@@ -7,11 +7,12 @@ use callsheet::engine::{Cancel, OnDoubt};
 use callsheet::ledger::JobState;
 use callsheet::types::Micros;
 
+use super::looks::Task;
 use super::process::{Active, Gate, Outcome, Post};
 use super::world::{What, World};
 use super::{Broken, Mutation};
 
-/// How many local shots are made at once.
+/// How many shots are made here or looked at, at once.
 const CORES: usize = 2;
 
 /// Why a shot came back to the driver.
@@ -35,15 +36,16 @@ impl World {
         let mut states = Vec::with_capacity(count);
         for shot in 0..count {
             let state = self.load(self.campaign.shots[shot].key)?;
-            if let JobState::Done { artifact, .. } = &state {
+            let task = self.task(shot, &state)?;
+            if let (JobState::Done { artifact, .. }, Task::AsItStands) = (&state, task) {
                 let digest = artifact.blob.digest;
                 let there = self.store.contains(&digest);
                 self.processes[process].lost[shot] = !there;
                 self.processes[process].outcomes[shot] = there.then_some(Outcome::Picture(digest));
             }
-            states.push(state);
+            states.push((state, task));
         }
-        for (shot, state) in states.iter().enumerate() {
+        for (shot, (state, task)) in states.iter().enumerate() {
             if self.processes[process].outcomes[shot].is_some() {
                 continue;
             }
@@ -52,6 +54,10 @@ impl World {
             let held = matches!(state, JobState::InDoubt { .. }) && self.campaign.rules.on_doubt == OnDoubt::Hold;
             if held || matches!(state, JobState::Submitting { .. } | JobState::Running { .. }) {
                 self.start(process, shot, Post::PaidBefore);
+            } else if matches!(task, Task::Look | Task::Rejected) {
+                // It needs none of its inputs to be looked at, so their coming must not start it a second time.
+                self.processes[process].begun[shot] = true;
+                self.processes[process].looks.push_back(shot);
             } else if self.processes[process].missing[shot] == 0 {
                 self.processes[process].push(shot);
             }
@@ -72,8 +78,9 @@ impl World {
 
     fn start_what_can(&mut self, process: usize) {
         while self.processes[process].cores < CORES {
-            let local = self.processes[process].pop(&self.campaign, |_, shot| shot.price.is_none());
-            let Some(shot) = local else { break };
+            let own = &mut self.processes[process];
+            let next = own.looks.pop_front().or_else(|| own.pop(&self.campaign, |_, shot| shot.price.is_none()));
+            let Some(shot) = next else { break };
             if self.processes[process].cancelled { self.settle(process, shot, Outcome::Stopped) } else { self.start(process, shot, Post::Core) }
         }
         if self.processes[process].gate != Gate::Open {
@@ -182,8 +189,8 @@ impl World {
             Ending::Bought { artifact, .. } | Ending::Made(artifact) | Ending::There(artifact) => {
                 self.settle(process, shot, Outcome::Picture(artifact.blob.digest));
             }
-            // No step has checks here.
-            Ending::Failed { .. } | Ending::Rejected { .. } => {
+            Ending::Rejected { .. } => self.settle(process, shot, Outcome::Rejected),
+            Ending::Failed { .. } => {
                 self.settle(process, shot, Outcome::Failed);
                 self.processes[process].failed += 1;
                 let limit = self.campaign.stop_after_failures.filter(|_| !self.is_calm());
@@ -237,5 +244,5 @@ impl World {
 
 /// Returns the gate that ends a wait.
 pub fn woken_at(queue: Queue) -> Gate {
-    if matches!(queue, Queue::Submit | Queue::Retry | Queue::Answer) { Gate::Closed } else { Gate::Halted }
+    if matches!(queue, Queue::Submit | Queue::Retry | Queue::Reroll | Queue::Answer) { Gate::Closed } else { Gate::Halted }
 }

@@ -9,7 +9,8 @@ use std::time::Duration;
 use callsheet::engine::Cancel;
 use callsheet::engine::machine::JobEvent;
 use callsheet::ledger::{Entry, Ledger, MemoryLedger};
-use callsheet::types::{AttemptNo, Clock, Digest, Failure, JobKey, Micros, RunId, Timestamp};
+use callsheet::plan::Kept;
+use callsheet::types::{Amount, AttemptNo, Clock, Digest, Failure, JobKey, Micros, RunId, Timestamp};
 
 use super::campaign::{Campaign, Faults};
 use super::checks;
@@ -73,6 +74,13 @@ pub enum Comes {
     },
     /// A picture that was made here.
     Made,
+    /// A picture was looked at.
+    Seen {
+        /// Which.
+        kept: Kept,
+        /// What it cost, if it was bought just now.
+        charged: Option<Amount>,
+    },
 }
 
 /// What happens at a moment.
@@ -149,6 +157,10 @@ pub struct World {
     pub arrivals_from: usize,
     /// How often each try was sent.
     pub sent: HashMap<(JobKey, AttemptNo), u32>,
+    /// How often the picture that a shot stood on was deleted.
+    pub lost: HashMap<JobKey, u32>,
+    /// The largest number of rerolls that each shot was ever allowed.
+    pub most_rerolls: HashMap<JobKey, u32>,
     /// The process that dies at the write under way.
     pub dying: Option<usize>,
     queue: BinaryHeap<Reverse<Due>>,
@@ -172,7 +184,7 @@ impl World {
             faults: Faults::default(),
             skew: BEGINNING,
             store: HashSet::new(),
-            provider: Provider::default(),
+            provider: Provider::new(campaign.repeats),
             processes: Vec::new(),
             outage: (0, 0),
             now: 0,
@@ -182,6 +194,8 @@ impl World {
             log: log.then(Vec::new),
             arrivals_from: 0,
             sent: HashMap::new(),
+            lost: HashMap::new(),
+            most_rerolls: HashMap::new(),
             dying: None,
             queue: BinaryHeap::new(),
             order: 0,
@@ -201,6 +215,7 @@ impl World {
     /// The first rule that was broken.
     pub fn play(&mut self) -> Result<(), Broken> {
         self.note(|world| world.campaign.to_string());
+        self.note_rerolls();
         self.at(0, What::NextRun);
         while let Some(Reverse(due)) = self.queue.pop() {
             if due.at > self.now {
@@ -370,8 +385,10 @@ impl World {
             {
                 self.note(|world| format!("the picture of {} is deleted", world.campaign.shots[shot].id));
                 self.store.remove(&held);
+                *self.lost.entry(self.campaign.shots[shot].key).or_default() += 1;
             }
         }
+        self.between_looks();
     }
 
     /// Ends a process as a power switch would: everything that is not in ledger, store or on the wire is gone.

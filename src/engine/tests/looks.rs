@@ -127,6 +127,74 @@ async fn a_picture_whose_look_was_lost_with_the_process_is_looked_at_and_not_bou
     assert_eq!(stage.request().work.work(JobIx(0)), Work::Reused, "once is enough");
 }
 
+/// A task that is taken and then fails, for nothing.
+fn fails_later() -> super::stage::Act {
+    super::stage::Act::FailLater(super::stage::failure(crate::types::FailureClass::Failed, "501"))
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_kept_picture_that_fails_another_check_after_its_reroll_failed_is_looked_at_once() {
+    let mut stage = Stage::new(checked(1, NEVER, 1));
+    stage.provider.will("hero[row=0]", [super::stage::Act::Answer, fails_later()]);
+    stage.run(|request| request.rules.attempts = 1).await;
+    assert!(matches!(stage.ledger.load(stage.plan.jobs[0].key), Ok(JobState::Failed { .. })));
+    let mut plan = Plan::clone(&stage.plan);
+    plan.steps[0].checks = [Check::Transparent].into();
+    stage.plan = std::sync::Arc::new(plan);
+    assert_eq!(stage.request().work.work(JobIx(0)), Work::Look, "nobody has measured that");
+    let outcome = tokio::time::timeout(std::time::Duration::from_secs(600), stage.run(|_| {})).await.expect("it comes to an end");
+    assert!(matches!(hero(&stage, &outcome), JobOutcome::Rejected { .. }), "{:?}", hero(&stage, &outcome));
+    assert_eq!(stage.submits().len(), 3, "the reroll that failed was bought again");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_good_picture_that_was_lost_is_replaced_even_if_its_replacement_failed_once() {
+    let mut stage = Stage::new(checked(1, 1, 0));
+    stage.provider.will("hero[row=0]", [super::stage::Act::Answer, fails_later()]);
+    let outcome = stage.run(|_| {}).await;
+    assert!(matches!(hero(&stage, &outcome), JobOutcome::Bought { .. }), "it is good");
+    stage.store = crate::store::memory::MemoryStore::new();
+    assert_eq!((stage.request().work.work(JobIx(0)), stage.request().work.pictures(JobIx(0))), (Work::Lost, 1));
+    let outcome = stage.run(|request| request.rules.attempts = 1).await;
+    assert!(matches!(hero(&stage, &outcome), JobOutcome::Failed { .. }), "{:?}", hero(&stage, &outcome));
+    assert_eq!(stage.request().work.work(JobIx(0)), Work::Again, "no picture was ever turned down");
+    let outcome = stage.run(|_| {}).await;
+    assert!(matches!(hero(&stage, &outcome), JobOutcome::Bought { .. }), "{:?}", hero(&stage, &outcome));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_check_that_is_taken_away_after_a_reroll_failed_takes_what_is_kept() {
+    let mut stage = Stage::new(checked(1, NEVER, 1));
+    stage.provider.will("hero[row=0]", [super::stage::Act::Answer, fails_later()]);
+    stage.run(|request| request.rules.attempts = 1).await;
+    let mut plan = Plan::clone(&stage.plan);
+    plan.steps[0].checks = [].into();
+    stage.plan = std::sync::Arc::new(plan);
+    assert_eq!(stage.request().work.work(JobIx(0)), Work::Look);
+    let outcome = stage.run(|_| {}).await;
+    assert!(matches!(hero(&stage, &outcome), JobOutcome::Reused { .. }), "{:?}", hero(&stage, &outcome));
+    assert_eq!(stage.submits().len(), 3, "hero twice, and the surface from what was kept");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_picture_that_was_made_here_is_looked_at_though_what_it_was_made_from_is_turned_down() {
+    let mut plan = chains(1, &[Step("hero", true, None), Step("cut", false, Some("hero")), Step("surface", true, Some("cut"))]);
+    plan.steps[2].checks = [Check::Sharpness(1)].into();
+    let mut stage = Stage::new(plan);
+    stage.provider.will("surface[row=0]", [fails_later()]);
+    stage.run(|request| request.rules.attempts = 1).await;
+    let mut plan = Plan::clone(&stage.plan);
+    plan.steps[0].checks = [Check::Sharpness(NEVER)].into();
+    plan.steps[1].checks = [Check::NotBlank].into();
+    stage.plan = std::sync::Arc::new(plan);
+    let outcome = stage.run(|_| {}).await;
+    insta::assert_snapshot!(outcomes(&stage.plan, &outcome), @"
+    hero[row=0] rejected
+    cut[row=0] made
+    surface[row=0] bought at attempt 2 for 10 credits
+    ");
+}
+
 #[tokio::test(start_paused = true)]
 async fn of_two_that_are_alike_exactly_one_is_turned_down() {
     // All pictures are one tone, so they are alike whatever they show.

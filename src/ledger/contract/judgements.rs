@@ -49,6 +49,20 @@ pub(super) async fn an_earlier_picture_is_taken_for_good_for_nothing_and_the_tri
     stage.sums_equal_the_fold();
 }
 
+pub(super) async fn a_kept_picture_is_judged_again_after_a_reroll_failed(stage: Stage) {
+    stage.granted(intent("hero", 1)).await;
+    stage.take("hero", [done(1, 4), judged(1, false)]).await;
+    stage.granted(intent("hero", 2)).await;
+    let failure = stage.take("hero", [failed(2, 0, 4)]).await;
+    assert_eq!(stage.take("hero", [judged(1, false)]).await, failure, "what was measured is written down, and it stays a failure");
+    let known = stage.ledger.judgements(key("hero")).expect("judgements can be read");
+    assert_eq!(known.iter().map(|known| (known.of, known.accepted)).collect::<Vec<_>>(), [(Some(AttemptNo(1)), false)]);
+    let state = stage.take("hero", [judged(1, true)]).await;
+    assert_eq!(state, JobState::Done { attempt: Some(AttemptNo(2)), artifact: picture(1) });
+    stage.expect_money("spent 4, reserved 0, in doubt 0");
+    stage.sums_equal_the_fold();
+}
+
 pub(super) async fn local_work_is_turned_down_and_taken_again_for_nothing(stage: Stage) {
     let made = |n| Record::Made { job: JobId::new("sheet"), artifact: picture(n) };
     stage

@@ -82,6 +82,7 @@ contract! {
     a_reroll_is_a_new_try_and_every_cap_counts_it,
     an_earlier_picture_is_taken_for_good_for_nothing_and_the_tries_go_on_counting,
     local_work_is_turned_down_and_taken_again_for_nothing,
+    a_kept_picture_is_judged_again_after_a_reroll_failed,
 }
 
 async fn a_picture_costs_what_was_charged_and_frees_the_rest(stage: Stage) {

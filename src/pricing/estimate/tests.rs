@@ -64,7 +64,7 @@ fn what_is_done_is_reused_and_what_is_in_doubt_is_held_by_name() {
     assert_eq!(estimate.in_doubt.listed(), "`hero[sku=mug]`");
     assert_eq!((estimate.lines[0].counts.reused, estimate.lines[0].counts.in_doubt, estimate.lines[1].counts.resumed), (1, 1, 1));
 
-    let resending = sample::all_work(&plan, &history).resending(&plan, &history);
+    let resending = sample::all_work(&plan, &history).resending(&plan, &history, &|_| true);
     let quotes = quotes(&plan, &sample::catalog("kie"));
     let estimate = super::estimate(&plan, &resending, &quotes, &Budget::default(), 1, &Committed::default()).expect("small sums");
     assert_eq!(
@@ -220,7 +220,7 @@ fn a_doubt_that_is_bought_again_may_be_rerolled_too() {
     let reserved = Amount::new(Currency::credits("kie"), Micros::units(6));
     sample::knows(&mut history, &plan, JobIx(0), JobState::InDoubt { attempt: AttemptNo(1), reserved: reserved.clone(), failure });
     sample::knows(&mut history, &plan, JobIx(1), JobState::Submitting { attempt: AttemptNo(1), reserved, deadline: Timestamp::from_millis(9) });
-    let work = sample::all_work(&plan, &history).resending(&plan, &history);
+    let work = sample::all_work(&plan, &history).resending(&plan, &history, &|_| true);
     let told = estimate(&plan, &work, &quotes(&plan, &sample::catalog("kie")), &Budget::default(), 1, &Committed::default()).expect("small sums");
     assert_eq!(told.lines[0].ceiling, Sum::exact(Micros::units(2 * 3 * 6)), "two heroes, each three times");
 }
