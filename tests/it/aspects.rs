@@ -3,7 +3,7 @@
 use callsheet::imaging::{Limits, Picture, decode, encode, marks, probe};
 use callsheet::types::{ImageFormat, ImageInfo, PixelSize};
 
-use crate::buying::{Shop, openai};
+use crate::buying::{Shop, lasting, openai};
 use crate::desk::{Desk, counted_by};
 use crate::loopback::LoopbackScript;
 use crate::loopback::kie::Kie;
@@ -143,7 +143,7 @@ fn a_turned_photo_is_sent_upright_a_plain_one_as_it_is_and_the_server_gets_exact
 const MASKED: &str = r#"
 callsheet: 1
 campaign: masked
-provider: openai
+provider: lasting.yaml
 defaults: { model: gpt-image-1.5, aspect: "4:5", fit: "pad #ffffff" }
 steps:
   pack: { load: { file: pack.png } }
@@ -155,6 +155,7 @@ budget: { cap: "USD 5" }
 #[test]
 fn a_mask_is_padded_like_its_picture_and_nothing_is_painted_in_the_new_room() {
     let shop = openai(MASKED, LoopbackScript::of(OpenAi::default()));
+    shop.desk.write("campaigns/lasting.yaml", lasting("openai"));
     shop.desk.write("campaigns/pack.png", file(&photo(80, 100), ImageFormat::Png));
     let hole = image::RgbaImage::from_fn(80, 100, |x, _| image::Rgba(if x < 40 { [0; 4] } else { [255; 4] }));
     shop.desk.write("campaigns/hole.png", file(&Picture::Rgba(hole), ImageFormat::Png));

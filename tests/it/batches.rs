@@ -3,9 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use callsheet::provider::manifest::builtin_text;
-
-use crate::buying::Shop;
+use crate::buying::{Shop, lasting};
 use crate::desk::{Desk, Said, said};
 use crate::loopback::batches::{Odd, Together};
 use crate::loopback::{KEY, Loopback, LoopbackScript};
@@ -47,7 +45,7 @@ fn half(prompt: &str) -> i64 {
 
 /// The built-in manifest in a hurry.
 pub fn hurried() -> String {
-    let text = builtin_text("openai").expect("a built-in manifest");
+    let text = lasting("openai");
     assert!(text.contains("    window: 24h\n"));
     text.replace("    window: 24h\n", "    window: 24h\n    gather: 400ms\n    every: 40ms\n    unseen: 0s\n")
 }

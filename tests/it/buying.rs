@@ -415,6 +415,12 @@ defaults: { model: gpt-image-2, aspect: "1:1", resolution: 1K, quality: medium }
 steps: { draft: { generate: { prompt: "a red cup" } } }
 "#;
 
+/// Returns the built-in manifest with models that nobody shuts down: a test must not end with one of them.
+pub fn lasting(name: &str) -> String {
+    let text = builtin_text(name).expect("a built-in manifest");
+    text.lines().filter(|line| !line.trim_start().starts_with("shutdown:")).fold(String::new(), |text, line| text + line + "\n")
+}
+
 pub fn openai(campaign: &str, script: LoopbackScript) -> Shop {
     let shop = Shop { desk: Desk::new(), server: Loopback::start(script), provider: "openai" };
     shop.desk.write("campaigns/c.yaml", campaign);
