@@ -155,6 +155,7 @@ impl World {
         for shot in 0..self.campaign.shots.len() {
             let Ok(JobState::Rejected { artifact, .. }) = self.load(self.campaign.shots[shot].key) else { continue };
             if self.dice.strikes(self.faults.lose_picture) && self.store.remove(&artifact.blob.digest) {
+                *self.deleted.entry(artifact.blob.digest).or_default() += 1;
                 self.note(|world| format!("the picture of {} that was turned down is deleted", world.campaign.shots[shot].id));
             }
         }
@@ -213,7 +214,9 @@ pub fn paid_again(world: &World, shot: usize, before: &JobState) -> Result<(), B
     if whole.len() > standards.rerolls as usize + lost {
         return broken(about, &format!("bought again after {} pictures, {lost} of them deleted, with {} rerolls", whole.len(), standards.rerolls));
     }
-    match whole.iter().find(|(_, picture)| world.store.contains(picture) && standards.passes(*picture)) {
+    // One that was deleted may be there again by a try whose answer was lost: the ledger knows of no picture of that try.
+    let is_known = |wanted: &Digest| whole.iter().filter(|(_, picture)| picture == wanted).count() > world.deleted.get(wanted).copied().unwrap_or(0);
+    match whole.iter().find(|(_, picture)| world.store.contains(picture) && is_known(picture) && standards.passes(*picture)) {
         None => Ok(()),
         Some((attempt, _)) => broken(about, &format!("bought again, and the kept picture of attempt {attempt} passes")),
     }

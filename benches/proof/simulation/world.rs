@@ -159,6 +159,8 @@ pub struct World {
     pub sent: HashMap<(JobKey, AttemptNo), u32>,
     /// How often the picture that a shot stood on was deleted.
     pub lost: HashMap<JobKey, u32>,
+    /// How often each picture was deleted.
+    pub deleted: HashMap<Digest, usize>,
     /// The largest number of rerolls that each shot was ever allowed.
     pub most_rerolls: HashMap<JobKey, u32>,
     /// The process that dies at the write under way.
@@ -195,6 +197,7 @@ impl World {
             arrivals_from: 0,
             sent: HashMap::new(),
             lost: HashMap::new(),
+            deleted: HashMap::new(),
             most_rerolls: HashMap::new(),
             dying: None,
             queue: BinaryHeap::new(),
@@ -385,6 +388,7 @@ impl World {
             {
                 self.note(|world| format!("the picture of {} is deleted", world.campaign.shots[shot].id));
                 self.store.remove(&held);
+                *self.deleted.entry(held).or_default() += 1;
                 *self.lost.entry(self.campaign.shots[shot].key).or_default() += 1;
             }
         }
