@@ -79,16 +79,20 @@ impl Chromium {
         Some(browser)
     }
 
-    /// Asks the browser for something and returns its answer; a dialog that opens meanwhile is noted and closed.
+    /// Asks the browser for something and returns its answer.
     pub fn call(&mut self, method: &str, params: Value) -> Value {
+        self.ask(method, params).unwrap_or_else(|refused| panic!("{method}: {refused}"))
+    }
+
+    /// Asks the browser for something and returns its answer, or what it says instead; a dialog that opens meanwhile is noted and closed.
+    fn ask(&mut self, method: &str, params: Value) -> Result<Value, Value> {
         let id = self.send(method, params);
         let until = Instant::now() + PATIENCE;
         loop {
             let left = until.saturating_duration_since(Instant::now());
             let message = self.from.recv_timeout(left).unwrap_or_else(|error| panic!("the browser does not answer `{method}`: {error}"));
             if message["id"] == id {
-                assert!(message.get("error").is_none(), "{method}: {}", message["error"]);
-                return message["result"].clone();
+                return message.get("error").map_or_else(|| Ok(message["result"].clone()), |refused| Err(refused.clone()));
             }
             if message["method"] == "Page.javascriptDialogOpening" {
                 self.send("Page.handleJavaScriptDialog", json!({ "accept": false }));
@@ -119,19 +123,30 @@ impl Chromium {
 
     /// Returns the value of an expression in the page.
     pub fn value(&mut self, expression: &str) -> Value {
-        let params = json!({ "expression": expression, "returnByValue": true, "awaitPromise": true });
-        let answer = self.call("Runtime.evaluate", params);
-        assert!(answer.get("exceptionDetails").is_none(), "{expression}: {}", answer["exceptionDetails"]);
-        answer["result"]["value"].clone()
+        self.evaluate(expression).unwrap_or_else(|why| panic!("{expression}: {why}"))
     }
 
-    /// Waits until an expression is true.
+    /// Does what makes the page load anew. What it returns may go with the page, as the answer to any question on the way.
+    pub fn leave(&mut self, expression: &str) {
+        let _ = self.evaluate(expression);
+    }
+
+    /// Waits until an expression is true. A page that is on its way, or not built yet, is asked again.
     pub fn wait(&mut self, expression: &str) {
         let until = Instant::now() + PATIENCE;
-        while self.value(&format!("Boolean({expression})")) != true {
-            assert!(Instant::now() < until, "never true: {expression}\n{:?}", self.mishaps());
+        loop {
+            let said = self.evaluate(&format!("Boolean({expression})"));
+            if said == Ok(Value::Bool(true)) {
+                return;
+            }
+            assert!(Instant::now() < until, "never true: {expression}\n{said:?}\n{:?}", self.mishaps());
             std::thread::sleep(Duration::from_millis(15));
         }
+    }
+
+    fn evaluate(&mut self, expression: &str) -> Result<Value, Value> {
+        let answer = self.ask("Runtime.evaluate", json!({ "expression": expression, "returnByValue": true, "awaitPromise": true }))?;
+        answer.get("exceptionDetails").map_or_else(|| Ok(answer["result"]["value"].clone()), |thrown| Err(thrown.clone()))
     }
 
     /// Presses keys, one after the other: single characters, or names such as `Enter`.

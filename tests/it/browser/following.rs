@@ -56,7 +56,7 @@ fn new_pictures_are_told_and_shown_when_a_person_asks_for_them() {
 
     desk.rehearse(&[SPRING, "--profile", "draft", "-q"], 0);
     browser.wait("document.querySelector('.follow:not([hidden]) [role=status]')?.textContent === '12 new pictures'");
-    browser.value("(document.querySelector('.follow button').click(), 0)");
+    browser.leave("document.querySelector('.follow button').click()");
     browser.wait(&format!("document.querySelector('.follow')?.hidden && {shown} === 8"));
     browser.wait("location.hash.includes('teapot')");
     assert!(browser.mishaps().is_empty(), "{:?}", browser.mishaps());
