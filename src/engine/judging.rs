@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use tokio::sync::Mutex;
 
-use super::advance::Desk;
+use super::desk::Desk;
 use super::pictures::{NoPicture, off_thread};
 use crate::imaging::checks::{Fingerprint, clear_edge, drift, sharpness, similarity, spread};
 use crate::imaging::{self, Limits, Picture};

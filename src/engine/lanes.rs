@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::watch;
 
 use super::RunRequest;
-use super::advance::Gate;
+use super::desk::Gate;
 use super::pace::Pace;
 use super::terms::ProviderTerms;
 use crate::plan::JobIx;

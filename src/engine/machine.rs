@@ -11,20 +11,23 @@
 //! Out: records to append and *then* effects to perform ([`Turn`]).
 //! Never: time, I/O, tokio, randomness without a seed. The same inputs give the same turn; recovery is the event [`JobEvent::Begin`].
 
+mod charge;
+mod delivery;
 mod looks;
 
 use std::time::Duration;
 
 use super::backoff::{Curve, FREE, LONGEST_TOLD, MAINTENANCE, TRANSIENT};
 use super::latency;
-use super::retries::{OnFetch, OnPoll, OnSubmit, rule};
+use super::retries::{OnPoll, OnSubmit, rule};
 use super::terms::OnDoubt;
 pub use super::turn::*;
-use crate::ledger::{Artifact, Grant, JobState, Record};
+use crate::ledger::{Grant, JobState, Record};
 use crate::plan::Kept;
 use crate::provider::ResultRef;
-use crate::provider::manifest::{ChargedOn, Known, PollCurve};
+use crate::provider::manifest::PollCurve;
 use crate::types::{Amount, AttemptNo, Billed, Failure, FailureClass, Micros, TaskId, Timestamp};
+use charge::released;
 
 /// How often a submit is repeated under one idempotency key before the doubt is recorded.
 const RESENDS: u32 = 3;
@@ -440,128 +443,4 @@ impl Desk<'_> {
         then.push(Effect::Finish(Ending::Failed { attempt: Some(attempt), failure }));
         self.record([record], then)
     }
-
-    // --- the picture --------------------------------------------------------------------------------------------------------------
-
-    fn fetched(mut self, artifact: Artifact, charged: Option<Micros>) -> Turn {
-        let (JobState::Submitting { attempt, reserved, .. }
-        | JobState::Running { attempt, reserved, .. }
-        | JobState::InDoubt { attempt, reserved, .. }) = self.state
-        else {
-            return self.look_again();
-        };
-        let attempt = *attempt;
-        let amount = Amount::new(reserved.currency.clone(), charged.unwrap_or_else(|| self.quoted(reserved)));
-        self.effort.troubles = 0;
-        let record = Record::Done { attempt, artifact, charged: amount.clone(), settled: charged.is_some() };
-        let then = match self.brief.checked {
-            true => Effect::Judge { kept: Kept { of: Some(attempt), artifact }, charged: Some(amount) },
-            false => Effect::Finish(Ending::Bought { artifact, attempt, charged: amount }),
-        };
-        self.record([record], [then])
-    }
-
-    fn fetch_failed(mut self, failure: Failure, charged: Option<Micros>) -> Turn {
-        let JobState::Running { attempt, reserved, since, .. } = self.state else { return self.look_again() };
-        let (attempt, reserved) = (*attempt, reserved.clone());
-        self.effort.fetches += 1;
-        let then = rule(failure.class).fetch;
-        if then == OnFetch::KeptAtOnce {
-            return self.kept(attempt, failure);
-        }
-        if self.effort.fetches < self.brief.rules.fetches {
-            let told = failure.retry_after.map(|told| told.min(LONGEST_TOLD));
-            let delay = told.unwrap_or_else(|| self.backoff(FREE, self.effort.fetches));
-            let notice = Notice::WillRetry { attempt, failure, delay };
-            return self.turn([Effect::Tell(notice), Effect::Again { after: delay, queue: Queue::Fetch }]);
-        }
-        // What is paid for is not bought again while its picture may still come whole.
-        let may_come = failure.class == FailureClass::BadResult && self.brief.terms.keeps.is_some_and(|keeps| self.now.since(*since) < keeps);
-        match then {
-            OnFetch::Lost if !may_come => self.paid_for_nothing(attempt, &reserved, failure, charged),
-            OnFetch::Lost | OnFetch::Kept | OnFetch::KeptAtOnce => self.kept(attempt, failure),
-        }
-    }
-
-    /// Leaves a finished picture to a later run, which fetches it for nothing.
-    fn kept(self, attempt: AttemptNo, failure: Failure) -> Turn {
-        self.turn([Effect::Tell(Notice::Kept { attempt, failure }), Effect::Finish(Ending::StillRunning)])
-    }
-
-    /// The provider delivered, so it charged, and we hold no whole picture.
-    fn paid_for_nothing(mut self, attempt: AttemptNo, reserved: &Amount, failure: Failure, charged: Option<Micros>) -> Turn {
-        let known = match failure.billed {
-            Billed::Yes(figure) => Some(figure),
-            Billed::No | Billed::Maybe => charged,
-        };
-        let charged = known.unwrap_or_else(|| self.quoted(reserved));
-        let failure = Failure { billed: known.map_or(Billed::Maybe, Billed::Yes), ..failure };
-        let record = Record::Failed { attempt, failure: failure.clone(), charged, refunded: rest(reserved, charged) };
-        self.effort = Effort { tries: self.effort.tries + 1, ..Effort::default() };
-        if failure.class == FailureClass::Local {
-            return self.record([record], [Effect::Finish(Ending::Failed { attempt: Some(attempt), failure })]);
-        }
-        self.once_more(record, attempt, failure)
-    }
-
-    // --- money --------------------------------------------------------------------------------------------------------------------
-
-    fn reserved(&self) -> Amount {
-        match (self.state, self.brief.trade) {
-            (JobState::Submitting { reserved, .. } | JobState::Running { reserved, .. } | JobState::InDoubt { reserved, .. }, _) => reserved.clone(),
-            (_, Trade::Paid(price)) => price.reserved.clone(),
-            (_, Trade::Local) => Amount::new(crate::types::Currency::Usd, Micros::ZERO),
-        }
-    }
-
-    /// Returns the quote, or what is held if the try was made under another currency or a lower price than today's.
-    fn quoted(&self, reserved: &Amount) -> Micros {
-        match self.brief.trade {
-            Trade::Paid(price) if price.quoted.currency == reserved.currency => price.quoted.micros.min(reserved.micros),
-            _ => reserved.micros,
-        }
-    }
-
-    /// Says what a failed try cost, and whether that is known: the provider's word, else its charge policy.
-    ///
-    /// What was never accepted costs nothing. Of what was accepted, a price that nobody is sure was given back stays counted: as charged, at
-    /// the quote, with `billed: maybe`, so that no cap is passed by hope and reports show it as open until it is settled.
-    fn priced(&self, reserved: &Amount, failure: Failure) -> (Failure, Micros) {
-        let policy = &self.brief.terms.charge;
-        let accepted = matches!(self.state, JobState::Running { .. }) || matches!(failure.class, FailureClass::Failed | FailureClass::Refused);
-        let kept = match failure.class {
-            _ if !accepted || policy.on == ChargedOn::Success => Known::No,
-            FailureClass::Refused => policy.moderation_charged,
-            _ => match policy.refund_on_failure {
-                Known::Yes => Known::No,
-                Known::No => Known::Yes,
-                Known::Unknown => Known::Unknown,
-            },
-        };
-        let (billed, charged) = match (failure.billed, kept) {
-            (Billed::No, _) => (Billed::No, Micros::ZERO),
-            (Billed::Yes(figure), _) => (Billed::Yes(figure), figure),
-            (Billed::Maybe, Known::No) => (Billed::No, Micros::ZERO),
-            (Billed::Maybe, Known::Yes) => (Billed::Yes(self.quoted(reserved)), self.quoted(reserved)),
-            (Billed::Maybe, Known::Unknown) => (Billed::Maybe, self.quoted(reserved)),
-        };
-        (Failure { billed, ..failure }, charged)
-    }
-
-    /// Writes a failure down with what it cost.
-    fn settled_failure(&self, attempt: AttemptNo, reserved: &Amount, failure: Failure) -> (Record, Failure) {
-        let (failure, charged) = self.priced(reserved, failure);
-        (Record::Failed { attempt, failure: failure.clone(), charged, refunded: rest(reserved, charged) }, failure)
-    }
-}
-
-/// A try that was not accepted: all of it is given back.
-fn released(attempt: AttemptNo, failure: &Failure, reserved: &Amount) -> Record {
-    let failure = Failure { billed: Billed::No, ..failure.clone() };
-    Record::Failed { attempt, failure, charged: Micros::ZERO, refunded: reserved.micros }
-}
-
-/// Returns what is left of a reservation; nothing, if the charge was higher.
-fn rest(reserved: &Amount, charged: Micros) -> Micros {
-    reserved.micros.checked_sub(charged).unwrap_or(Micros::ZERO).max(Micros::ZERO)
 }

@@ -14,6 +14,7 @@ mod advance;
 #[doc(hidden)]
 pub mod backoff;
 pub mod batch;
+mod desk;
 mod driver;
 mod funding;
 mod judging;

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::EngineError;
-use super::advance::Desk;
+use super::desk::Desk;
 use super::funding::{Funding, Guarded, Need, Pot};
 use super::outcome::JobOutcome;
 use crate::ledger::{Cap, JobState};

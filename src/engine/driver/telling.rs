@@ -6,7 +6,7 @@
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
-use super::super::advance::News;
+use super::super::desk::News;
 use super::super::machine::Notice;
 use super::super::outcome::JobOutcome;
 use super::Driver;
