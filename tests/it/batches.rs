@@ -47,7 +47,7 @@ fn half(prompt: &str) -> i64 {
 pub fn hurried() -> String {
     let text = lasting("openai");
     assert!(text.contains("    window: 24h\n"));
-    text.replace("    window: 24h\n", "    window: 24h\n    gather: 400ms\n    every: 40ms\n    unseen: 0s\n")
+    text.replace("    window: 24h\n", "    window: 24h\n    gather: 800ms\n    every: 40ms\n    unseen: 0s\n")
 }
 
 pub fn shop(campaign: &str, script: LoopbackScript) -> Shop {

@@ -19,6 +19,7 @@ use futures_util::{TryStreamExt, stream};
 use reqwest::RequestBuilder;
 use reqwest::multipart::{Form, Part};
 use serde_json::{Value, json};
+use tokio::time::Instant;
 
 use super::Shared;
 use super::flow::BatchFlow;
@@ -30,6 +31,12 @@ use crate::types::{Billed, Failure, FailureClass, TaskId};
 
 /// How long an upload may take, 30 minutes: 200 MB at a slow office's pace.
 const UPLOAD: Duration = Duration::from_secs(30 * 60);
+
+/// How often a file is handed over at most when that breaks: it is free, and otherwise every shot in the file would come back and be written anew.
+const UPLOADS: u32 = 3;
+
+/// After how long no further upload is begun, 10 minutes: the shots wait for an hour at most.
+const UPLOADS_BEGIN: Duration = Duration::from_secs(10 * 60);
 
 /// How long any other exchange may take.
 const EXCHANGE: Duration = Duration::from_secs(60);
@@ -68,7 +75,7 @@ impl Shared {
         let first = waiting.first().map(|first| first.key.to_string()).unwrap_or_default();
         let desk = self.desk()?;
         let name = format!("{}.{number}.{}", desk.run, first.get(..8).unwrap_or_default());
-        let input = self.http.upload_requests(&name, file, bytes).await?;
+        let input = self.uploaded(&name, &file, bytes).await?;
 
         let unnoted = |why: String| Failure::new(FailureClass::Local, "ledger", format!("the batch could not be noted and was not sent: {why}"));
         let shots = waiting.iter().map(|one| (one.key, one.attempt)).collect();
@@ -80,6 +87,22 @@ impl Shared {
         // A ledger that cannot note it says so again when it is told of each shot, and the batch can still be found by its name.
         let _ = desk.logbook.made(&name, &made).await;
         Ok(made)
+    }
+
+    /// Hands the file over and returns its id. Nothing is charged for files, so one whose answer was lost is sent once more.
+    async fn uploaded(&self, name: &str, file: &File, bytes: u64) -> Result<String, Failure> {
+        let begun = Instant::now();
+        let mut uploads = 0;
+        loop {
+            let copy = file.try_clone().map_err(|error| Failure::new(FailureClass::Local, "disk", format!("the file of requests: {error}")))?;
+            uploads += 1;
+            match self.http.upload_requests(name, copy, bytes).await {
+                Err(failure) if failure.class == FailureClass::Transient && uploads < UPLOADS && begun.elapsed() < UPLOADS_BEGIN => {
+                    tokio::time::sleep(self.flow.gather.0 * uploads).await;
+                }
+                told => return told,
+            }
+        }
     }
 
     /// Looks for a batch whose answer was lost; one that is not found may still come.
