@@ -185,7 +185,7 @@ pub struct RunLine {
 }
 
 /// Returns what a try holds: the reservation while the ledger still shows it, else what the plan said.
-fn held(row: &AttemptRow, history: &History) -> Micros {
+pub(super) fn held(row: &AttemptRow, history: &History) -> Micros {
     match history.state(&row.key) {
         JobState::Submitting { attempt, reserved, .. }
         | JobState::Running { attempt, reserved, .. }

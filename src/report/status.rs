@@ -53,7 +53,7 @@ pub fn status(report: &RunReport<'_>, ahead: Option<&Ahead<'_>>, width: usize, c
     rejected(report, &mut lines);
     to_pick(report, &mut lines);
     if let Some(ahead) = ahead {
-        ahead.left(report, &mut lines);
+        ahead.left(&mut lines);
     }
     lines.text
 }

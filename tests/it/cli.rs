@@ -124,6 +124,14 @@ fn a_rehearsal_leaves_a_tree_and_the_second_finds_nothing_to_do() {
     insta::assert_snapshot!("why_changed", desk.say(&why).all());
     insta::assert_snapshot!("plan_changed", desk.say(&["plan", "campaigns/spring-drop.yaml", "--rehearse", "--profile", "draft"]).all());
     insta::assert_snapshot!("status", desk.say(&["status", "campaigns/spring-drop.yaml", "--rehearse", "--profile", "draft"]).all());
+    let told = desk.say(&["status", "campaigns/spring-drop.yaml", "--rehearse", "--profile", "draft", "--json"]);
+    let read: serde_json::Value = serde_json::from_str(&told.out).expect("stdout is JSON");
+    let (shots, left) = (&read["shots"], &read["left"]["floor"]["amount"]);
+    assert_eq!(
+        (&shots["all"], &shots["done"], &shots["to-do"], &shots["left-out"], left),
+        (&16.into(), &12.into(), &4.into(), &10.into(), &"48".into())
+    );
+    assert_eq!((&read["spending"][0]["charged"], &read["rehearsal"], &read["profile"]), (&"192".into(), &true.into(), &"draft".into()));
     let report = desk.say(&["report", "campaigns/spring-drop.yaml", "--rehearse", "--profile", "draft", "--out", "elsewhere"]);
     assert_eq!((report.code, report.out.as_str()), (0, "elsewhere\n"), "{}", report.err);
     assert!(desk.path().join("elsewhere/index.html").is_file());
