@@ -13,8 +13,8 @@ use crate::plan::JobIx;
 use crate::pricing::Sum;
 use crate::types::MoneyError;
 
-/// Version of the form; a reader refuses a higher one.
-pub const REPORT_FORMAT: u32 = 1;
+/// Version of the form; a reader refuses a higher one. Since 2, `released` is no part of `refunded`.
+pub const REPORT_FORMAT: u32 = 2;
 
 /// Returns the report as JSON.
 ///

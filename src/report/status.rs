@@ -113,7 +113,7 @@ fn cost_cells(name: &str, spent: &Spending) -> Result<Vec<String>, MoneyError> {
         count(spent.in_use),
         shown(spent.quoted),
         shown(spent.charged),
-        shown(spent.refunded.checked_sub(spent.released)?),
+        shown(spent.refunded),
         shown(spent.released),
         shown(spent.in_doubt),
         optional(spent.per_picture()?),

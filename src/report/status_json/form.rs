@@ -189,9 +189,9 @@ pub struct Spent {
     pub quoted: String,
     /// What was charged for good.
     pub charged: String,
-    /// What was held and given back after a failure.
+    /// What was given back of tries that the provider had taken on.
     pub refunded: String,
-    /// The part of it that was held for tries that nobody had taken on.
+    /// What was held for tries that nobody had taken on, and is held no more; no part of `refunded`.
     pub released: String,
     /// What is held by tries whose outcome nobody knows.
     pub in_doubt: String,
