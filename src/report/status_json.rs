@@ -6,16 +6,19 @@
 mod form;
 
 pub(super) use form::Spent;
-use form::{Book, CapStand, Doubt, Estimated, Factor, Failures, Figure, FinalShots, Left, NeverPaid, Off, Picks, RejectedShot, Shots, StepShots};
+use form::{
+    Book, CapStand, Deviating, Doubt, Estimated, Factor, Failures, Figure, FinalShots, Left, NeverPaid, Off, Picks, RejectedShot, Shots, StepShots,
+    TurnedDown,
+};
 pub use form::{CampaignStatus, STATUS_FORMAT, Way};
 
 use super::outlook::Ahead;
 use super::plan_export::{cap_name, certainty};
 use super::preparations;
-use super::rejects::unmet;
+use super::rejects::{rejects, unmet};
 use super::run_report::{ReportRow, RunReport, Shot, StepStatus};
-use super::spending::{Spending, held};
-use super::summary::{picks_open, ready_picks};
+use super::spending::{Deviation, Spending, held};
+use super::summary::{automatic_picks, picks_open, ready_picks};
 use super::told::{causes, mend, waiting};
 use crate::catalog::Certainty;
 use crate::ledger::{AttemptRow, AttemptStatus};
@@ -48,6 +51,7 @@ impl CampaignStatus {
         let decimal = |micros: Micros| micros.to_string();
         let spending = report.spending.iter().filter(|spent| spent.attempts > 0).map(|spent| Spent::of(report, spent)).collect::<Result<_, _>>()?;
         let (open, behind) = picks_open(report);
+        let kept = rejects(report);
         Ok(Self {
             callsheet_status: STATUS_FORMAT,
             campaign: report.plan.campaign.to_string(),
@@ -64,6 +68,7 @@ impl CampaignStatus {
                 factor: estimate.factor.as_ref().map(|(name, factor)| Factor { name: name.clone(), value: decimal(*factor) }),
             },
             spending,
+            deviations: deviations(report),
             factor_seen: report.factor_seen.map(decimal),
             never_paid: NeverPaid { pictures: never_paid.pictures, saved: figure(never_paid.saved) },
             left: Left {
@@ -77,8 +82,10 @@ impl CampaignStatus {
             in_doubt: doubts(view),
             failures: failures(report),
             rejected: rejected(report),
-            picks: Picks { open, ready: ready_picks(report), waiting: behind },
+            turned_down: TurnedDown { pictures: kept.len(), by_you: kept.iter().filter(|reject| reject.by_person).count() },
+            picks: Picks { open, ready: ready_picks(report), waiting: behind, automatic: automatic_picks(report) },
             prepared: preparations::json(report.plan),
+            c2pa: preparations::lines_so_far(report).into_iter().filter(|(about, _)| *about == "c2pa").map(|(_, said)| said).collect(),
             refusals: ahead.refusals().map(ToString::to_string).collect(),
             next: ahead.next(),
         })
@@ -127,7 +134,6 @@ impl Spent {
     /// # Errors
     /// [`MoneyError::Overflow`] if a share does not fit.
     pub(super) fn of(report: &RunReport<'_>, spent: &Spending) -> Result<Self, MoneyError> {
-        let side = |side: super::Deviation| Off { tries: side.tries, amount: side.micros.to_string() };
         let optional = |micros: Option<Micros>| micros.map(|micros| micros.to_string());
         Ok(Self {
             currency: spent.currency.to_string(),
@@ -141,14 +147,32 @@ impl Spent {
             released: spent.released.to_string(),
             in_doubt: spent.in_doubt.to_string(),
             reserved: spent.reserved.to_string(),
-            above_quote: side(spent.above),
-            below_quote: side(spent.below),
+            above_quote: Off::of(spent.above),
+            below_quote: Off::of(spent.below),
             unpriced: spent.unpriced,
             per_picture: optional(spent.per_picture()?),
             factor: optional(spent.factor()?),
             usd: optional(report.quotes.book().usd(&Amount::new(spent.currency.clone(), spent.charged))),
         })
     }
+}
+
+impl Off {
+    fn of(side: Deviation) -> Self {
+        Self { tries: side.tries, amount: side.micros.to_string() }
+    }
+}
+
+fn deviations(report: &RunReport<'_>) -> Vec<Deviating> {
+    let models = report.groups.iter().filter(|group| group.by == "model");
+    let deviating = models.flat_map(|model| model.spending.iter().filter(|spent| spent.differing() > 0).map(move |spent| (model, spent)));
+    let told = deviating.map(|(model, spent)| Deviating {
+        model: model.name.clone(),
+        currency: spent.currency.to_string(),
+        above_quote: Off::of(spent.above),
+        below_quote: Off::of(spent.below),
+    });
+    told.collect()
 }
 
 impl CapStand {
@@ -289,6 +313,19 @@ mod tests {
         assert_eq!((&told["estimate"]["floor"]["amount"], &told["left"]["floor"]["amount"]), (&"48".into(), &"24".into()));
         assert_eq!((&told["estimate"]["factor"], &told["profile"]), (&serde_json::Value::Null, &serde_json::Value::Null));
         assert!(told["next"].as_str().is_some_and(|next| next.starts_with("callsheet reconcile spring.yaml")), "{}", told["next"]);
+    }
+
+    #[test]
+    fn what_was_charged_other_than_quoted_is_told_by_model() {
+        let mut ran = sample::ran();
+        ran.attempts[1].charged = Some(Micros::units(8));
+        let told = status(&ran, &Budget::default());
+        let deviating = &told["deviations"][0];
+        assert_eq!(
+            (&deviating["model"], &deviating["above-quote"]["amount"], &deviating["below-quote"]["tries"]),
+            (&"gpt-image-2".into(), &"2".into(), &0.into())
+        );
+        assert_eq!(status(&sample::ran(), &Budget::default())["deviations"], serde_json::json!([]));
     }
 
     #[test]

@@ -33,6 +33,8 @@ pub struct CampaignStatus {
     pub estimate: Estimated,
     /// What all runs have paid so far, one entry a currency.
     pub spending: Vec<Spent>,
+    /// Models that were charged other than quoted.
+    pub deviations: Vec<Deviating>,
     /// Paid tries for each picture in use.
     pub factor_seen: Option<String>,
     /// Pictures that this campaign never paid for: of other campaigns, and shots that are one picture.
@@ -47,10 +49,14 @@ pub struct CampaignStatus {
     pub failures: Vec<Failures>,
     /// Shots none of whose pictures passes its checks.
     pub rejected: Vec<RejectedShot>,
+    /// Pictures that were turned down, paid for and kept.
+    pub turned_down: TurnedDown,
     /// Choices that somebody is to make.
     pub picks: Picks,
     /// What is done to pictures for a model's sake, as in `plan --format json`.
     pub prepared: Value,
+    /// What becomes of the C2PA manifests of pictures that are worked on, in words.
+    pub c2pa: Vec<String>,
     /// Why a run would send nothing.
     pub refusals: Vec<String>,
     /// What to type next, and in parentheses what that does.
@@ -221,6 +227,20 @@ pub struct Off {
     pub amount: String,
 }
 
+/// A model that was charged other than quoted.
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub struct Deviating {
+    /// The model.
+    pub model: String,
+    /// `USD`, or `credits:` and the book.
+    pub currency: String,
+    /// Paid tries that were charged more than quoted.
+    pub above_quote: Off,
+    /// Paid tries that were charged less than quoted.
+    pub below_quote: Off,
+}
+
 /// Pictures that were not paid for.
 #[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
@@ -325,6 +345,16 @@ pub struct RejectedShot {
     pub waiting: usize,
 }
 
+/// Pictures that are kept below `rejected/`.
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub struct TurnedDown {
+    /// How many.
+    pub pictures: usize,
+    /// How many of them a person turned down; the others are turned down by a check.
+    pub by_you: usize,
+}
+
 /// Choices that nobody has made.
 #[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
@@ -335,6 +365,8 @@ pub struct Picks {
     pub ready: usize,
     /// Shots that wait for them.
     pub waiting: usize,
+    /// Choices that `--auto-pick` has made: nobody has looked.
+    pub automatic: usize,
 }
 
 impl CampaignStatus {

@@ -34,11 +34,11 @@ const BOOK: &str = "\
     per-call per-megapixel base-megapixels tokens per-reference batch classes highest";
 
 const STATUS: &str = "\
-    callsheet-status campaign profile rehearsal book shots steps finals estimate spending factor-seen never-paid left caps in-doubt \
-    failures rejected picks prepared refusals next name as-of currency usd-per-credit step shot key in-plan all done failed \
+    callsheet-status campaign profile rehearsal book shots steps finals estimate spending deviations factor-seen never-paid left caps in-doubt \
+    failures rejected turned-down picks prepared c2pa refusals next name as-of currency usd-per-credit step shot key in-plan all done failed \
     under-way waiting to-pick to-do left-out floor expected ceiling later factor value amount usd certainty attempts pictures paid \
     in-use quoted charged refunded released reserved above-quote below-quote unpriced per-picture of limit committed room \
-    attempt held provider model sent run seen task settle when command class code message billed mend why rerolls-left open ready";
+    attempt held provider model sent run seen task settle when command class code message billed mend why rerolls-left by-you open ready automatic";
 
 const OUTPUT: &str = "callsheet-plan callsheet-sidecar version campaign file path step job key picks rejected shot picture";
 
