@@ -8,6 +8,7 @@
 //! In: doubts, the ledger, the provider. Out: [`Finding`]s: records with their evidence, and what is said about them.
 //! Never: a paid request; a record that nothing proves.
 
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use super::batches::Lists;
@@ -21,7 +22,7 @@ use crate::provider::Provider as _;
 use crate::provider::http::{Found, HttpProvider};
 use crate::provider::manifest::{Manifest, PollCurve};
 use crate::types::diagnostic::counted;
-use crate::types::{Amount, Billed, Clock as _, Failure, FailureClass, IdempotencyKey, Micros, SystemClock, visible};
+use crate::types::{Amount, AttemptNo, Billed, Clock as _, Failure, FailureClass, IdempotencyKey, JobKey, Micros, SystemClock, visible};
 
 /// What was found out about one doubt.
 pub struct Finding {
@@ -71,7 +72,7 @@ pub async fn by_lookup(opened: &Opened, ledger: &SqliteLedger, sellers: &Sellers
         let help = "its manifest has no `http.lookup`; try `--by-balance`, or look where the provider lists your requests".to_owned();
         return Err(CliError::usage("nothing was asked: the provider has no way to look up a request", help));
     }
-    let entries = ledger.entries(0)?;
+    let keys = keys_of(&ledger.entries(0)?, rows);
     let mut findings = Vec::with_capacity(rows.len());
     let mut lists = Lists::default();
     for row in rows {
@@ -81,7 +82,7 @@ pub async fn by_lookup(opened: &Opened, ledger: &SqliteLedger, sellers: &Sellers
             continue;
         };
         let has_batches = provider.batches().is_some();
-        let asked = match (&row.task, key_of(&entries, row)) {
+        let asked = match (&row.task, keys.get(&(row.key, row.attempt))) {
             (Some(task), _) if has_batches => match provider.knows_batch(task).await {
                 Ok(true) => Ok(Some(Found::Task(task.clone()))),
                 Ok(false) => Err(format!("the provider still knows nothing of the batch {task}")),
@@ -93,7 +94,7 @@ pub async fn by_lookup(opened: &Opened, ledger: &SqliteLedger, sellers: &Sellers
                 Ok(false) => Err(format!("the provider still knows nothing of the task {}", task.name())),
                 Err(failure) => Err(words(&failure)),
             },
-            (None, Some(key)) if provider.can_look_up() => provider.look_up(&key).await.map(Some).map_err(|failure| words(&failure)),
+            (None, Some(key)) if provider.can_look_up() => provider.look_up(key).await.map(Some).map_err(|failure| words(&failure)),
             (None, _) => Ok(None),
         };
         let state = ledger.load(row.key)?;
@@ -137,12 +138,15 @@ fn words(failure: &Failure) -> String {
     format!("{} ({}): {}", failure.class.as_str(), failure.code, failure.message)
 }
 
-/// Returns the key that a try went out under.
-fn key_of(entries: &[Entry], row: &AttemptRow) -> Option<IdempotencyKey> {
-    entries.iter().rev().filter(|entry| entry.key == row.key).find_map(|entry| match &entry.record {
-        Record::Intent { attempt, idempotency_key, .. } if *attempt == row.attempt => Some(idempotency_key.clone()),
+/// Returns the keys that some tries went out under, from one look at the records.
+fn keys_of(entries: &[Entry], rows: &[AttemptRow]) -> HashMap<(JobKey, AttemptNo), IdempotencyKey> {
+    let asked: HashSet<(JobKey, AttemptNo)> = rows.iter().map(|row| (row.key, row.attempt)).collect();
+    let key = |entry: &Entry| match &entry.record {
+        Record::Intent { attempt, idempotency_key, .. } => Some(((entry.key, *attempt), idempotency_key.clone())),
         _ => None,
-    })
+    };
+    // Of two intents of one try, the later one is the one that went out.
+    entries.iter().filter_map(key).filter(|(of, _)| asked.contains(of)).collect()
 }
 
 /// Compares balances, and returns the figures with what follows for `rows`.
@@ -151,10 +155,11 @@ fn key_of(entries: &[Entry], row: &AttemptRow) -> Option<IdempotencyKey> {
 /// When there is nothing to compare, and why.
 pub async fn by_balance(opened: &Opened, ledger: &SqliteLedger, sellers: &Sellers, rows: &[AttemptRow]) -> Outcome<(String, Vec<Finding>)> {
     let (mut figures, mut findings) = (String::new(), Vec::new());
+    let entries = ledger.entries(0)?;
     for (name, provider) in sellers.iter() {
         let there: Vec<AttemptRow> = rows.iter().filter(|row| *row.card.provider == **name).cloned().collect();
         let Some(seller) = opened.sellers.get(name).filter(|_| !there.is_empty()) else { continue };
-        let (told, found) = at_one(&seller.manifest, ledger, provider, &there).await?;
+        let (told, found) = at_one(&seller.manifest, ledger, &entries, provider, &there).await?;
         if sellers.iter().count() > 1 {
             figures.push_str(&format!("at        {}\n", visible(name)));
         }
@@ -165,7 +170,13 @@ pub async fn by_balance(opened: &Opened, ledger: &SqliteLedger, sellers: &Seller
 }
 
 /// Compares the balance at one provider.
-async fn at_one(manifest: &Manifest, ledger: &SqliteLedger, provider: &HttpProvider, rows: &[AttemptRow]) -> Outcome<(String, Vec<Finding>)> {
+async fn at_one(
+    manifest: &Manifest,
+    ledger: &SqliteLedger,
+    entries: &[Entry],
+    provider: &HttpProvider,
+    rows: &[AttemptRow],
+) -> Outcome<(String, Vec<Finding>)> {
     let word = "it is settled by your word: `--charged`, `--not-charged`, `--task ID`";
     let now = match provider.balance().await {
         Ok(Some(amount)) => amount,
@@ -173,7 +184,7 @@ async fn at_one(manifest: &Manifest, ledger: &SqliteLedger, provider: &HttpProvi
         Err(failure) => return Err(CliError::usage(format!("the balance could not be asked: {}", words(&failure)), "try again later".to_owned())),
     };
     let account = performance::account(manifest);
-    let found = evidence(&ledger.entries(0)?, &ledger.balances(&account)?, &account, now)
+    let found = evidence(entries, &ledger.balances(&account)?, &account, now)
         .map_err(|why| CliError::usage(format!("the balance proves nothing: {why}"), word.to_owned()))?;
     let ours = |row: &&AttemptRow| found.doubts.iter().any(|doubt| doubt.key == row.key && doubt.attempt == row.attempt);
     let rows: Vec<&AttemptRow> = rows.iter().filter(ours).collect();

@@ -12,7 +12,7 @@ use super::market::{Said, book_called};
 use super::memory::Memory;
 use super::standing::{Standing, committed};
 use crate::catalog::{Catalog, PriceBook};
-use crate::pricing::{Asked, Gate, WhatIf, WhatIfError, gate, offer, suppose};
+use crate::pricing::{Asked, Basis, Gate, WhatIf, WhatIfError, gate, offer, suppose};
 use crate::provider::manifest;
 use crate::report::side_by_side::{OffersView, offers_csv, offers_json, offers_markdown, offers_table};
 use crate::report::what_if::{SupposedView, supposed_csv, supposed_json, supposed_markdown, supposed_table};
@@ -125,7 +125,8 @@ impl Forecast<'_> {
         let Some(what_if) = self.what_if()? else { return Ok(()) };
         let Standing { estimate: now, quotes, work, .. } = self.standing;
         let (committed, _) = committed(self.opened, self.memory)?;
-        let then = suppose(&what_if, plan, work, quotes, &campaign.budget, now.factors.clone(), campaign.run.attempts, &committed)?;
+        let basis = Basis { plan, worklist: work, quotes, attempts: campaign.run.attempts };
+        let then = suppose(&what_if, basis, &campaign.budget, now.factors.clone(), &committed)?;
         let verdict = gate(&then, Gate { balance: None, allow_unpriced: self.allow_unpriced, warn_at: campaign.budget.warn_at });
         let supposed = what_if.words(plan);
         let profile = campaign.profile.as_deref();

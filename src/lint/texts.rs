@@ -186,10 +186,44 @@ fn without_variables(text: &str) -> String {
     blanked(text, &ranges)
 }
 
+/// Where the next mark of one kind stands. It is asked for from ascending places, so that no part of a text is read twice: a text full of marks
+/// that nothing closes would else be read to its end for each of them.
+struct Closing<'t> {
+    text: &'t str,
+    mark: char,
+    next: Next,
+}
+
+enum Next {
+    NotLooked,
+    At(usize),
+    Never,
+}
+
+impl<'t> Closing<'t> {
+    fn of(text: &'t str, mark: char) -> Self {
+        Self { text, mark, next: Next::NotLooked }
+    }
+
+    /// Returns the first place of the mark at or behind `from`.
+    fn from(&mut self, from: usize) -> Option<usize> {
+        let is_known = match self.next {
+            Next::NotLooked => false,
+            Next::At(at) => at >= from,
+            Next::Never => true,
+        };
+        if !is_known {
+            self.next = self.text[from..].find(self.mark).map_or(Next::Never, |found| Next::At(from + found));
+        }
+        if let Next::At(at) = self.next { Some(at) } else { None }
+    }
+}
+
 /// Returns where words stand in quotes, without the marks.
 pub(super) fn quoted(text: &str) -> Vec<std::ops::Range<usize>> {
     let mut ranges = Vec::new();
     let mut position = 0;
+    let (mut straight, mut curly, mut angled) = (Closing::of(text, '"'), Closing::of(text, '\u{201d}'), Closing::of(text, '\u{bb}'));
     while let Some((open, mark)) = text[position..].char_indices().find(|(_, letter)| ['"', '\u{201c}', '\u{ab}'].contains(letter)) {
         let open = position + open;
         let inside = open + mark.len_utf8();
@@ -199,14 +233,14 @@ pub(super) fn quoted(text: &str) -> Vec<std::ops::Range<usize>> {
         if mark == '"' && (!opens || text[inside..].starts_with(char::is_whitespace)) {
             continue;
         }
-        let end_mark = match mark {
-            '\u{201c}' => '\u{201d}',
-            '\u{ab}' => '\u{bb}',
-            other => other,
+        let closing = match mark {
+            '\u{201c}' => &mut curly,
+            '\u{ab}' => &mut angled,
+            _ => &mut straight,
         };
-        let Some(length) = text[inside..].find(end_mark).filter(|length| *length <= MAX_QUOTED) else { continue };
-        ranges.push(inside..inside + length);
-        position = inside + length + end_mark.len_utf8();
+        let Some(end) = closing.from(inside).filter(|end| end - inside <= MAX_QUOTED) else { continue };
+        ranges.push(inside..end);
+        position = end + closing.mark.len_utf8();
     }
     ranges
 }
@@ -226,5 +260,22 @@ mod tests {
         assert_eq!(bare.len(), text.len());
         assert_eq!(bare.find("oak"), text.find("oak"));
         assert!(!bare.contains("sku") && !bare.contains("pic") && !bare.contains("dreamy"), "{bare:?}");
+    }
+
+    #[test]
+    fn quotes_of_each_kind_end_at_their_own_mark_and_not_too_far_away() {
+        let inside = |text: &str| quoted(text).into_iter().map(|range| text[range].to_owned()).collect::<Vec<_>>();
+        assert_eq!(inside("\"a\" “b” «c» \"d “e” f\" g\" «h"), ["a", "b", "c", "d “e” f"]);
+        let far = format!("\"{}\" and \"near\"", "x ".repeat(MAX_QUOTED));
+        assert_eq!(inside(&far), ["near"], "the first mark belongs to something else");
+    }
+
+    #[test]
+    fn a_megabyte_of_marks_that_nothing_closes_is_read_in_no_time() {
+        for text in ["“".repeat(350_000), "«".repeat(500_000), "\"x".repeat(500_000), "“«".repeat(200_000) + "”»"] {
+            let began = std::time::Instant::now();
+            assert!(quoted(&text).len() <= 1);
+            assert!(began.elapsed().as_secs() < 20, "{:?} for {} bytes", began.elapsed(), text.len());
+        }
     }
 }

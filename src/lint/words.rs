@@ -135,17 +135,26 @@ fn logo(fragment: &Fragment, remarks: &mut Vec<Remark>) {
     if !is_made_from_nothing(fragment) {
         return;
     }
-    let found = LOGO.find_iter(&fragment.bare).find(|found| !LEFT_OUT.is_match(sentence(&fragment.bare, found.range())));
+    // What a sentence says of one logo holds for all in it; so a sentence is read once.
+    let mut left_out_until = 0;
+    let found = LOGO.find_iter(&fragment.bare).find(|found| {
+        if found.start() < left_out_until {
+            return false;
+        }
+        let sentence = sentence(&fragment.bare, found.range());
+        left_out_until = sentence.end;
+        !LEFT_OUT.is_match(&fragment.bare[sentence])
+    });
     let Some(found) = found else { return };
     let help = "leave a blank area here, and put the real file on it with a `transform` step's `overlay`";
     remarks.push(remark(fragment, Rule::LogoInPrompt, found.range(), slot(fragment.slot), help));
 }
 
-/// Returns the sentence around a range.
-fn sentence(text: &str, range: Range<usize>) -> &str {
+/// Returns where the sentence around a range stands.
+fn sentence(text: &str, range: Range<usize>) -> Range<usize> {
     let start = text[..range.start].rfind(['.', ';', '\n']).map_or(0, |stop| stop + 1);
     let end = text[range.end..].find(['.', ';', '\n']).map_or(text.len(), |stop| range.end + stop);
-    &text[start..end]
+    start..end
 }
 
 fn long_text(fragment: &Fragment, remarks: &mut Vec<Remark>) {
@@ -189,10 +198,35 @@ mod tests {
         }
     }
 
+    fn logos(bare: &str) -> usize {
+        let fragment = Fragment {
+            at: crate::types::FieldPath::campaign(),
+            written: bare.to_owned(),
+            bare: bare.to_owned(),
+            slot: "prompt",
+            action: Action::Generate,
+            leads: true,
+            is_cell: false,
+            has_variables: false,
+            looked_up_in: None,
+        };
+        let mut remarks = Vec::new();
+        logo(&fragment, &mut remarks);
+        remarks.len()
+    }
+
+    #[test]
+    fn a_sentence_that_leaves_a_logo_out_is_read_once_and_says_nothing_of_the_next_one() {
+        assert_eq!([logos("no logo, no logo"), logos("no logo. A logo"), logos("A logo; no logo")], [0, 1, 1]);
+        let began = std::time::Instant::now();
+        assert_eq!(logos(&"no logo ".repeat(20_000)), 0);
+        assert!(began.elapsed().as_secs() < 20, "{:?}", began.elapsed());
+    }
+
     #[test]
     fn a_sentence_ends_at_a_stop() {
         let text = "A cup. A blank area for the logo; nothing else.";
         let at = text.find("logo").expect("it is there");
-        assert_eq!(sentence(text, at..at + 4).trim(), "A blank area for the logo");
+        assert_eq!(text[sentence(text, at..at + 4)].trim(), "A blank area for the logo");
     }
 }

@@ -9,7 +9,7 @@ use super::estimate::{Committed, Estimate, estimate_by};
 use super::learned::Factors;
 use super::quote::{Quotes, quotes_settled};
 use super::sum::Sum;
-use super::what_if::{WhatIf, suppose};
+use super::what_if::{Basis, WhatIf, suppose};
 use crate::campaign::Budget;
 use crate::catalog::{Catalog, Certainty, Unfit};
 use crate::plan::{JobIx, Plan, PlannedStep, Work, Worklist};
@@ -73,7 +73,7 @@ pub fn offer(asked: &Asked<'_>, catalog: &Catalog, budget: Option<(&Budget, &Com
 fn priced(asked: &Asked<'_>, quotes: &Quotes, budget: &Budget, committed: &Committed) -> Result<Estimate, MoneyError> {
     let Asked { plan, work, factors, attempts, what_if } = asked;
     match what_if {
-        Some(what_if) => suppose(what_if, plan, work, quotes, budget, (*factors).clone(), *attempts, committed),
+        Some(what_if) => suppose(what_if, Basis { plan, worklist: work, quotes, attempts: *attempts }, budget, (*factors).clone(), committed),
         None => estimate_by(plan, work, quotes, budget, (*factors).clone(), *attempts, committed),
     }
 }

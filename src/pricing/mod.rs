@@ -35,6 +35,6 @@ pub use providers::{ProviderCap, ProviderLine, by_provider};
 pub use quote::{BookFacts, JobQuote, Quotes, quotes, quotes_settled};
 pub use side::{EmptySide, LiveSide};
 pub use sum::Sum;
-pub use what_if::{WhatIf, WhatIfError, factor_called, suppose};
+pub use what_if::{Basis, WhatIf, WhatIfError, factor_called, suppose};
 pub use whole::Whole;
 pub use worksheet::{Sheet, SheetError, SheetLine, Wanted, worksheet};

@@ -142,22 +142,25 @@ pub fn factor_called(text: &str) -> Result<(String, Micros), String> {
         .map_or_else(|| format!("there are {}, or a number of at least 1", listed(names(), 8)), |near| format!("did you mean `{near}`?")))
 }
 
+/// What is: from it follows what would be.
+#[derive(Debug, Clone, Copy)]
+pub struct Basis<'a> {
+    /// The plan.
+    pub plan: &'a Plan,
+    /// What is left of it.
+    pub worklist: &'a Worklist,
+    /// What one try of each job costs.
+    pub quotes: &'a Quotes,
+    /// Paid tries that a job may use.
+    pub attempts: u32,
+}
+
 /// Adds up what a plan would cost if it were as supposed.
 ///
 /// # Errors
 /// [`MoneyError::Overflow`] if a sum does not fit (over 9.2 trillion units).
-// The parameters are those of the estimate, and what is supposed.
-#[allow(clippy::too_many_arguments)]
-pub fn suppose(
-    what_if: &WhatIf,
-    plan: &Plan,
-    worklist: &Worklist,
-    quotes: &Quotes,
-    budget: &Budget,
-    factors: Factors,
-    attempts: u32,
-    committed: &Committed,
-) -> Result<Estimate, MoneyError> {
+pub fn suppose(what_if: &WhatIf, basis: Basis<'_>, budget: &Budget, factors: Factors, committed: &Committed) -> Result<Estimate, MoneyError> {
+    let Basis { plan, worklist, quotes, attempts } = basis;
     let factors = match &what_if.iteration {
         Some(named) => Factors { named: Some(named.clone()), learned: Vec::new() },
         None => factors,
@@ -166,7 +169,7 @@ pub fn suppose(
     let mut lines = Vec::with_capacity(plan.steps.len());
     let mut finals = Finals::default();
     for (place, step) in plan.steps.iter().enumerate() {
-        let line = Stretch::of(what_if, plan, step).line(place, step, plan, worklist, quotes, attempts, &caps)?;
+        let line = Stretch::of(what_if, plan, step).line(place, step, basis, &caps)?;
         if step.is_final && line.counts.jobs() > 0 {
             finals.count += line.counts.jobs();
             finals.steps.push(Arc::clone(&step.name));
@@ -247,18 +250,8 @@ impl Stretch {
         usize::try_from(jobs).ok().filter(|jobs| i64::try_from(*jobs).is_ok()).ok_or(MoneyError::Overflow)
     }
 
-    // A step with all that its line is made of.
-    #[allow(clippy::too_many_arguments)]
-    fn line(
-        &self,
-        place: usize,
-        step: &PlannedStep,
-        plan: &Plan,
-        worklist: &Worklist,
-        quotes: &Quotes,
-        attempts: u32,
-        caps: &[CapLine],
-    ) -> Result<StepLine, MoneyError> {
+    fn line(&self, place: usize, step: &PlannedStep, basis: Basis<'_>, caps: &[CapLine]) -> Result<StepLine, MoneyError> {
+        let Basis { plan, worklist, quotes, attempts } = basis;
         let mut counts = Counts::default();
         let mut used: Vec<usize> = Vec::new();
         let (mut floor, mut ceiling, mut saved) = (Sum::default(), Sum::default(), Sum::default());
@@ -350,7 +343,8 @@ mod tests {
         let what_if = WhatIf::of(plan, &supposed(text)).expect("it can be supposed");
         let work = sample::all_work(plan, history);
         let quotes = quotes(plan, &sample::catalog("kie"));
-        suppose(&what_if, plan, &work, &quotes, budget, Factors::of(budget), 2, &Committed::default()).expect("small sums")
+        let basis = Basis { plan, worklist: &work, quotes: &quotes, attempts: 2 };
+        suppose(&what_if, basis, budget, Factors::of(budget), &Committed::default()).expect("small sums")
     }
 
     #[test]
@@ -427,7 +421,8 @@ mod tests {
             let work = sample::all_work(&plan, &History::default());
             let of = |count: u64| {
                 let what_if = WhatIf { axes: vec![(0, count)], iteration: None };
-                suppose(&what_if, &plan, &work, &quotes, &Budget::default(), Factors::default(), 1, &Committed::default()).expect("small sums")
+                let basis = Basis { plan: &plan, worklist: &work, quotes: &quotes, attempts: 1 };
+                suppose(&what_if, basis, &Budget::default(), Factors::default(), &Committed::default()).expect("small sums")
             };
             let known = u64::from(heroes);
             let real = estimate(&plan, &work, &quotes, &Budget::default(), 1, &Committed::default()).expect("small sums");

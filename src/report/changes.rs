@@ -129,7 +129,7 @@ impl Lines {
     fn words(&mut self, text: &str, style: Style, glued: bool) {
         for (place, word) in text.split_whitespace().enumerate() {
             let word = visible(word);
-            let length = word.chars().count();
+            let length = crate::types::width::columns(&word);
             let gap = usize::from(place > 0 || !glued);
             if self.column > self.indent && self.column + gap + length > self.width {
                 self.text.push('\n');

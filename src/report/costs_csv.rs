@@ -7,6 +7,7 @@ use std::collections::HashMap;
 use std::io;
 
 use super::run_report::{ReportRow, RunReport};
+use super::spending::{refunded, released};
 use super::spreadsheet::neutral;
 use super::{ReportError, ReportWriter};
 use crate::ledger::AttemptStatus;
@@ -19,7 +20,7 @@ const FILE: &str = "costs.csv";
 const BEFORE: [&str; 4] = ["run_id", "campaign", "job", "step"];
 
 /// Columns after those of the axes.
-const AFTER: [&str; 25] = [
+const AFTER: [&str; 26] = [
     "take",
     "attempt",
     "provider",
@@ -34,6 +35,7 @@ const AFTER: [&str; 25] = [
     "quoted",
     "charged",
     "refunded",
+    "released",
     "currency",
     "usd",
     "reused",
@@ -101,7 +103,8 @@ fn cells(report: &RunReport<'_>, row: &ReportRow<'_>) -> Vec<String> {
         money(unit_price.map(|quote| quote.amount.micros)),
         money(attempt.known_quote()),
         money(attempt.known_charge()),
-        money(attempt.known_quote().map(|_| attempt.refunded)),
+        money(attempt.known_quote().map(|_| refunded(attempt))),
+        money(attempt.known_quote().map(|_| released(attempt))),
         text(&attempt.quoted.currency.to_string()),
         money(usd),
         (!row.is_ours).to_string(),
@@ -159,13 +162,13 @@ mod tests {
             })
             .collect();
         insta::assert_snapshot!(short.join("\n"), @r#"
-        run_id,campaign,job,step,sku,surface,take,attempt,provider,model,operation,aspect,resolution,quality,status,error_code,unit_price,quoted,charged,refunded,currency,usd,reused,started_at,finished_at,latency_ms,task_id,job_key,output_path,blake3,checks
-        20261122T094500Z-7f3a,spring-drop,hero[sku=teapot],hero,teapot,,,1,kie,gpt-image-2,generate,4:5,1K,,failed,failed/501,6,6,0,6,credits:kie,0,false,2026-11-22T09:45:00.000Z,2026-11-22T09:45:31.250Z,31250,task-0-1,adeaef,,,
-        20261122T094500Z-7f3a,spring-drop,hero[sku=teapot],hero,teapot,,,2,kie,gpt-image-2,generate,4:5,1K,,done,,6,6,6,0,credits:kie,0.03,false,2026-11-22T09:45:00.000Z,2026-11-22T09:45:31.250Z,31250,task-0-2,adeaef,teapot/hero.png,fbdf33,
-        20261122T094500Z-7f3a,spring-drop,"surface[sku=teapot,surface=travertine]",surface,teapot,travertine,,1,kie,gpt-image-2,edit,4:5,1K,,done,,6,6,6,0,credits:kie,0.03,false,2026-11-22T09:45:02.000Z,2026-11-22T09:45:33.250Z,31250,task-2-1,1d449b,teapot/travertine/surface.png,b73e11,
-        20261101T080000Z-0001,spring-drop,"surface[sku=teapot,surface=oak]",surface,teapot,oak,,1,kie,gpt-image-2,edit,4:5,1K,,done,,6,6,6,0,credits:kie,0.03,false,2026-11-22T09:45:03.000Z,2026-11-22T09:45:34.250Z,31250,task-3-1,fc1ccc,teapot/oak/surface.png,e67fd4,
-        20261122T094500Z-7f3a,spring-drop,"surface[sku=teapot,surface=linen]",surface,teapot,linen,,1,kie,gpt-image-2,edit,4:5,1K,,in-doubt,,6,6,,0,credits:kie,,false,2026-11-22T09:45:04.000Z,,,,50808b,,,
-        20261122T094500Z-7f3a,spring-drop,hero[sku=mug],hero,mug,,,1,kie,gpt-image-2,generate,4:5,1K,,failed,refused/moderation,6,6,0,6,credits:kie,0,false,2026-11-22T09:45:01.000Z,2026-11-22T09:45:32.250Z,31250,task-1-1,52e936,,,
+        run_id,campaign,job,step,sku,surface,take,attempt,provider,model,operation,aspect,resolution,quality,status,error_code,unit_price,quoted,charged,refunded,released,currency,usd,reused,started_at,finished_at,latency_ms,task_id,job_key,output_path,blake3,checks
+        20261122T094500Z-7f3a,spring-drop,hero[sku=teapot],hero,teapot,,,1,kie,gpt-image-2,generate,4:5,1K,,failed,failed/501,6,6,0,6,0,credits:kie,0,false,2026-11-22T09:45:00.000Z,2026-11-22T09:45:31.250Z,31250,task-0-1,adeaef,,,
+        20261122T094500Z-7f3a,spring-drop,hero[sku=teapot],hero,teapot,,,2,kie,gpt-image-2,generate,4:5,1K,,done,,6,6,6,0,0,credits:kie,0.03,false,2026-11-22T09:45:00.000Z,2026-11-22T09:45:31.250Z,31250,task-0-2,adeaef,teapot/hero.png,fbdf33,
+        20261122T094500Z-7f3a,spring-drop,"surface[sku=teapot,surface=travertine]",surface,teapot,travertine,,1,kie,gpt-image-2,edit,4:5,1K,,done,,6,6,6,0,0,credits:kie,0.03,false,2026-11-22T09:45:02.000Z,2026-11-22T09:45:33.250Z,31250,task-2-1,1d449b,teapot/travertine/surface.png,b73e11,
+        20261101T080000Z-0001,spring-drop,"surface[sku=teapot,surface=oak]",surface,teapot,oak,,1,kie,gpt-image-2,edit,4:5,1K,,done,,6,6,6,0,0,credits:kie,0.03,false,2026-11-22T09:45:03.000Z,2026-11-22T09:45:34.250Z,31250,task-3-1,fc1ccc,teapot/oak/surface.png,e67fd4,
+        20261122T094500Z-7f3a,spring-drop,"surface[sku=teapot,surface=linen]",surface,teapot,linen,,1,kie,gpt-image-2,edit,4:5,1K,,in-doubt,,6,6,,0,0,credits:kie,,false,2026-11-22T09:45:04.000Z,,,,50808b,,,
+        20261122T094500Z-7f3a,spring-drop,hero[sku=mug],hero,mug,,,1,kie,gpt-image-2,generate,4:5,1K,,failed,refused/moderation,6,6,0,6,0,credits:kie,0,false,2026-11-22T09:45:01.000Z,2026-11-22T09:45:32.250Z,31250,task-1-1,52e936,,,
         "#);
     }
 
@@ -196,7 +199,7 @@ mod tests {
             prop_assert_eq!(original(cell("task_id")), task);
             prop_assert_eq!(original(cell("error_code")), code);
             prop_assert_eq!(cell("run_id"), "'=run");
-            for column in ["quoted", "refunded", "unit_price"] {
+            for column in ["quoted", "refunded", "released", "unit_price"] {
                 prop_assert!(cell(column).parse::<Micros>().is_ok(), "numbers stay numbers");
             }
         }

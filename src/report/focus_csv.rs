@@ -10,7 +10,8 @@
 //!   where a provider charged other than its book says.
 //! - A refund within the same billing period is no `Credit` (these are "granted by the provider", as promotions are) and no `Correction`
 //!   (these mend a period that was invoiced): it belongs to `Usage`. The ledger keeps what a try cost in the end, so a try that was accepted
-//!   and given back is one row of quantity and cost 0, and what went back stands in `x_Refunded`.
+//!   and given back is one row of quantity and cost 0, and what went back stands in `x_Refunded`;
+//!   what was only held for one that nobody took on stands in `x_Released`.
 //! - Tries whose charge is not known yet have no cost that could be told: they are left out, and counted in [`FocusDone`].
 //!
 //! Where we do not know what a provider's own export would say: `BilledCost` is what the use cost at the book's rate, also where credits
@@ -22,6 +23,7 @@
 use std::io;
 
 use super::run_report::{ReportRow, RunReport};
+use super::spending::{refunded, released};
 use super::spreadsheet::neutral;
 use super::{ReportError, spending};
 use crate::ledger::AttemptStatus;
@@ -31,7 +33,7 @@ use crate::types::{Amount, Currency, Micros, Timestamp};
 const FILE: &str = "focus.csv";
 
 /// The columns, in alphabetical order, those of our own last.
-const COLUMNS: [&str; 53] = [
+const COLUMNS: [&str; 54] = [
     "BilledCost",
     "BillingAccountId",
     "BillingAccountName",
@@ -82,6 +84,7 @@ const COLUMNS: [&str; 53] = [
     "x_JobKey",
     "x_Refunded",
     "x_Rehearsal",
+    "x_Released",
     "x_RunId",
     "x_Status",
     "x_Step",
@@ -233,8 +236,9 @@ fn cells(report: &RunReport<'_>, row: &ReportRow<'_>, names: FocusNames<'_>) -> 
         attempt.attempt.to_string(),
         difference.map(|difference| difference.to_string()).unwrap_or_default(),
         attempt.key.to_string(),
-        attempt.refunded.to_string(),
+        refunded(attempt).to_string(),
         report.is_rehearsal.to_string(),
+        released(attempt).to_string(),
         text(attempt.run.as_str()),
         attempt.status.as_str().to_owned(),
         text(&card.step),
@@ -401,6 +405,7 @@ mod tests {
         x_Difference: 0
         x_Refunded: 0
         x_Rehearsal: false
+        x_Released: 0
         x_RunId: 20261122T094500Z-7f3a
         x_Status: done
         x_Step: hero

@@ -36,6 +36,7 @@ pub mod sidecar;
 pub mod spending;
 pub mod spreadsheet;
 pub mod status;
+pub mod status_json;
 pub mod summary;
 pub mod summary_md;
 #[cfg(test)]
@@ -66,6 +67,7 @@ pub use run_report::{ReportRow, RunReport, Shot, StepStatus};
 pub use sidecar::{Sidecar, sidecar_paths, sidecars};
 pub use spending::{Deviation, Group, RunLine, Spending};
 pub use status::{costs_table, status};
+pub use status_json::{CampaignStatus, StatusView, Way};
 pub use summary::{CapStop, RunView, Stopped, run_summary};
 pub use tree::{Form, Materialised, OpenPicture, Placement, Stamp, TreeError, TreeKind, is_current, materialise, placements, rejected_placements};
 

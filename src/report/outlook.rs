@@ -4,10 +4,10 @@
 //! without a word of why.
 
 use super::next::next_after;
-use super::run_report::{RunReport, Shot};
+use super::run_report::Shot;
 use super::summary::RunView;
 use super::text::{Notes, sum, sum_words};
-use crate::pricing::{Verdict, Whole};
+use crate::pricing::{Refusal, Verdict, Whole};
 use crate::types::Micros;
 
 /// What stands behind the lines.
@@ -36,7 +36,7 @@ impl Ahead<'_> {
     }
 
     /// Tells what is left and what to type.
-    pub(super) fn left(&self, report: &RunReport<'_>, lines: &mut Notes) {
+    pub(super) fn left(&self, lines: &mut Notes) {
         let totals = &self.view.estimate.totals;
         let currency = &self.view.estimate.book.currency;
         if totals.floor.micros > Micros::ZERO {
@@ -46,17 +46,28 @@ impl Ahead<'_> {
         } else if totals.later.micros > Micros::ZERO {
             lines.say("to finish", &format!("{} at one try for each shot, once it is chosen what from", sum_words(currency, totals.later)));
         }
-        let has_work = report.shots.iter().any(|shot| !matches!(shot, Shot::Done | Shot::LeftOut));
-        for refusal in self.verdict.refusals.iter().filter(|_| has_work) {
+        for refusal in self.refusals() {
             lines.refuse("refused", &format!("a run would send nothing: {refusal}"));
         }
-        lines.say("next", &self.next(report, has_work));
+        lines.say("next", &self.next());
     }
 
-    fn next(&self, report: &RunReport<'_>, has_work: bool) -> String {
+    /// Returns why a run would send nothing; nothing where there is nothing to send.
+    pub(super) fn refusals(&self) -> impl Iterator<Item = &Refusal> {
+        let has_work = self.has_work();
+        self.verdict.refusals.iter().filter(move |_| has_work)
+    }
+
+    fn has_work(&self) -> bool {
+        self.view.report.shots.iter().any(|shot| !matches!(shot, Shot::Done | Shot::LeftOut))
+    }
+
+    /// Returns what to type next, and in parentheses what that does.
+    pub(super) fn next(&self) -> String {
+        let report = self.view.report;
         let run = format!("callsheet run {}", self.view.campaign_file);
         let is_doubtful = report.shots.contains(&Shot::InDoubt);
-        if has_work && !self.verdict.refusals.is_empty() {
+        if self.has_work() && !self.verdict.refusals.is_empty() {
             let first = if is_doubtful { format!("{} (ends doubt by evidence or by your word), then ", self.view.settle) } else { String::new() };
             return format!("{first}{run}, once what refuses it is mended: a higher cap (`--cap`), a price, or fewer shots (`--only`, `--until`)");
         }
@@ -77,7 +88,7 @@ mod tests {
     use crate::ledger::{AttemptStatus, History};
     use crate::plan::{JobIx, Selection};
     use crate::pricing::{Committed, Gate, estimate, gate, sample as plans};
-    use crate::report::{sample, status};
+    use crate::report::{RunReport, sample, status};
 
     /// What `status` says of the sample, under this budget.
     fn said(ran: &sample::Ran, budget: &Budget) -> String {

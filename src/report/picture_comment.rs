@@ -13,10 +13,10 @@ use super::plan_diff::DiffView;
 use super::run_report::{RunReport, Shot};
 use super::shopify_csv::url;
 use super::status::so_far_words;
-use super::text::cut;
 use super::told::{causes, mend};
 use crate::plan::{Change, Group};
 use crate::types::diagnostic::counted;
+use crate::types::width::cut;
 use crate::types::{Digest, JobId, JobKey, MoneyError};
 
 /// Most shots whose pictures a comment shows.

@@ -12,7 +12,7 @@ use super::plan_export::plan_markdown;
 use super::plan_table::PlanView;
 use super::text::{count, sum, sum_words};
 use crate::plan::{Change, Group};
-use crate::pricing::{Judged, PolicyVerdict};
+use crate::pricing::{Judged, PolicyVerdict, Sum};
 use crate::types::MoneyError;
 use crate::types::diagnostic::counted;
 
@@ -87,19 +87,38 @@ fn heading(view: &DiffView<'_>) -> Result<String, MoneyError> {
     Ok(format!("### {}{profile}: {}, {}\n\n", plain(view.campaign), plain(&after), plain(&grown)))
 }
 
+/// Steps in which nothing has changed, as one row: what is above the total adds up to it.
+#[derive(Default)]
+struct Same {
+    steps: usize,
+    jobs: usize,
+    costs: Sum,
+    to_buy: Sum,
+}
+
+impl Same {
+    fn add(&mut self, jobs: usize, costs: Sum, to_buy: Option<Sum>) -> Result<(), MoneyError> {
+        self.steps += 1;
+        self.jobs += jobs;
+        self.costs = self.costs.and(costs)?;
+        self.to_buy = self.to_buy.and(to_buy.unwrap_or_default())?;
+        Ok(())
+    }
+}
+
 fn table(view: &DiffView<'_>) -> Result<String, MoneyError> {
     let mut table = "| step | jobs | before | after | delta | to buy now |\n|---|--:|--:|--:|--:|--:|\n".to_owned();
     let jobs = |before: usize, after: usize| match before == after {
         true => count(after),
         false => format!("{before} → {after}"),
     };
-    let (mut before, mut after, mut same) = (0, 0, 0);
+    let (mut before, mut after, mut same) = (0, 0, Same::default());
     for (step, sums) in view.diff.steps.iter().zip(&view.delta.steps) {
         before += step.before;
         after += step.after;
         let is_same = step.added + step.changed + step.moved + step.removed == 0 && sums.before == sums.after;
         if is_same && view.delta.has_one_currency() {
-            same += 1;
+            same.add(step.after, sums.after, to_buy(view.estimate, &step.name))?;
             continue;
         }
         let delta = delta_cell(view.delta, sums.delta()?);
@@ -109,12 +128,13 @@ fn table(view: &DiffView<'_>) -> Result<String, MoneyError> {
             shown_sum(sums.before),
             shown_sum(sums.after),
             if delta == "-" { delta } else { format!("**{delta}**") },
-            to_buy(view.estimate, &step.name),
+            to_buy(view.estimate, &step.name).map_or("-".to_owned(), shown_sum),
         ];
         let _ = writeln!(table, "| {} |", cells.join(" | "));
     }
-    if same > 0 {
-        let _ = writeln!(table, "| *{} unchanged* | | | | | |", counted(same, "step"));
+    if same.steps > 0 {
+        let cells = [count(same.jobs), shown_sum(same.costs), shown_sum(same.costs), "-".to_owned(), shown_sum(same.to_buy)];
+        let _ = writeln!(table, "| *{} unchanged* | {} |", counted(same.steps, "step"), cells.join(" | "));
     }
     let total = &view.delta.total;
     let delta = delta_cell(view.delta, total.delta()?);

@@ -131,7 +131,12 @@ fn steps(view: &DiffView<'_>) -> Result<Table, MoneyError> {
     for (step, sums) in view.diff.steps.iter().zip(&view.delta.steps) {
         let counts = [step.after, step.added, step.changed, step.moved, step.removed];
         all.iter_mut().zip(counts).for_each(|(all, count)| *all += count);
-        let sums = [shown_sum(sums.before), shown_sum(sums.after), delta_cell(view.delta, sums.delta()?), to_buy(view.estimate, &step.name)];
+        let sums = [
+            shown_sum(sums.before),
+            shown_sum(sums.after),
+            delta_cell(view.delta, sums.delta()?),
+            to_buy(view.estimate, &step.name).map_or("-".to_owned(), shown_sum),
+        ];
         table.row(std::iter::once(step.name.clone()).chain(counts.map(count)).chain(sums).collect());
     }
     let total = &view.delta.total;
@@ -168,9 +173,9 @@ fn signed(micros: Micros) -> String {
     }
 }
 
-/// Returns what is still to be bought of a step.
-pub(super) fn to_buy(estimate: &Estimate, step: &str) -> String {
-    estimate.lines.iter().find(|line| *line.name == *step).map_or("-".to_owned(), |line| shown_sum(line.floor))
+/// Returns what is still to be bought of a step; `None` for one that is gone.
+pub(super) fn to_buy(estimate: &Estimate, step: &str) -> Option<Sum> {
+    estimate.lines.iter().find(|line| *line.name == *step).map(|line| line.floor)
 }
 
 /// Returns both totals and what lies between them.

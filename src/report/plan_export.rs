@@ -108,7 +108,7 @@ pub(super) fn certainty(certainty: Certainty) -> &'static str {
     }
 }
 
-fn cap_name(of: &CapOf) -> String {
+pub(super) fn cap_name(of: &CapOf) -> String {
     match of {
         CapOf::Campaign => "campaign".to_owned(),
         CapOf::Profile => "profile".to_owned(),

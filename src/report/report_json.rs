@@ -6,14 +6,15 @@ use serde_json::{Value, json};
 
 use super::run_report::{RunReport, Shot};
 use super::spending::Spending;
+use super::status_json::Spent;
 use super::told::{causes, doubts, mend};
 use crate::catalog::Certainty;
 use crate::plan::JobIx;
 use crate::pricing::Sum;
-use crate::types::{Amount, MoneyError};
+use crate::types::MoneyError;
 
-/// Version of the form; a reader refuses a higher one.
-pub const REPORT_FORMAT: u32 = 1;
+/// Version of the form; a reader refuses a higher one. Since 2, `released` is no part of `refunded`.
+pub const REPORT_FORMAT: u32 = 2;
 
 /// Returns the report as JSON.
 ///
@@ -22,7 +23,7 @@ pub const REPORT_FORMAT: u32 = 1;
 pub fn report_json(report: &RunReport<'_>) -> Result<Value, MoneyError> {
     let (done, all) = report.done();
     let all_of = |spending: &[Spending]| {
-        spending.iter().filter(|spent| spent.attempts > 0).map(|spent| spending_json(report, spent)).collect::<Result<Vec<_>, _>>()
+        spending.iter().filter(|spent| spent.attempts > 0).map(|spent| Spent::of(report, spent)).collect::<Result<Vec<_>, _>>()
     };
     let group = |group: &super::Group| -> Result<Value, MoneyError> {
         Ok(json!({ "by": group.by, "name": group.name, "value": group.value, "spending": all_of(&group.spending)? }))
@@ -76,17 +77,6 @@ fn sum_json(sum: Sum) -> Value {
         Certainty::Unknown => "unknown",
     };
     json!({ "amount": sum.micros, "certainty": certainty })
-}
-
-fn spending_json(report: &RunReport<'_>, spent: &Spending) -> Result<Value, MoneyError> {
-    let side = |side: super::Deviation| json!({ "tries": side.tries, "amount": side.micros });
-    Ok(json!({
-        "currency": spent.currency, "attempts": spent.attempts, "pictures": spent.pictures, "paid": spent.paid, "in-use": spent.in_use,
-        "quoted": spent.quoted, "charged": spent.charged, "refunded": spent.refunded, "released": spent.released,
-        "in-doubt": spent.in_doubt, "reserved": spent.reserved, "above-quote": side(spent.above), "below-quote": side(spent.below), "unpriced": spent.unpriced,
-        "per-picture": spent.per_picture()?, "factor": spent.factor()?,
-        "usd": report.quotes.book().usd(&Amount::new(spent.currency.clone(), spent.charged)),
-    }))
 }
 
 #[cfg(test)]

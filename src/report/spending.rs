@@ -46,9 +46,9 @@ pub struct Spending {
     pub quoted: Micros,
     /// What was charged for good.
     pub charged: Micros,
-    /// What was held and given back after a failure.
+    /// What was given back of tries that the provider had taken on.
     pub refunded: Micros,
-    /// The part of `refunded` that was held for tries that nobody had taken on: it was never more than a reservation.
+    /// What was held for tries that nobody had taken on: it was never more than a reservation, and is no part of `refunded`.
     pub released: Micros,
     /// What is held by tries whose outcome nobody knows.
     pub in_doubt: Micros,
@@ -90,10 +90,8 @@ impl Spending {
         self.in_use += usize::from(row.in_use);
         self.quoted = self.quoted.checked_add(attempt.known_quote().unwrap_or_default())?;
         self.unpriced += usize::from(attempt.card.unpriced && attempt.known_charge().is_none());
-        self.refunded = self.refunded.checked_add(attempt.refunded)?;
-        if attempt.task.is_none() {
-            self.released = self.released.checked_add(attempt.refunded)?;
-        }
+        self.refunded = self.refunded.checked_add(refunded(attempt))?;
+        self.released = self.released.checked_add(released(attempt))?;
         match attempt.status {
             AttemptStatus::InDoubt => self.in_doubt = self.in_doubt.checked_add(held)?,
             AttemptStatus::Submitting | AttemptStatus::Running => self.reserved = self.reserved.checked_add(held)?,
@@ -146,6 +144,16 @@ pub(super) fn share(of: Micros, among: usize) -> Result<Option<Micros>, MoneyErr
     if among == 0 { Ok(None) } else { of.mul_ratio_ceil(1, among).map(Some) }
 }
 
+/// Returns what was given back of a try that the provider had taken on.
+pub fn refunded(attempt: &AttemptRow) -> Micros {
+    if attempt.task.is_some() { attempt.refunded } else { Micros::ZERO }
+}
+
+/// Returns what was held for a try that the provider never took on, and is held no more.
+pub fn released(attempt: &AttemptRow) -> Micros {
+    if attempt.task.is_none() { attempt.refunded } else { Micros::ZERO }
+}
+
 /// Returns how far a paid try was charged from its quote; `None` for a try that was not paid for, or not yet.
 ///
 /// # Errors
@@ -185,7 +193,7 @@ pub struct RunLine {
 }
 
 /// Returns what a try holds: the reservation while the ledger still shows it, else what the plan said.
-fn held(row: &AttemptRow, history: &History) -> Micros {
+pub(super) fn held(row: &AttemptRow, history: &History) -> Micros {
     match history.state(&row.key) {
         JobState::Submitting { attempt, reserved, .. }
         | JobState::Running { attempt, reserved, .. }
@@ -333,7 +341,7 @@ mod tests {
         let mut ran = sample::ran();
         ran.attempts[5].task = None;
         let report = RunReport::new(&ran.plan, &ran.history, &ran.attempts, &ran.quotes, None).expect("small sums");
-        assert_eq!((report.spending[0].refunded, report.spending[0].released), (Micros::units(12), Micros::units(6)));
+        assert_eq!((report.spending[0].refunded, report.spending[0].released), (Micros::units(6), Micros::units(6)), "no part of each other");
     }
 
     #[test]

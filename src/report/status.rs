@@ -53,7 +53,7 @@ pub fn status(report: &RunReport<'_>, ahead: Option<&Ahead<'_>>, width: usize, c
     rejected(report, &mut lines);
     to_pick(report, &mut lines);
     if let Some(ahead) = ahead {
-        ahead.left(report, &mut lines);
+        ahead.left(&mut lines);
     }
     lines.text
 }
@@ -113,7 +113,7 @@ fn cost_cells(name: &str, spent: &Spending) -> Result<Vec<String>, MoneyError> {
         count(spent.in_use),
         shown(spent.quoted),
         shown(spent.charged),
-        shown(spent.refunded.checked_sub(spent.released)?),
+        shown(spent.refunded),
         shown(spent.released),
         shown(spent.in_doubt),
         optional(spent.per_picture()?),

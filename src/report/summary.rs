@@ -263,10 +263,15 @@ pub(super) fn to_pick(report: &RunReport<'_>, lines: &mut Notes) {
         };
         lines.warn("to pick", &format!("{when}{waits}"));
     }
-    let automatic = report.plan.picks.values().filter(|cell| cell.chosen.as_ref().is_some_and(|picked| picked.automatic.is_some())).count();
+    let automatic = automatic_picks(report);
     if automatic > 0 {
         lines.say("picked", &format!("{} made by `--auto-pick`: nobody has looked", counted(automatic, "choice")));
     }
+}
+
+/// Returns how many choices `--auto-pick` has made.
+pub(super) fn automatic_picks(report: &RunReport<'_>) -> usize {
+    report.plan.picks.values().filter(|cell| cell.chosen.as_ref().is_some_and(|picked| picked.automatic.is_some())).count()
 }
 
 /// Returns for how many of the open choices a picture is there.

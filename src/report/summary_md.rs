@@ -113,8 +113,9 @@ fn facts(report: &RunReport<'_>, page: &mut Page<'_>) -> Result<(), ReportError>
         if let Some(how) = quoted_words(spent) {
             rows.push(["quoted".to_owned(), how]);
         }
-        let refunded = spent.refunded.checked_sub(spent.released)?;
-        for (what, micros) in [("refunded", refunded), ("released", spent.released), ("in doubt", spent.in_doubt), ("under way", spent.reserved)] {
+        for (what, micros) in
+            [("refunded", spent.refunded), ("released", spent.released), ("in doubt", spent.in_doubt), ("under way", spent.reserved)]
+        {
             if micros > Micros::ZERO {
                 rows.push([what.to_owned(), money(&spent.currency, micros)]);
             }
@@ -142,9 +143,7 @@ fn money_cells(spent: &Spending) -> Result<Vec<String>, ReportError> {
     let optional = |micros: Option<Micros>| micros.map_or("-".to_owned(), number);
     let (each, factor) = (spent.per_picture()?, spent.factor()?);
     let mut cells = vec![count(spent.attempts)];
-    // Apart, as in the facts above: what nobody had taken on was only ever held.
-    let refunded = spent.refunded.checked_sub(spent.released)?;
-    cells.extend([spent.quoted, spent.charged, refunded, spent.released, spent.in_doubt].map(shown));
+    cells.extend([spent.quoted, spent.charged, spent.refunded, spent.released, spent.in_doubt].map(shown));
     cells.extend([optional(each), optional(factor)]);
     Ok(cells)
 }

@@ -134,7 +134,7 @@ proptest! {
         let rows = read(&sample::text_of(&CostsCsv, &report));
         let ours: Vec<&Row> = rows.iter().filter(|row| row["reused"] == "false").collect();
         let spent = &report.spending[0];
-        for (column, total) in [("quoted", spent.quoted), ("charged", spent.charged), ("refunded", spent.refunded)] {
+        for (column, total) in [("quoted", spent.quoted), ("charged", spent.charged), ("refunded", spent.refunded), ("released", spent.released)] {
             prop_assert_eq!(sum(ours.iter().copied(), column), total.get(), "{}", column);
         }
 
@@ -151,7 +151,8 @@ proptest! {
                 prop_assert_eq!(of(by), of("total"), "{} by {}", column, by);
             }
         }
-        prop_assert!(spent.released <= spent.refunded);
+        let given_back: i64 = report.rows.iter().filter(|row| row.is_ours).map(|row| row.attempt.refunded.get()).sum();
+        prop_assert_eq!(spent.refunded.get() + spent.released.get(), given_back, "each once, in one of the two");
 
         // What was charged is what was quoted for the paid tries, and what it was off by.
         let paid: i64 = attempts.iter().filter(|row| *row.card.campaign == *ran.plan.campaign && super::spending::difference(row) != Ok(None)).map(|row| row.quoted.micros.get()).sum();

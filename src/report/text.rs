@@ -8,6 +8,8 @@ use anstyle::{AnsiColor, Style};
 
 use crate::catalog::Certainty;
 use crate::pricing::{Sum, Unit};
+
+use crate::types::width::{columns, cut, filled, filled_before};
 use crate::types::{Amount, Currency, Micros, visible};
 
 /// Returns a number for people: rounded up to 2 decimals from 10 on, to 4 below.
@@ -66,16 +68,6 @@ pub fn count(count: usize) -> String {
     if count == 0 { "-".to_owned() } else { count.to_string() }
 }
 
-/// Returns at most `width` characters of a text, with `…` where it was cut.
-pub fn cut(text: &str, width: usize) -> String {
-    if text.chars().count() <= width {
-        return text.to_owned();
-    }
-    let mut cut: String = text.chars().take(width.saturating_sub(1)).collect();
-    cut.push('…');
-    cut
-}
-
 /// Returns `text` in this style, or as it is.
 pub fn styled(text: &str, style: Style, color: bool) -> String {
     if color { format!("{style}{text}{style:#}") } else { text.to_owned() }
@@ -86,7 +78,7 @@ pub fn wrapped(text: &str, width: usize, indent: usize) -> String {
     let mut lines = String::new();
     let mut column = 0;
     for word in text.split(' ').filter(|word| !word.is_empty()) {
-        let length = word.chars().count();
+        let length = columns(word);
         if column > indent && column + 1 + length > width {
             lines.push('\n');
             lines.extend(std::iter::repeat_n(' ', indent));
@@ -117,7 +109,7 @@ pub struct Column {
     pub heading: &'static str,
     /// Which side its cells keep to.
     pub side: Side,
-    /// Whether it may be narrowed, down to this many characters, when the table is too wide.
+    /// Whether it may be narrowed, down to this many columns, when the table is too wide.
     pub at_least: Option<usize>,
 }
 
@@ -174,9 +166,8 @@ impl Table {
     }
 
     fn widths(&self, width: usize) -> Vec<usize> {
-        let cells = |place: usize| self.rows.iter().chain(&self.totals).map(move |row| row[place].chars().count()).max().unwrap_or(0);
-        let mut widths: Vec<usize> =
-            self.columns.iter().enumerate().map(|(place, column)| column.heading.chars().count().max(cells(place))).collect();
+        let cells = |place: usize| self.rows.iter().chain(&self.totals).map(move |row| columns(&row[place])).max().unwrap_or(0);
+        let mut widths: Vec<usize> = self.columns.iter().enumerate().map(|(place, column)| columns(column.heading).max(cells(place))).collect();
         let mut over = (widths.iter().sum::<usize>() + GAP * widths.len().saturating_sub(1)).saturating_sub(width);
         for (place, column) in self.columns.iter().enumerate().rev() {
             if let Some(at_least) = column.at_least {
@@ -195,10 +186,10 @@ impl Table {
                 line.extend(std::iter::repeat_n(' ', GAP));
             }
             let cell = cut(cell, *width);
-            match self.columns[place].side {
-                Side::Left => line.push_str(&format!("{cell:<width$}")),
-                Side::Right => line.push_str(&format!("{cell:>width$}")),
-            }
+            line.push_str(&match self.columns[place].side {
+                Side::Left => filled(&cell, *width),
+                Side::Right => filled_before(&cell, *width),
+            });
         }
         let mut line = styled(line.trim_end(), style, color);
         line.push('\n');
@@ -249,7 +240,7 @@ impl Notes {
         let width = self.width.max(INDENT + 20).saturating_sub(INDENT);
         let sentence = wrapped(&visible(sentence), width, 0).replace('\n', &format!("\n{:INDENT$}", ""));
         let word_width = INDENT - 1;
-        let word = styled(&format!("{word:<word_width$}"), style, self.color);
+        let word = styled(&filled(word, word_width), style, self.color);
         let _ = writeln!(self.text, "{word} {sentence}");
     }
 }
@@ -289,7 +280,39 @@ mod tests {
     }
 
     #[test]
+    fn columns_stand_below_each_other_whatever_the_names_are_written_in() {
+        let mut table = Table::new(vec![words("step", Some(8)), words("what", Some(6)), numbers("floor")]);
+        for (name, what) in
+            [("hero", "teapot"), ("黒い茶碗の写真", "茶碗"), ("찻주전자", "찻잔 하나와 둘"), ("🍵🫖 tea", "☕\u{fe0f} cup"), ("cafe\u{301}", "crème")]
+        {
+            table.row(vec![name.into(), what.into(), "144".into()]);
+        }
+        table.totals(vec!["total".into(), "".into(), "1440".into()]);
+        insta::assert_snapshot!(table.render(80, false), @"
+        step            what            floor
+        hero            teapot            144
+        黒い茶碗の写真  茶碗              144
+        찻주전자        찻잔 하나와 둘    144
+        🍵🫖 tea        ☕️ cup            144
+        café            crème             144
+        total                            1440
+        ");
+        let narrow = table.render(24, false);
+        insta::assert_snapshot!(narrow, @"
+        step       what    floor
+        hero       teapot    144
+        黒い茶碗…  茶碗      144
+        찻주전자   찻잔 …    144
+        🍵🫖 tea   ☕️ cup    144
+        café       crème     144
+        total               1440
+        ");
+        assert!(narrow.lines().all(|line| columns(line) == 24), "every line ends with its number:\n{narrow}");
+    }
+
+    #[test]
     fn long_sentences_are_wrapped_between_words() {
         assert_eq!(wrapped("one two three four", 9, 2), "one two\n  three\n  four");
+        assert_eq!(wrapped("黒い 茶碗 と 皿", 9, 2), "黒い 茶碗\n  と 皿", "by columns");
     }
 }

@@ -59,8 +59,8 @@ pub(super) fn counted_tries(count: usize, kind: &str) -> String {
 
 /// Returns what is not spent: refunded, released, in doubt, under way.
 pub(super) fn open_words(spent: &Spending) -> Vec<String> {
-    let refunded = spent.refunded.checked_sub(spent.released).unwrap_or(Micros::ZERO);
-    let parts = [(refunded, "refunded"), (spent.released, "released"), (spent.in_doubt, "in doubt"), (spent.reserved, "held by tries under way")];
+    let parts =
+        [(spent.refunded, "refunded"), (spent.released, "released"), (spent.in_doubt, "in doubt"), (spent.reserved, "held by tries under way")];
     parts
         .into_iter()
         .filter(|(micros, _)| *micros > Micros::ZERO)

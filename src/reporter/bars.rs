@@ -17,6 +17,7 @@ use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use super::plain::{Detail, Pauses, money, sentence, span};
 use super::{Line, ReportError, Reporter};
 use crate::event::{Event, EventKind, RunStats};
+use crate::types::width;
 use crate::types::{JobId, Micros};
 
 /// More steps than this are drawn only while they are under way.
@@ -97,7 +98,7 @@ impl Bars {
     /// Draws on `target`, a terminal of so many columns.
     pub fn new(target: ProgressDrawTarget, columns: usize, steps: &[StepShots]) -> Self {
         let screen = MultiProgress::with_draw_target(target);
-        let longest = steps.iter().map(|step| step.name.chars().count()).max().unwrap_or(0).clamp(4, 24);
+        let longest = steps.iter().map(|step| width::columns(&Line(&step.name).to_string())).max().unwrap_or(0).clamp(4, 24);
         let digits = steps.iter().map(|step| step.shots.to_string().len()).max().unwrap_or(1);
         let width = columns.saturating_sub(longest + 2 * digits + 32).clamp(6, 30);
         let template = format!("{{prefix:{longest}!}}  {{bar:{width}}}  {{pos:>{digits}}}/{{len:{digits}}}  {{wide_msg}}");

@@ -19,6 +19,7 @@ pub mod rule;
 pub mod secret;
 pub mod shape;
 pub mod time;
+pub mod width;
 
 pub use amount::{Amount, Currency, Micros, MoneyError};
 pub use check::{Check, CheckKind, Finding, Yardstick};

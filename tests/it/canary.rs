@@ -33,7 +33,7 @@ const CALLS: &[(&str, &[&[&str]])] = &[
     ("plan", &[&["campaigns/c.yaml"], &["campaigns/c.yaml", "--format", "json"], &["campaigns/c.yaml", "--out", "plan.json"]]),
     ("estimate", &[&["--finals", "2", "--model", "gpt-image-2", "--prices", "kie"]]),
     ("run", &[&["campaigns/c.yaml", "--yes", "BASE"], &["campaigns/c.yaml", "--yes", "--json", "BASE"], &["campaigns/c.yaml", "--rehearse"]]),
-    ("status", &[&["campaigns/c.yaml"]]),
+    ("status", &[&["campaigns/c.yaml"], &["campaigns/c.yaml", "--json"]]),
     ("why", &[&["campaigns/c.yaml", "draft[cup=red]"]]),
     // The port is taken: it shows nothing and ends.
     ("review", &[&["campaigns/c.yaml", "--no-open", "--port", "PORT"]]),

@@ -124,6 +124,14 @@ fn a_rehearsal_leaves_a_tree_and_the_second_finds_nothing_to_do() {
     insta::assert_snapshot!("why_changed", desk.say(&why).all());
     insta::assert_snapshot!("plan_changed", desk.say(&["plan", "campaigns/spring-drop.yaml", "--rehearse", "--profile", "draft"]).all());
     insta::assert_snapshot!("status", desk.say(&["status", "campaigns/spring-drop.yaml", "--rehearse", "--profile", "draft"]).all());
+    let told = desk.say(&["status", "campaigns/spring-drop.yaml", "--rehearse", "--profile", "draft", "--json"]);
+    let read: serde_json::Value = serde_json::from_str(&told.out).expect("stdout is JSON");
+    let (shots, left) = (&read["shots"], &read["left"]["floor"]["amount"]);
+    assert_eq!(
+        (&shots["all"], &shots["done"], &shots["to-do"], &shots["left-out"], left),
+        (&16.into(), &12.into(), &4.into(), &10.into(), &"48".into())
+    );
+    assert_eq!((&read["spending"][0]["charged"], &read["rehearsal"], &read["profile"]), (&"192".into(), &true.into(), &"draft".into()));
     let report = desk.say(&["report", "campaigns/spring-drop.yaml", "--rehearse", "--profile", "draft", "--out", "elsewhere"]);
     assert_eq!((report.code, report.out.as_str()), (0, "elsewhere\n"), "{}", report.err);
     assert!(desk.path().join("elsewhere/index.html").is_file());
@@ -142,6 +150,37 @@ fn events_are_json_lines_on_stdout_and_failures_end_with_their_code() {
     assert_eq!(lost.code, 7, "{}", lost.err);
     let again = desk.say(&["run", "campaigns/spring-drop.yaml", "--rehearse", "--only", "hero[sku=cup]", "-q"]);
     assert_eq!(again.code, 7, "doubt is held: {}", again.err);
+}
+
+#[test]
+fn a_run_with_nothing_to_do_ends_its_events_as_one_that_buys() {
+    let desk = Desk::new();
+    let run = |sim: &str| {
+        let said = desk.say(&["run", SPRING, "--rehearse", "--only", "hero[sku=cup]", "--json", "-q", "--sim", sim]);
+        let events: Vec<serde_json::Value> = said.out.lines().map(|line| serde_json::from_str(line).expect("each line is JSON")).collect();
+        (said.code, events)
+    };
+    let of = |events: &[serde_json::Value]| events.iter().map(|event| event["event"].as_str().unwrap_or("").to_owned()).collect::<Vec<_>>();
+    let keys = |value: &serde_json::Value| value.as_object().map(|object| object.keys().cloned().collect::<Vec<_>>());
+
+    let (_, doubtful) = run("size=64x64,lose=1");
+    let (held, again) = run(SIM);
+    assert_eq!((held, of(&again)), (7, vec!["run-started".to_owned(), "run-finished".to_owned()]), "doubts are held");
+    let stats = |events: &[serde_json::Value]| events.last().expect("it has ended")["stats"].clone();
+    for told in ["total", "in_doubt", "doubted", "spent", "cap", "currency"] {
+        assert_eq!(stats(&again)[told], stats(&doubtful)[told], "{told}");
+    }
+    assert_eq!(desk.say(&["reconcile", SPRING, "--rehearse", "--all", "--not-charged"]).code, 0);
+
+    let (bought, first) = run(SIM);
+    let (nothing, again) = run(SIM);
+    assert_eq!((bought, nothing, of(&again)), (0, 0, vec!["run-started".to_owned(), "run-finished".to_owned()]));
+    let (first_end, end) = (first.last().expect("it has ended"), again.last().expect("it has ended"));
+    assert_eq!((keys(end), keys(&end["stats"])), (keys(first_end), keys(&first_end["stats"])), "the same shape");
+    assert_eq!(keys(&again[0]), keys(&first[0]));
+    let (was, is) = (stats(&first), stats(&again));
+    assert_eq!((&is["done"], &is["reused"], &is["spent"]), (&0.into(), &was["done"], &"0".into()), "zero bought");
+    assert_eq!((&is["total"], &is["spent_before"], &is["cap"], &is["currency"]), (&was["total"], &was["spent"], &was["cap"], &was["currency"]));
 }
 
 #[test]

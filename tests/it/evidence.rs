@@ -214,6 +214,33 @@ fn a_plan_and_a_status_name_doubts_and_how_to_settle_them() {
 }
 
 #[test]
+fn a_program_reads_each_doubt_with_commands_that_settle_it() {
+    let shop = shop(CHAIN, &finding_at_once(), Kie::default(), &[(1, Misdeed::DropAfter), (2, Misdeed::DropBefore)]);
+    shop.run(&[], 7);
+    let status = || -> serde_json::Value {
+        let said = shop.desk.say(&["status", "campaigns/c.yaml", "--json"]);
+        assert_eq!(said.code, 0, "{}", said.all());
+        serde_json::from_str(&said.out).expect("stdout is JSON")
+    };
+    let told = status();
+    let doubts = told["in-doubt"].as_array().expect("a list");
+    assert_eq!((doubts.len(), &told["shots"]["in-doubt"], &told["spending"][0]["in-doubt"]), (2, &2.into(), &"12".into()), "{told:#}");
+    for doubt in doubts {
+        assert_eq!((&doubt["held"], &doubt["currency"], &doubt["task"]), (&"6".into(), &"credits:kie".into(), &serde_json::Value::Null));
+        let settle = doubt["settle"].as_array().expect("a list");
+        assert!(settle[0]["command"].as_str().is_some_and(|command| command.ends_with(" --lookup")), "the surest first: {doubt:#}");
+        let word = settle.iter().find(|way| way["when"] == "the provider has no such request").expect("a word of the user's");
+        // What is told can be typed as it stands.
+        let command = word["command"].as_str().expect("a command").strip_prefix("callsheet ").expect("the program's name");
+        let words: Vec<&str> = command.split(' ').map(|word| word.trim_matches('\'')).collect();
+        let settled = shop.desk.say(&words);
+        assert!([0, 7].contains(&settled.code), "{command}: {}", settled.all());
+    }
+    let after = status();
+    assert_eq!((&after["in-doubt"], &after["spending"][0]["in-doubt"]), (&serde_json::json!([]), &"0".into()));
+}
+
+#[test]
 fn a_failure_that_nobody_told_the_price_of_is_listed_and_settled_once() {
     let shop = shop(ONE, &fast("kie"), Kie::default(), &[(1, Misdeed::Answer(code(501, "no luck")))]);
     shop.run(&[], 5);

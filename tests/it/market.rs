@@ -159,7 +159,7 @@ fn shots_without_a_price_are_refused_or_let_pass_and_then_marked_everywhere() {
         ran.out
     );
     for row in desk.costs("lite").iter().filter(|row| row["step"] == "cheap") {
-        for column in ["unit_price", "quoted", "charged", "refunded", "usd"] {
+        for column in ["unit_price", "quoted", "charged", "refunded", "released", "usd"] {
             assert_eq!(row[column], "", "{column} of {}", row["job"]);
         }
     }

@@ -170,6 +170,20 @@ fn several_books_are_checked_at_once_and_one_mistake_is_enough() {
 }
 
 #[test]
+fn a_table_aligns_whatever_its_names_are_written_in() {
+    let desk = Desk::new();
+    let names = ["cup", "黒い茶碗", "찻주전자", "tea 🍵"];
+    let models: String = names.map(|name| format!("  \"{name}\": {{ price: {{ flat: 12 }} }}\n")).concat();
+    desk.write("mine.yaml", format!("book: mine\ncurrency: credits\nas-of: 2026-11-22\nsource: a page\nmodels:\n{models}"));
+    let shown = desk.say(&["prices", "show", "mine.yaml"]).out;
+    let ends = |name: &str| {
+        let line = shown.lines().find(|line| line.starts_with(name)).unwrap_or_else(|| panic!("{name}: {shown}"));
+        callsheet::types::width::columns(line.split("exact").next().unwrap_or_default())
+    };
+    assert!(names.iter().all(|name| ends(name) == ends("cup") && ends(name) > 20), "{shown}");
+}
+
+#[test]
 fn the_list_and_a_book_are_shown_for_people() {
     let desk = Desk::new();
     insta::assert_snapshot!("prices_list", desk.say(&["prices", "list"]).out);

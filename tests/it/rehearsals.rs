@@ -12,7 +12,7 @@ use crate::support::planned;
 
 /// The columns that the documentation promises, before and after those of the axes.
 const BEFORE: &str = "run_id,campaign,job,step";
-const AFTER: &str = "take,attempt,provider,model,operation,aspect,resolution,quality,status,error_code,unit_price,quoted,charged,refunded,\
+const AFTER: &str = "take,attempt,provider,model,operation,aspect,resolution,quality,status,error_code,unit_price,quoted,charged,refunded,released,\
                      currency,usd,reused,started_at,finished_at,latency_ms,task_id,job_key,output_path,blake3,checks";
 
 /// What a rehearsal writes besides pictures.

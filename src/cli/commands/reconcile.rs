@@ -25,6 +25,7 @@ use crate::cli::words::shell_word;
 use crate::cli::workspace::{Stage, Workspace};
 use crate::engine::KEY_LIVES;
 use crate::ledger::{AttemptRow, AttemptStatus, Durability, JobState, Ledger as _, Record, SqliteLedger, WorkspaceLock};
+use crate::report::Way;
 use crate::types::diagnostic::{counted, did_you_mean, listed};
 use crate::types::{Clock as _, Micros, RunId, SystemClock, TaskId, visible};
 
@@ -305,8 +306,13 @@ fn list(args: &ReconcileArgs, opened: &Opened, doubts: &[AttemptRow]) -> String 
     let command = command(&args.asked, Stage::of(args.stage.rehearse));
     let all = if doubts.len() == 1 { "It is".to_owned() } else { format!("All {} are", doubts.len()) };
     text.push_str(&format!("\n{all} counted as spent until you know better.\n"));
-    for (when, what) in ways(opened, doubts, args.stage.rehearse) {
-        text.push_str(&format!("  {when:<19}{what}\n").replace("COMMAND", &command));
+    for way in offered(opened, doubts, args.stage.rehearse) {
+        let (when, what) = match way {
+            Offered::Repeat => ("ask again", "the next run repeats each under its own key, for a day: charged once".to_owned()),
+            Offered::Lookup => ("ask the provider", format!("{command} --lookup")),
+            Offered::Balance => ("compare balances", format!("{command} --by-balance")),
+        };
+        text.push_str(&format!("  {when:<19}{what}\n"));
     }
     text.push_str(&format!(
         "Look for requests of these moments where the provider lists them, then\n  \
@@ -335,15 +341,26 @@ fn list_prices(args: &ReconcileArgs, rows: &[AttemptRow]) -> String {
     text
 }
 
-/// Returns the ways to evidence that the provider offers.
-fn ways(opened: &Opened, doubts: &[AttemptRow], rehearses: bool) -> Vec<(&'static str, &'static str)> {
+/// A way to evidence that a provider offers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Offered {
+    /// The request may be repeated under its own key, which is charged once.
+    Repeat,
+    /// The provider can be asked what became of it.
+    Lookup,
+    /// The provider tells a balance.
+    Balance,
+}
+
+/// Returns the ways to evidence about some doubts that their providers offer.
+fn offered(opened: &Opened, doubts: &[AttemptRow], rehearses: bool) -> Vec<Offered> {
     let makers = || doubts.iter().filter_map(|row| opened.sellers.get(&*row.card.provider)).map(|seller| &seller.manifest).filter(|_| !rehearses);
-    let mut ways = Vec::new();
+    let mut offered = Vec::new();
     // Keys that the provider may have forgotten are not repeated: that could be charged again.
     let is_young = |row: &AttemptRow| SystemClock.now().since(row.started_at) < KEY_LIVES;
     let is_honoured = |row: &AttemptRow| opened.sellers.get(&*row.card.provider).is_some_and(|seller| seller.manifest.idempotency);
     if !rehearses && doubts.iter().any(|row| is_young(row) && is_honoured(row)) {
-        ways.push(("ask again", "the next run repeats each under its own key, for a day: charged once"));
+        offered.push(Offered::Repeat);
     }
     let takes_batches = |row: &AttemptRow| {
         opened.sellers.get(&*row.card.provider).is_some_and(|seller| seller.manifest.http.as_ref().is_some_and(|http| http.batch.is_some()))
@@ -351,10 +368,29 @@ fn ways(opened: &Opened, doubts: &[AttemptRow], rehearses: bool) -> Vec<(&'stati
     let in_list = |row: &AttemptRow| row.task.is_some() || (row.card.batch && takes_batches(row));
     let can_tell = makers().next().is_some() && doubts.iter().any(in_list);
     if can_tell || makers().any(|manifest| manifest.http.as_ref().is_some_and(|http| http.lookup.is_some())) {
-        ways.push(("ask the provider", "COMMAND --lookup"));
+        offered.push(Offered::Lookup);
     }
     if makers().any(|manifest| manifest.http.as_ref().is_some_and(|http| http.balance.is_some())) {
-        ways.push(("compare balances", "COMMAND --by-balance"));
+        offered.push(Offered::Balance);
     }
-    ways
+    offered
+}
+
+/// Returns everything that ends the doubt about one try, the surest first; `run` follows `callsheet run` to go on.
+pub(super) fn ways(opened: &Opened, asked: &CampaignArgs, stage: Stage, run: &str, row: &AttemptRow) -> Vec<Way> {
+    let command = command(asked, stage);
+    let shot = shell_word(row.card.job.as_str());
+    let of_provider = offered(opened, std::slice::from_ref(row), stage == Stage::Rehearsal).into_iter().map(|offered| match offered {
+        Offered::Repeat => Way { when: "asks again under its own key, which is charged once", command: format!("callsheet run {run}") },
+        Offered::Lookup => Way { when: "asks the provider what became of it", command: format!("{command} {shot} --lookup") },
+        // Which of several doubts were charged no balance tells, so all of them are asked about.
+        Offered::Balance => Way { when: "compares the account's balance with the one before", command: format!("{command} --by-balance") },
+    });
+    let by_word = [
+        ("the provider has no such request", format!("{command} {shot} --not-charged")),
+        ("the provider has it, under an id", format!("{command} {shot} --task ID")),
+        ("it was charged, and its picture is lost", format!("{command} {shot} --charged")),
+        ("nobody will ever know: counts it as spent and buys it again", format!("callsheet run {run} --on-doubt resend")),
+    ];
+    of_provider.chain(by_word.into_iter().map(|(when, command)| Way { when, command })).collect()
 }

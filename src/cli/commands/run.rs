@@ -5,6 +5,9 @@
 //! ```
 
 mod consent;
+mod ending;
+mod next;
+mod nothing;
 
 use std::collections::HashSet;
 use std::path::PathBuf;
@@ -14,10 +17,13 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 
 use self::consent::{agreed, at_most, gates, is_more};
+use self::ending::{close, exit};
+pub(super) use self::next::review;
+use self::next::words_for_next;
+use self::nothing::nothing_to_do;
 use super::plan::{notes, tell_warnings, view};
 use crate::cli::args::{self, BaseUrl, CampaignArgs, SelectionArgs};
 use crate::cli::batches::{self, Together};
-use crate::cli::cap_stop::cap_stop;
 use crate::cli::console;
 use crate::cli::context::{self, Opened};
 use crate::cli::error::{CliError, Outcome};
@@ -25,22 +31,20 @@ use crate::cli::exit::Exit;
 use crate::cli::memory::Memory;
 use crate::cli::performance::{self, Loudness, Maker, Performance};
 use crate::cli::picking::{self, Manner};
-use crate::cli::publish::{Material, Shelf};
+use crate::cli::publish::Shelf;
 use crate::cli::saved::{Approved, Typed, Wanted};
 use crate::cli::standing::{self, Standing};
-use crate::cli::words::shell_word;
 use crate::cli::workspace::{Stage, Workspace};
-use crate::engine::{JobOutcome, KEY_LIVES, OnDoubt, RunOutcome, StopReason, Undone};
+use crate::engine::{KEY_LIVES, OnDoubt, StopReason};
 use crate::ledger::{AttemptRow, AttemptStatus, WorkspaceLock};
 use crate::picks::AutoPick;
-use crate::plan::{JobIx, PickCell, Work};
-use crate::pricing::{Quotes, Refusal};
+use crate::plan::{JobIx, Work};
+use crate::pricing::Refusal;
 use crate::provider::manifest::Span;
 use crate::provider::sim::SimOptions;
-use crate::report::{RunView, Stopped, plan_table, run_summary};
+use crate::report::plan_table;
 use crate::spec::{MoneySpec, Sources};
-use crate::types::diagnostic::counted;
-use crate::types::{Clock as _, JobId, JobKey, Operation, RunId, SystemClock};
+use crate::types::{Clock as _, JobId, JobKey, Operation, SystemClock};
 
 /// Make what is left to make; each shot is bought exactly once
 ///
@@ -157,6 +161,16 @@ impl Doubt {
     }
 }
 
+/// What a run was asked for: the words that were typed, the campaign, where it stands, and where its files go.
+#[derive(Clone, Copy)]
+struct Assignment<'a> {
+    args: &'a RunArgs,
+    opened: &'a Opened,
+    workspace: &'a Workspace,
+    standing: &'a Standing,
+    shelf: &'a Shelf,
+}
+
 /// Returns the same arguments as if what a saved plan says had been typed.
 fn as_approved(args: &RunArgs, approved: &Approved) -> Outcome<RunArgs> {
     let on_doubt = args.on_doubt.map(|said| Doubt::rule(Some(said)));
@@ -227,7 +241,7 @@ fn perform(args: &RunArgs, approved: Option<&Approved>) -> Outcome<Exit> {
     }
 
     if standing.work.is_done() && !asks_again(&opened, &standing, &memory)? {
-        let exit = nothing_to_do(args, &opened, &workspace, &memory, &standing, &shelf)?;
+        let exit = nothing_to_do(Assignment { args, opened: &opened, workspace: &workspace, standing: &standing, shelf: &shelf }, &memory)?;
         if let Some(approved) = approved {
             approved.end_done(&workspace, &memory)?;
         }
@@ -303,7 +317,8 @@ fn perform(args: &RunArgs, approved: Option<&Approved>) -> Outcome<Exit> {
         return Ok(Exit::Interrupted);
     }
     let next = approved.and_then(|approved| approved.words_for_next(&outcome)).unwrap_or_else(|| words_for_next(args, args.cap.is_some()));
-    close(args, &opened, &workspace, &standing, &shelf, run.clone(), &outcome, &batches, &next)?;
+    let assignment = Assignment { args, opened: &opened, workspace: &workspace, standing: &standing, shelf: &shelf };
+    close(assignment, &run, &outcome, &batches, &next)?;
     if let Some(approved) = approved {
         approved.end(&workspace, &run, &outcome)?;
     }
@@ -326,53 +341,6 @@ fn asks_again(opened: &Opened, standing: &Standing, memory: &Memory) -> Outcome<
     Ok(memory.attempts(&opened.plan)?.iter().any(|row| doubts.contains(&row.key) && is_young(row)))
 }
 
-/// Says that nothing is left, and makes sure that the tree shows it.
-fn nothing_to_do(args: &RunArgs, opened: &Opened, workspace: &Workspace, memory: &Memory, standing: &Standing, shelf: &Shelf) -> Outcome<Exit> {
-    let doubts = standing.estimate.in_doubt.count;
-    if memory.is_there() && !shelf.is_current(opened, standing.seq) {
-        // The run that did it all may still be writing there.
-        let _lock = WorkspaceLock::acquire(workspace.home(), &format!("run {}", opened.campaign.name), &SystemClock)?;
-        let material = Material::read(opened, memory, Stage::of(args.rehearse))?;
-        let report = material.report(opened, &standing.quotes, material.last_run())?;
-        let done = shelf.write(opened, &material, &report)?;
-        console::talk(&format!("{}: {} written, {} removed", shelf.shown(), counted(done.written, "file"), done.removed));
-    }
-    let counts = &standing.estimate.totals.counts;
-    let reused = counts.reused;
-    if doubts > 0 {
-        console::talk(&format!(
-            "nothing to do: {} done, {} in doubt and held: {}",
-            counted(reused, "shot"),
-            doubts,
-            standing.estimate.in_doubt.listed()
-        ));
-        return Ok(Exit::InDoubt);
-    }
-    let review = review(&args.asked, Stage::of(args.rehearse));
-    let (rejected, waiting) = (counts.rejected, counts.waiting);
-    if rejected > 0 {
-        let words = counted(rejected, "shot");
-        console::talk(&format!(
-            "nothing to do: {} done, {words} rejected with no reroll left; `callsheet status` names them",
-            counted(reused, "shot")
-        ));
-        console::hint("lower a threshold (that alone costs nothing to try), raise `rerolls`, or change the prompt");
-        return Ok(Exit::SomeFailed);
-    }
-    if waiting > 0 {
-        let waits = |ix: &JobIx| standing.work.work(*ix) == Work::Waiting;
-        let is_open = |cell: &&PickCell| cell.chosen.is_none() && !cell.candidates.iter().any(waits);
-        let open = opened.plan.picks.values().filter(is_open).count();
-        console::talk(&format!("nothing to do before somebody chooses: {} done, {} to make", counted(reused, "shot"), counted(open, "choice")));
-        console::hint(&review);
-        return Ok(Exit::Pick);
-    }
-    if !args.quiet {
-        console::talk(&format!("nothing to do: {} done, nothing spent; see {}/index.html", counted(reused, "shot"), shelf.shown()));
-    }
-    Ok(Exit::Done)
-}
-
 fn tell_plan(opened: &Opened, memory: &Memory, standing: &Standing, stage: Stage) -> Outcome<()> {
     let changes = standing::changes(opened, memory, &standing.work)?;
     let mut notes = notes(opened, stage);
@@ -382,135 +350,4 @@ fn tell_plan(opened: &Opened, memory: &Memory, standing: &Standing, stage: Stage
     let width = console::width().unwrap_or(120);
     console::talk(&plan_table(&view(opened, standing, &changes, &notes), width, true));
     Ok(())
-}
-
-/// Writes tree and reports and says what has become of everything; `next` follows `callsheet run` to go on.
-#[allow(clippy::too_many_arguments)]
-fn close(
-    args: &RunArgs,
-    opened: &Opened,
-    workspace: &Workspace,
-    standing: &Standing,
-    shelf: &Shelf,
-    run: RunId,
-    outcome: &RunOutcome,
-    batches: &[String],
-    next: &str,
-) -> Outcome<()> {
-    let memory = Memory::of(workspace)?;
-    let material = Material::read(opened, &memory, workspace.stage())?;
-    let quotes: &Quotes = &standing.quotes;
-    let gave_up = |ix: JobIx| matches!(outcome.jobs.get(ix.index()), Some(JobOutcome::Failed { .. }));
-    let has_bought = |ix: JobIx, try_no| matches!(outcome.jobs.get(ix.index()), Some(JobOutcome::Bought { attempt, .. }) if *attempt == try_no);
-    let report = material.report(opened, quotes, Some(run))?.given_up(gave_up).fetched(has_bought);
-    shelf.write(opened, &material, &report)?;
-    let report = report.narrowed(|ix| standing.work.work(ix) != Work::Excluded);
-    let local_failures = local_failures(outcome);
-    let out = shelf.shown();
-    let stopped = match &outcome.stopped {
-        None => None,
-        Some(StopReason::Cancelled) => Some(Stopped::Interrupted),
-        Some(StopReason::Failures(count)) => Some(Stopped::Failures(*count)),
-        Some(StopReason::Doubts(count)) => Some(Stopped::Doubts(*count)),
-        Some(StopReason::Account(failure)) => Some(Stopped::Account(format!("{} ({})", failure.message, failure.code))),
-        Some(StopReason::OverCap { .. }) => {
-            let after = standing::standing(opened, &memory, &args.selected, Doubt::rule(args.on_doubt))?;
-            Some(Stopped::Cap(cap_stop(opened, &memory, outcome, &after, &words_for_next(args, false))?))
-        }
-    };
-    let settle = super::reconcile::command(&args.asked, workspace.stage());
-    let review = review(&args.asked, workspace.stage());
-    let view = RunView {
-        report: &report,
-        estimate: &standing.estimate,
-        local_failures: &local_failures,
-        stopped,
-        out: &out,
-        campaign_file: next,
-        settle: &settle,
-        batches,
-        review: &review,
-    };
-    if !args.quiet {
-        console::talk("");
-    }
-    console::talk(run_summary(&view, console::width().unwrap_or(120), true).trim_end());
-    Ok(())
-}
-
-/// Returns what to type to see what there is to choose from.
-pub(super) fn review(asked: &CampaignArgs, stage: Stage) -> String {
-    super::reconcile::command(asked, stage).replacen("reconcile", "review", 1)
-}
-
-/// Returns what follows `callsheet run` when the same run is wanted again, `with_cap` with the cap of the command line.
-fn words_for_next(args: &RunArgs, with_cap: bool) -> String {
-    let CampaignArgs { campaign, profile, provider, prices } = &args.asked;
-    let mut words = shell_word(&campaign.display().to_string());
-    let mut say = |flag: &str, value: &str| {
-        words.push_str(&format!(" {flag} {}", shell_word(value)));
-    };
-    for (flag, value) in [("--profile", profile), ("--provider", provider), ("--prices", prices)] {
-        if let Some(value) = value {
-            say(flag, value);
-        }
-    }
-    for only in &args.selected.only {
-        say("--only", &only.to_string());
-    }
-    for until in &args.selected.until {
-        say("--until", until);
-    }
-    if let Some(out) = &args.out {
-        say("--out", &out.display().to_string());
-    }
-    for other in &args.base_url {
-        say("--base-url", &format!("{}={}", other.provider, other.origin));
-    }
-    if let (true, Some(cap)) = (with_cap, &args.cap) {
-        say("--cap", &if cap.usd { format!("USD {}", cap.micros) } else { cap.micros.to_string() });
-    }
-    for (flag, is_set) in [("--allow-unpriced", args.allow_unpriced), ("--rehearse", args.rehearse), ("--batch", args.batch)] {
-        if is_set {
-            words.push_str(&format!(" {flag}"));
-        }
-    }
-    words
-}
-
-/// Returns the shots whose local work failed; the ledger keeps failures of paid tries only.
-fn local_failures(outcome: &RunOutcome) -> Vec<(JobIx, String)> {
-    let failed = (0u32..).map(JobIx).zip(&outcome.jobs).filter_map(|(ix, job)| match job {
-        JobOutcome::Failed { attempt: None, failure } => Some((ix, format!("{}: {}", failure.code, failure.message))),
-        _ => None,
-    });
-    failed.collect()
-}
-
-/// Returns how a run ended, the gravest first.
-fn exit(outcome: &RunOutcome, has_batches: bool) -> Exit {
-    match &outcome.stopped {
-        Some(StopReason::Cancelled) => return Exit::Interrupted,
-        Some(StopReason::Account(_)) => return Exit::Account,
-        Some(StopReason::OverCap { .. } | StopReason::Failures(_) | StopReason::Doubts(_)) | None => {}
-    }
-    let is = |wanted: fn(&JobOutcome) -> bool| outcome.jobs.iter().any(wanted);
-    if is(|job| matches!(job, JobOutcome::InDoubt { .. })) {
-        return Exit::InDoubt;
-    }
-    if let Some(StopReason::OverCap { .. }) = &outcome.stopped {
-        return Exit::OverCap;
-    }
-    let is_undone = |job: &JobOutcome| matches!(job, JobOutcome::Undone(why) if *why != Undone::Pick);
-    let has_failed = is(|job| matches!(job, JobOutcome::Failed { .. } | JobOutcome::Rejected { .. } | JobOutcome::Skipped { .. }));
-    if has_batches && outcome.stopped.is_none() && !has_failed && outcome.jobs.iter().any(is_undone) {
-        return Exit::Waiting;
-    }
-    if has_failed || outcome.jobs.iter().any(is_undone) {
-        return Exit::SomeFailed;
-    }
-    if is(|job| *job == JobOutcome::Undone(Undone::Pick)) {
-        return Exit::Pick;
-    }
-    Exit::Done
 }

@@ -14,11 +14,11 @@ use crate::cli::exit::Exit;
 use crate::picks::PicksFile;
 use crate::plan::SavedPlan;
 use crate::provider::manifest::Manifest;
-use crate::report::Sidecar;
+use crate::report::{CampaignStatus, Sidecar};
 use crate::spec::reference::page;
 use crate::spec::schema::{campaign_schema, text};
 
-/// Print the JSON Schema of a campaign, a price book, a saved plan, a provider, a sidecar or a picks file, for editors that complete and check YAML
+/// Print the JSON Schema of a campaign, a price book, a saved plan, a provider, a sidecar, a picks file or `status --json`, for editors that complete and check YAML
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   callsheet schema > campaign.schema.json
@@ -60,11 +60,13 @@ pub enum Of {
     Sidecar,
     /// Choices and refusals of a campaign.
     Picks,
+    /// What `status --json` prints.
+    Status,
 }
 
 impl Of {
     /// All of them.
-    pub const ALL: [Self; 6] = [Self::Campaign, Self::PriceBook, Self::SavedPlan, Self::Provider, Self::Sidecar, Self::Picks];
+    pub const ALL: [Self; 7] = [Self::Campaign, Self::PriceBook, Self::SavedPlan, Self::Provider, Self::Sidecar, Self::Picks, Self::Status];
 
     fn schema(self) -> Value {
         match self {
@@ -74,6 +76,7 @@ impl Of {
             Self::Provider => Manifest::schema().to_value(),
             Self::Sidecar => Sidecar::schema().to_value(),
             Self::Picks => PicksFile::schema().to_value(),
+            Self::Status => CampaignStatus::schema().to_value(),
         }
     }
 

@@ -13,17 +13,24 @@ use crate::cli::publish::Material;
 use crate::cli::workspace::{Stage, Workspace, shown};
 use crate::cli::{console, context, standing};
 use crate::engine::OnDoubt;
+use crate::ledger::AttemptRow;
 use crate::pricing::Whole;
-use crate::report::{self, Ahead, RunView};
+use crate::report::{self, Ahead, CampaignStatus, ReportError, RunView, StatusView};
 
 /// Show where a campaign stands: shots by step, money beside the estimate, failures, doubts, what to type next
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  callsheet status campaigns/spring-drop.yaml --rehearse")]
+#[command(after_help = "Examples:
+  callsheet status campaigns/spring-drop.yaml --rehearse
+  callsheet status campaigns/spring-drop.yaml --json
+                            the same for programs: `schema status` describes it")]
 pub struct StatusArgs {
     #[command(flatten)]
     asked: CampaignArgs,
     #[command(flatten)]
     stage: StageArgs,
+    /// Print the same as JSON, with every doubt and what would settle it
+    #[arg(long)]
+    json: bool,
 }
 
 /// Prints where a campaign stands.
@@ -55,6 +62,13 @@ pub fn status(args: &StatusArgs) -> Outcome<Exit> {
     };
     let whole = Whole::of(&opened.plan, &standing.quotes, &asked, standing.factor(), opened.campaign.run.attempts)?;
     let ahead = Ahead { view, whole, verdict: &standing.verdict };
-    console::data(&report::status(&report, Some(&ahead), console::width().unwrap_or(120), true))?;
+    if !args.json {
+        console::data(&report::status(&report, Some(&ahead), console::width().unwrap_or(120), true))?;
+        return Ok(Exit::Done);
+    }
+    let ways = |row: &AttemptRow| super::reconcile::ways(&opened, &args.asked, workspace.stage(), &words, row);
+    let told = CampaignStatus::of(&StatusView { ahead: &ahead, profile: opened.campaign.profile.as_deref(), ways: &ways })?;
+    let json = serde_json::to_value(&told).map_err(|source| ReportError::Json { file: "status", source })?;
+    console::document(&format!("{json:#}\n"))?;
     Ok(Exit::Done)
 }

@@ -10,6 +10,7 @@ use indexmap::IndexSet;
 use serde::{Serialize, Serializer};
 
 use super::super::run_report::{RunReport, Shot};
+use super::super::spending::{refunded, released};
 use super::super::text::{money, number, sum_words};
 use super::super::told::counted_tries;
 use super::super::{Reject, ReportError, ReportRow, rejects};
@@ -141,10 +142,11 @@ struct Try<'a> {
     e: Option<Cow<'a, str>>,
     /// Currency.
     c: usize,
-    /// Quoted, charged, given back.
+    /// Quoted, charged, refunded, released.
     q: Option<i64>,
     ch: Option<i64>,
     rf: i64,
+    rl: i64,
     /// When it began, in milliseconds since 1970, and how many it took.
     at: i64,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -392,7 +394,8 @@ impl Shots<'_> {
             c: place_of(&self.currencies, &attempt.quoted.currency),
             q: attempt.known_quote().map(Micros::get),
             ch: attempt.known_charge().filter(|_| attempt.status != AttemptStatus::InDoubt).map(Micros::get),
-            rf: attempt.refunded.get(),
+            rf: refunded(attempt).get(),
+            rl: released(attempt).get(),
             at: began,
             ms: attempt.finished_at.map(|ended| ended.millis() - began),
             run: self.runs.get_index_of(attempt.run.as_str()).unwrap_or_default(),

@@ -30,7 +30,10 @@ fn every_shot_is_in_the_data_with_status_cost_tries_and_relatives() {
     assert_eq!((&hero["id"], &hero["f"], &hero["q"]), (&"hero[sku=teapot]".into(), &"teapot/hero.png".into(), &6_000_000.into()));
     let tries = hero["a"].as_array().expect("it was paid");
     assert_eq!(tries.iter().map(|one| one["st"].as_str().unwrap_or("")).collect::<Vec<_>>(), ["failed", "done"]);
-    assert_eq!((&tries[0]["rf"], &tries[0]["e"], &tries[1]["ch"]), (&6_000_000.into(), &"failed/501".into(), &6_000_000.into()));
+    assert_eq!(
+        (&tries[0]["rf"], &tries[0]["rl"], &tries[0]["e"], &tries[1]["ch"]),
+        (&6_000_000.into(), &0.into(), &"failed/501".into(), &6_000_000.into())
+    );
     assert_eq!((tries[0].get("used"), &tries[1]["used"]), (None, &true.into()));
     assert_eq!(shots[2]["i"], serde_json::json!([[0, "image"]]), "made from the first hero");
     assert_eq!((&shots[5]["st"], &shots[5]["by"]), (&"blocked".into(), &1.into()), "held up behind the second");

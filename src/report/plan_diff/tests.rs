@@ -147,6 +147,20 @@ fn a_comment_holds_one_table_and_folds_the_rest() {
 }
 
 #[test]
+fn unchanged_steps_have_a_row_so_that_all_rows_sum_up_to_the_total() {
+    let comment = Case::new().edit(2, "another oak").comment();
+    let table: Vec<&str> = comment.lines().filter(|line| line.starts_with('|')).collect();
+    insta::assert_snapshot!(table.join("\n"), @"
+    | step | jobs | before | after | delta | to buy now |
+    |---|--:|--:|--:|--:|--:|
+    | surface | 6 | 36 | 36 | - | 36 |
+    | deliver | 6 | - | - | - | - |
+    | *1 step unchanged* | 2 | 12 | 12 | - | 12 |
+    | **total** | **14** | **48** | **48** | **-** | **48** |
+    ");
+}
+
+#[test]
 fn when_nothing_changed_a_comment_is_empty_and_a_person_is_told_so() {
     let case = Case::new();
     insta::assert_snapshot!(case.table(), @r"

@@ -15,6 +15,7 @@ use crate::cli::market::{Said, book_called};
 use crate::report::text::{Table, words, wrapped};
 use crate::spec::Sources;
 use crate::types::diagnostic::counted;
+use crate::types::width::columns;
 use crate::types::{Currency, visible};
 
 /// Returns the books that come with the program.
@@ -92,8 +93,8 @@ fn as_table(book: &PriceBook, width: usize) -> String {
     text.push('\n');
     let mut table = Table::new(vec![words("model", None), words("action", None), words("price", None), words("certainty", None)]);
     let longest = |cells: &mut dyn Iterator<Item = usize>| cells.max().unwrap_or(0);
-    let name_width = longest(&mut book.models.keys().map(|name| name.chars().count()));
-    let action_width = longest(&mut book.models.values().flat_map(entries).map(|(action, _)| action.chars().count())).max("action".len());
+    let name_width = longest(&mut book.models.keys().map(|name| columns(&visible(name))));
+    let action_width = longest(&mut book.models.values().flat_map(entries).map(|(action, _)| columns(&action))).max("action".len());
     // Prices are wrapped, never cut: what stands beside them is two gaps of blanks and the certainty.
     let price_width = width.saturating_sub(name_width + action_width + "certainty".len() + 6).max(24);
     for (name, model) in &book.models {

@@ -33,6 +33,13 @@ const BOOK: &str = "\
     book title currency usd-per-credit as-of source certainty rounding note models aliases price prices card flat by table \
     per-call per-megapixel base-megapixels tokens per-reference batch classes highest";
 
+const STATUS: &str = "\
+    callsheet-status campaign profile rehearsal book shots steps finals estimate spending deviations factor-seen never-paid left caps in-doubt \
+    failures rejected turned-down picks prepared c2pa refusals next name as-of currency usd-per-credit step shot key in-plan all done failed \
+    under-way waiting to-pick to-do left-out floor expected ceiling later factor value amount usd certainty attempts pictures paid \
+    in-use quoted charged refunded released reserved above-quote below-quote unpriced per-picture of limit committed room \
+    attempt held provider model sent run seen task settle when command class code message billed mend why rerolls-left by-you open ready automatic";
+
 const OUTPUT: &str = "callsheet-plan callsheet-sidecar version campaign file path step job key picks rejected shot picture";
 
 /// Returns what the reference of a file says besides its schema.
@@ -88,6 +95,14 @@ pub fn about(of: Of) -> About<'static> {
             order: OUTPUT,
             samples: &[],
         },
+        Of::Status => About {
+            title: "The status",
+            intro: "What `status CAMPAIGN --json` prints: where a campaign stands, for programs. Amounts are decimal text, what is not known is null.",
+            file: "status.schema.json",
+            root: "Status",
+            order: STATUS,
+            samples: &[],
+        },
     }
 }
 
@@ -109,7 +124,7 @@ mod tests {
 
     #[test]
     fn an_order_names_keys_that_exist() {
-        for of in [Of::Campaign, Of::Provider, Of::PriceBook] {
+        for of in [Of::Campaign, Of::Provider, Of::PriceBook, Of::Status] {
             let schema = of.schema();
             let mut known = BTreeSet::new();
             keys(&schema, &mut known);

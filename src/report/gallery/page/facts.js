@@ -58,9 +58,11 @@ function costPart(shot) {
   if (shot.q !== undefined) rows.push(["one try", shot.q === null ? "no price" : amount(0, shot.q)]);
   const paid = paidFor(shot);
   if (shot.a.some((one) => !one.other)) rows.push([DATA.rehearsal ? "as if paid" : "paid", costWords(shot)]);
-  const back = new Map();
-  for (const one of shot.a) if (one.rf) back.set(one.c, (back.get(one.c) ?? 0) + one.rf);
-  if (back.size > 0) rows.push(["held and given back", amounts(back)]);
+  for (const [name, field] of [["refunded", "rf"], ["released", "rl"]]) {
+    const back = new Map();
+    for (const one of shot.a) if (one[field]) back.set(one.c, (back.get(one.c) ?? 0) + one[field]);
+    if (back.size > 0) rows.push([name, amounts(back)]);
+  }
   if (paid.size === 0 && shot.a.length > 0 && shot.a.every((one) => one.other)) rows.push(["paid by", "another campaign, reused here"]);
   return el("dl", {}, rows.map(([name, value]) => [el("dt", {}, name), el("dd", {}, value)]));
 }
