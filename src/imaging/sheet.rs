@@ -8,7 +8,7 @@ use std::sync::Arc;
 use image::RgbImage;
 use tiny_skia::{Color, Paint, Pixmap, Rect, Transform};
 
-use super::{ImagingError, Limits, Picture, decode, encode, text};
+use super::{ImagingError, Limits, Picture, color, encode, text};
 use crate::types::shape::{SheetGrid, resized};
 use crate::types::{ImageFormat, ImageInfo, PixelSize};
 
@@ -32,7 +32,7 @@ pub fn sheet(cells: &[Vec<u8>], labels: &[Arc<str>], columns: u32, cell: PixelSi
     for (index, bytes) in cells.iter().enumerate() {
         let (left, top) = plan.corner(index);
         fill(&mut pixels, left, top, cell, CARD);
-        let picture = decode(bytes, &limits)?;
+        let picture = color::in_srgb(bytes, &limits)?;
         let fitted = fitted(picture.size(), cell);
         let small = picture.resized(fitted).flattened(CARD);
         let (x, y) = (left + (cell.width - fitted.width) / 2, top + (cell.height - fitted.height) / 2);
