@@ -5,6 +5,7 @@
 //! cargo bench --bench proof -- simulation model       only these sections: simulation, model, files, fuzz, kills, faults, locks
 //! cargo bench --bench proof -- simulation --seconds 600 --from 1000000   other seeds, for longer
 //! cargo bench --bench proof -- kills --seconds 120    a sample of the kills: so long for each of its three parts
+//! cargo bench --bench proof -- fuzz --reader answer --seconds 3600 --from 1000000   only the readers with this word in their name
 //! cargo bench --bench proof -- --seed 42              plays one simulated history and prints all that happens in it
 //! ```
 //!
@@ -41,7 +42,7 @@ struct Section {
 
 /// Gives each reader of what others wrote its share of the seconds.
 fn fuzzed(words: &Words, tell: &mut dyn FnMut(Row)) {
-    let targets = fuzz::targets();
+    let targets: Vec<fuzz::Target> = fuzz::targets().into_iter().filter(|target| target.name().contains(&words.reader)).collect();
     let share = Duration::from_secs(words.seconds.unwrap_or(60)) / u32::try_from(targets.len()).unwrap_or(u32::MAX).max(1);
     let (mut executions, mut panics) = (0, 0);
     for target in &targets {
@@ -76,13 +77,19 @@ struct Words {
     seconds: Option<u64>,
     from: u64,
     seed: Option<u64>,
+    /// Which readers are given inputs; empty for all.
+    reader: String,
 }
 
 impl Words {
     fn read(args: &[String]) -> Result<Self, String> {
-        let mut words = Self { sections: Vec::new(), seconds: None, from: 0, seed: None };
+        let mut words = Self { sections: Vec::new(), seconds: None, from: 0, seed: None, reader: String::new() };
         let mut args = args.iter();
         while let Some(arg) = args.next() {
+            if arg == "--reader" {
+                words.reader = args.next().ok_or("`--reader` wants a name")?.clone();
+                continue;
+            }
             let mut number = || args.next().and_then(|text| text.parse().ok()).ok_or(format!("`{arg}` wants a number"));
             match arg.as_str() {
                 "--seconds" => words.seconds = Some(number()?),
@@ -94,7 +101,10 @@ impl Words {
                 other => return Err(format!("there is no `{other}`; sections are simulation, model, files, fuzz, kills, faults, locks")),
             }
         }
-        Ok(words)
+        match fuzz::targets().iter().any(|target| target.name().contains(&words.reader)) {
+            true => Ok(words),
+            false => Err(format!("there is no reader `{}`", words.reader)),
+        }
     }
 }
 

@@ -47,7 +47,7 @@ pub use saved::SavedPlan;
 pub use selection::{Only, Selection, SelectionError};
 pub use side::{PartOfSide, Side, SidePrice};
 pub use why::{Difference, Reason, why};
-pub use worklist::{Work, Worklist, worklist};
+pub use worklist::{Work, Worklist, most_tries, worklist};
 
 pub use crate::campaign::Inserted;
 use crate::picks::Rejected;

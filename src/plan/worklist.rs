@@ -105,6 +105,16 @@ impl Worklist {
         self.pictures.get(&ix).copied().unwrap_or(u32::from(self.work(ix).is_outstanding()))
     }
 
+    /// Returns the most tries that a run may pay for a job if each may use `attempts`: all its pictures, and all tries but the last that may fail.
+    ///
+    /// What is on its way is paid for already; when it fails it is bought again like any other.
+    pub fn tries(&self, ix: JobIx, attempts: u32) -> u64 {
+        match self.pictures(ix) {
+            0 if self.work(ix) != Work::Resumed => 0,
+            pictures => most_tries(pictures, attempts),
+        }
+    }
+
     /// Returns jobs and their work, in the plan's order.
     pub fn iter(&self) -> impl Iterator<Item = (JobIx, Work)> + '_ {
         (0u32..).map(JobIx).zip(self.work.iter().copied())
@@ -180,6 +190,11 @@ pub fn worklist(plan: &Plan, history: &History, selection: &Selection, present: 
     let mut worklist = Worklist { work, pictures };
     worklist.pair_twins(plan);
     worklist
+}
+
+/// Returns the most tries that are paid for so many pictures: all of them, and all tries but the last that may fail.
+pub fn most_tries(pictures: u32, attempts: u32) -> u64 {
+    u64::from(attempts.max(1) - 1) + u64::from(pictures)
 }
 
 fn behind_a_pick(plan: &Plan, ix: JobIx, work: &[Work]) -> bool {

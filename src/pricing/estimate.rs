@@ -325,7 +325,7 @@ fn line(place: usize, step: &PlannedStep, worklist: &Worklist, quotes: &Quotes, 
             let uses = uses.entry(quote).or_default();
             uses.selected += 1;
             uses.outstanding += u64::from(work.is_outstanding());
-            uses.tries += most_tries(worklist.pictures(ix), attempts);
+            uses.tries += worklist.tries(ix, attempts);
             uses.reused += u64::from(work == Work::Reused);
             uses.waiting += u64::from(work == Work::Waiting);
         }
@@ -350,8 +350,11 @@ fn line(place: usize, step: &PlannedStep, worklist: &Worklist, quotes: &Quotes, 
             }
             JobQuote::Unpriced(_) => {
                 if uses.outstanding > 0 {
-                    (floor, ceiling) = (floor.and_unknown(), ceiling.and_unknown());
+                    floor = floor.and_unknown();
                     unpriced += uses.outstanding as usize;
+                }
+                if uses.tries > 0 {
+                    ceiling = ceiling.and_unknown();
                 }
                 if uses.reused > 0 {
                     saved = saved.and_unknown();
@@ -365,11 +368,6 @@ fn line(place: usize, step: &PlannedStep, worklist: &Worklist, quotes: &Quotes, 
     let unit = unit(step, quotes, uses.keys().copied());
     let (name, model) = (Arc::clone(&step.name), step.model.clone());
     Ok(StepLine { step: place, name, kind: step.kind, model, counts, unit, floor, expected: floor, ceiling, capped: false, saved, later, unpriced })
-}
-
-/// Returns the most tries that a run may pay for a job: all its pictures, and all tries but the last that may fail.
-pub(super) fn most_tries(pictures: u32, attempts: u32) -> u64 {
-    if pictures == 0 { 0 } else { u64::from(attempts.max(1) - 1) + u64::from(pictures) }
 }
 
 /// Lowers the ceiling of a step to what its own cap leaves.

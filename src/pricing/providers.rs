@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::estimate::{Counts, most_tries};
+use super::estimate::Counts;
 use super::quote::{BookFacts, JobQuote, Quotes};
 use super::sum::Sum;
 use crate::catalog::{Catalog, Certainty};
@@ -70,7 +70,7 @@ pub fn by_provider(
         let line = &mut lines[place];
         line.counts.add(work);
         // A picture that is only looked at, or on its way, costs nothing at one try; further ones may have to be bought for it.
-        let (once, tries) = (work.is_outstanding(), most_tries(worklist.pictures(ix), attempts));
+        let (once, tries) = (work.is_outstanding(), worklist.tries(ix, attempts));
         match quotes.native(ix) {
             Some(JobQuote::Priced(quote)) => {
                 if once {
@@ -80,8 +80,14 @@ pub fn by_provider(
                     line.ceiling = line.ceiling.plus(quote.highest, tries, quote.certainty)?;
                 }
             }
-            Some(JobQuote::Unpriced(_)) | None if once => (line.floor, line.ceiling) = (line.floor.and_unknown(), line.ceiling.and_unknown()),
-            Some(JobQuote::Unpriced(_)) | None => {}
+            Some(JobQuote::Unpriced(_)) | None => {
+                if once {
+                    line.floor = line.floor.and_unknown();
+                }
+                if tries > 0 {
+                    line.ceiling = line.ceiling.and_unknown();
+                }
+            }
         }
     }
     for line in &mut lines {

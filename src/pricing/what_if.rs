@@ -10,15 +10,13 @@
 use std::sync::Arc;
 
 use super::caps::caps;
-use super::estimate::{
-    CapLine, Committed, Counts, Estimate, Finals, StepLine, Sums, Totals, bound_by_step, most_tries, notable, rerolls, sum_up, unit,
-};
+use super::estimate::{CapLine, Committed, Counts, Estimate, Finals, StepLine, Sums, Totals, bound_by_step, notable, rerolls, sum_up, unit};
 use super::learned::Factors;
 use super::quote::{JobQuote, Quotes};
 use super::sum::Sum;
 use crate::campaign::Budget;
 use crate::catalog::builtin;
-use crate::plan::{JobIx, Plan, PlannedStep, Work, Worklist};
+use crate::plan::{JobIx, Plan, PlannedStep, Work, Worklist, most_tries};
 use crate::types::diagnostic::{did_you_mean, listed};
 use crate::types::{Micros, MoneyError};
 
@@ -275,12 +273,15 @@ impl Stretch {
             }
             // Shots that share a picture pay for it once; so would further ones.
             let is_twin = plan.twins.contains_key(&ix);
+            let tries = worklist.tries(ix, attempts);
             match &quotes.distinct()[quoted] {
                 JobQuote::Priced(quote) => {
                     let (price, sure) = (quote.amount.micros, quote.certainty);
                     if work.is_outstanding() {
                         floor = floor.plus(price, 1, sure)?;
-                        ceiling = ceiling.plus(quote.highest, most_tries(worklist.pictures(ix).max(1), attempts), sure)?;
+                    }
+                    if tries > 0 {
+                        ceiling = ceiling.plus(quote.highest, tries, sure)?;
                     }
                     if work == Work::Reused {
                         saved = saved.plus(price, 1, sure)?;
@@ -292,8 +293,11 @@ impl Stretch {
                 }
                 JobQuote::Unpriced(_) => {
                     if work.is_outstanding() {
-                        (floor, ceiling) = (floor.and_unknown(), ceiling.and_unknown());
+                        floor = floor.and_unknown();
                         unpriced += 1;
+                    }
+                    if tries > 0 {
+                        ceiling = ceiling.and_unknown();
                     }
                     if work == Work::Reused {
                         saved = saved.and_unknown();

@@ -4,10 +4,9 @@
 
 use std::collections::HashSet;
 
-use super::estimate::most_tries;
 use super::quote::{JobQuote, Quotes};
 use super::sum::Sum;
-use crate::plan::{Plan, Selection};
+use crate::plan::{Plan, Selection, most_tries};
 use crate::types::{JobKey, Micros, MoneyError};
 
 /// Millionths in a factor of 1.

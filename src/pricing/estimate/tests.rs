@@ -75,6 +75,23 @@ fn what_is_done_is_reused_and_what_is_in_doubt_is_held_by_name() {
 }
 
 #[test]
+fn a_task_that_is_under_way_is_paid_for_and_may_fail_and_be_bought_again() {
+    let plan = sample::plan(2);
+    let reserved = Amount::new(Currency::credits("kie"), Micros::units(6));
+    let mut history = History::default();
+    let task = crate::types::TaskId::new("t1");
+    let running = JobState::Running { attempt: AttemptNo(1), reserved, task, since: Timestamp::from_millis(1) };
+    plan.indices().for_each(|ix| sample::done(&mut history, &plan, ix));
+    sample::knows(&mut history, &plan, JobIx(2), running);
+    let ceiling = |attempts| {
+        let told = of(&plan, &history, &Budget::default(), attempts, &Committed::default());
+        (told.totals.floor.micros, told.totals.ceiling.micros)
+    };
+    assert_eq!(ceiling(1), (Micros::ZERO, Micros::ZERO));
+    assert_eq!(ceiling(3), (Micros::ZERO, Micros::units(12)), "the second and the third try");
+}
+
+#[test]
 fn an_unpriced_job_is_named_and_makes_every_total_unsure() {
     let mut plan = sample::plan(3);
     sample::set(&mut plan, 1, |paid| paid.model = "nano-banana-2-lite".into());
