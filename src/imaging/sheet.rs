@@ -104,6 +104,18 @@ mod tests {
     }
 
     #[test]
+    fn a_photo_with_a_profile_has_its_colours_on_the_sheet() {
+        use crate::imaging::marks::samples;
+        let photo = Picture::Rgb(RgbImage::from_pixel(40, 40, image::Rgb([200, 60, 60])));
+        let photo = encode(&photo, ImageFormat::Jpeg, Some(95), &[]).expect("it can be written");
+        let wide = moxcms::ColorProfile::new_display_p3().encode().expect("a profile");
+        let (bytes, _) = sheet(&[samples::with_segments(&photo, &samples::icc(&wide))], &[], 1, PixelSize::new(64, 64)).expect("it can be made");
+        let Ok(Picture::Rgb(seen)) = crate::imaging::decode(&bytes, &Limits::default()) else { panic!("a sheet is opaque") };
+        let [red, green, _] = seen.get_pixel(36, 36).0;
+        assert!(red.abs_diff(217) < 6 && green.abs_diff(41) < 8, "Display P3 (200, 60, 60) is sRGB (217, 41, 52): {red} {green}");
+    }
+
+    #[test]
     fn a_sheet_past_the_limits_is_refused_at_once() {
         let cells = vec![Vec::new(); 70_000];
         assert!(matches!(sheet(&cells, &[], 10, PixelSize::new(512, 512)), Err(ImagingError::TooLarge { .. })));
