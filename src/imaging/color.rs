@@ -4,11 +4,23 @@
 
 use moxcms::{ColorProfile, DataColorSpace, Layout, TransformOptions};
 
-use super::Picture;
+use super::{ImagingError, Limits, Picture, decode, marks};
 use crate::types::Profile;
 
 /// Largest difference on a channel, of 255, that nobody sees.
 const UNSEEN: u8 = 2;
+
+/// Decodes a picture, turns it upright and brings its colours to sRGB: what is made of it carries no profile.
+///
+/// # Errors
+/// As [`decode`].
+pub(super) fn in_srgb(bytes: &[u8], limits: &Limits) -> Result<Picture, ImagingError> {
+    let picture = decode(bytes, limits)?;
+    Ok(match marks::profile(bytes) {
+        Some(profile) if judge(&profile) == Profile::Other => to_srgb(picture, &profile),
+        _ => picture,
+    })
+}
 
 /// Says what a profile is good for.
 pub(super) fn judge(profile: &[u8]) -> Profile {
@@ -46,7 +58,7 @@ fn convert(profile: &ColorProfile, rgb: &[u8]) -> Option<Vec<u8>> {
 }
 
 /// Returns the picture in sRGB; as it is, if its profile does not lead there.
-pub(super) fn to_srgb(picture: Picture, profile: &[u8]) -> Picture {
+fn to_srgb(picture: Picture, profile: &[u8]) -> Picture {
     let Ok(profile) = ColorProfile::new_from_slice(profile) else { return picture };
     match picture {
         Picture::Rgb(pixels) => {
@@ -79,6 +91,30 @@ mod tests {
         // Display P3 (200, 60, 60) is sRGB (217, 41, 52), reckoned by the matrices of both.
         assert!(red[0].abs_diff(217) <= 2 && red[1].abs_diff(41) <= 3 && red[2].abs_diff(52) <= 3, "{red:?}");
         assert!(grey.iter().all(|level| level.abs_diff(120) <= 1), "{grey:?}");
+    }
+
+    /// Profiles come with pictures, and pictures come from anywhere.
+    #[test]
+    fn a_profile_that_somebody_has_bent_stops_nothing() {
+        let sound = [ColorProfile::new_display_p3(), ColorProfile::new_srgb(), ColorProfile::new_gray_with_gamma(2.2)];
+        let sound = sound.map(|profile| profile.encode().expect("a profile"));
+        let mut state = 7_u64;
+        let mut random = |below: usize| {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            (state >> 33) as usize % below.max(1)
+        };
+        for round in 0..200 {
+            let mut bent = sound[round % sound.len()].clone();
+            for _ in 0..=random(6) {
+                let at = random(bent.len());
+                bent[at] = if random(2) == 0 { [0, 1, 0x7f, 0x80, 0xff][random(5)] } else { random(256) as u8 };
+            }
+            bent.truncate(if random(4) == 0 { random(bent.len()) } else { bent.len() });
+            let picture = Picture::Rgb(image::RgbImage::from_pixel(2, 1, image::Rgb([200, 60, 60])));
+            if judge(&bent) == Profile::Other {
+                assert_eq!(to_srgb(picture.clone(), &bent).size(), picture.size());
+            }
+        }
     }
 
     #[test]

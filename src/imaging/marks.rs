@@ -24,6 +24,9 @@ const APP11: u8 = 0xeb;
 /// Begin of a colour profile's part in a JPEG; its number and their count follow.
 const ICC: &[u8] = b"ICC_PROFILE\0";
 
+/// Name of the chunk of a PNG that holds its colour profile.
+pub(super) const PROFILE_OF_PNG: &[u8; 4] = b"iCCP";
+
 /// Returns what a picture file carries; nothing for what cannot be read.
 pub fn marks(bytes: &[u8]) -> Marks {
     let Ok(format) = sniff(bytes) else { return Marks::default() };
@@ -51,6 +54,16 @@ pub fn marks(bytes: &[u8]) -> Marks {
     Marks { turned, profile, c2pa }
 }
 
+/// Returns whether a picture file carries a colour profile; unpacks nothing of it.
+pub(super) fn has_profile(bytes: &[u8]) -> bool {
+    match sniff(bytes) {
+        Ok(ImageFormat::Jpeg) => jpeg_head(bytes).iter().any(|(marker, payload)| *marker == APP2 && payload.starts_with(ICC)),
+        Ok(ImageFormat::Png) => chunk(bytes, png_chunks(bytes), PROFILE_OF_PNG).is_some(),
+        Ok(ImageFormat::Webp) => chunk(bytes, webp_chunks(bytes), b"ICCP").is_some(),
+        Err(_) => false,
+    }
+}
+
 /// Returns the colour profile of a picture file, if it has one.
 pub fn profile(bytes: &[u8]) -> Option<Vec<u8>> {
     match sniff(bytes).ok()? {
@@ -68,7 +81,7 @@ pub fn profile(bytes: &[u8]) -> Option<Vec<u8>> {
             (!whole.is_empty()).then_some(whole)
         }
         ImageFormat::Png => {
-            chunk(bytes, png_chunks(bytes), b"iCCP")?;
+            chunk(bytes, png_chunks(bytes), PROFILE_OF_PNG)?;
             let decoder = png::Decoder::new_with_limits(Cursor::new(bytes), png::Limits { bytes: bytes.len().saturating_add(MOST_PROFILE) });
             let reader = decoder.read_info().ok()?;
             reader.info().icc_profile.as_ref().map(|profile| profile.to_vec())
@@ -233,6 +246,30 @@ pub(crate) mod samples {
         let parts: Vec<&[u8]> = profile.chunks(60_000).collect();
         let count = parts.len() as u8;
         (1..).zip(parts).map(|(number, part)| (APP2, [ICC, &[number, count], part].concat())).collect()
+    }
+
+    /// A colour profile as it stands in a PNG: its name, how it is packed, and it, in one block that is not.
+    pub fn iccp(profile: &[u8]) -> Vec<u8> {
+        let length = u16::try_from(profile.len()).expect("a short one");
+        let (mut low, mut high) = (1_u32, 0_u32);
+        for byte in profile {
+            low = (low + u32::from(*byte)) % 65_521;
+            high = (high + low) % 65_521;
+        }
+        let [length, inverse] = [length.to_le_bytes(), (!length).to_le_bytes()];
+        [b"wide\0\0\x78\x01\x01", &length[..], &inverse[..], profile, &(high << 16 | low).to_be_bytes()[..]].concat()
+    }
+
+    /// Gives a plain WebP a colour profile or an EXIF block, and the head that says so.
+    pub fn extended(webp: &[u8], size: crate::types::PixelSize, name: &[u8; 4], payload: &[u8]) -> Vec<u8> {
+        let side = |side: u32| (side - 1).to_le_bytes()[..3].to_vec();
+        let flag = if name == b"ICCP" { 0x20 } else { 0x08 };
+        let head = [b"RIFF\0\0\0\0WEBPVP8X\x0a\0\0\0".to_vec(), vec![flag, 0, 0, 0], side(size.width), side(size.height)].concat();
+        let mut bytes = with_riff_chunk(&head, name, payload);
+        bytes.extend_from_slice(&webp[12..]);
+        let length = bytes.len() as u32 - 8;
+        bytes[4..8].copy_from_slice(&length.to_le_bytes());
+        bytes
     }
 
     /// Puts a chunk behind the head of a PNG.

@@ -7,6 +7,7 @@ pub mod checks;
 mod color;
 pub mod marks;
 pub mod mask;
+mod means;
 pub mod picture;
 mod png_reader;
 mod prepare;

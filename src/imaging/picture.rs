@@ -12,7 +12,7 @@ use image::codecs::{jpeg::JpegDecoder, webp::WebPDecoder, webp::WebPEncoder};
 use image::metadata::Orientation;
 use image::{DynamicImage, ExtendedColorType, ImageDecoder, ImageEncoder, RgbImage, RgbaImage};
 
-use super::probe::{JpegSegments, bad, jpeg_is_whole, sniff};
+use super::probe::{JpegSegments, bad, jpeg_is_whole, orientation, sniff};
 use super::{ImagingError, Limits, png_reader};
 use crate::types::{ImageFormat, ImageInfo, PixelSize};
 
@@ -156,7 +156,7 @@ fn decoded<D: ImageDecoder>(
     let mut room = image::Limits::no_limits();
     room.max_alloc = Some(limits.allocation());
     decoder.set_limits(room).map_err(bad(format))?;
-    let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
+    let orientation = orientation(&mut decoder);
     let pixels = DynamicImage::from_decoder(decoder).map_err(bad(format))?;
     Ok((pixels, orientation))
 }
@@ -393,5 +393,32 @@ mod tests {
         bytes.splice(2..2, segment);
         assert_eq!(super::super::probe(&bytes, &Limits::default()).map(|info| info.size), Ok(PixelSize::new(10, 20)));
         assert_eq!(decode(&bytes, &Limits::default()).map(|picture| picture.size()), Ok(PixelSize::new(10, 20)));
+    }
+
+    #[test]
+    fn a_webp_that_says_turn_me_is_turned_however_its_exif_block_begins() {
+        use crate::imaging::marks::{marks, samples};
+        let picture = Picture::Rgb(RgbImage::from_pixel(20, 10, image::Rgb([9, 90, 200])));
+        let plain = encode(&picture, ImageFormat::Webp, Some(90), &[]).expect("it can be written");
+        for exif in [&samples::exif(6)[..], &samples::exif(6)[6..]] {
+            let bytes = samples::extended(&plain, picture.size(), b"EXIF", exif);
+            assert!(marks(&bytes).turned);
+            assert_eq!(super::super::probe(&bytes, &Limits::default()).map(|info| info.size), Ok(PixelSize::new(10, 20)));
+            assert_eq!(decode(&bytes, &Limits::default()).map(|picture| picture.size()), Ok(PixelSize::new(10, 20)));
+        }
+    }
+
+    #[test]
+    fn colours_for_printers_are_shown_as_viewers_show_them() {
+        use jpeg_encoder::ColorType::{Cmyk, CmykAsYcck};
+        // Yellow and magenta ink, half as much black: a dark red.
+        let inks = [0, 255, 255, 128].repeat(24 * 16);
+        for kind in [Cmyk, CmykAsYcck] {
+            let mut bytes = Vec::new();
+            jpeg_encoder::Encoder::new(&mut bytes, 95).encode(&inks, 24, 16, kind).expect("it can be written");
+            let Ok(Picture::Rgb(seen)) = decode(&bytes, &Limits::default()) else { panic!("it can be read, and is opaque") };
+            let [red, green, blue] = seen.get_pixel(12, 8).0;
+            assert!(red.abs_diff(127) < 4 && green < 4 && blue < 4, "{:?}", [red, green, blue]);
+        }
     }
 }

@@ -8,6 +8,7 @@ use std::io::{BufRead, Cursor, Seek, SeekFrom};
 use image::metadata::Orientation;
 use image::{DynamicImage, ImageBuffer, Pixel};
 
+use super::marks::PROFILE_OF_PNG;
 use super::probe::{bad, png_is_whole, upright};
 use super::small::{Shrinker, THUMBNAIL_SIDE, has_thumbnail};
 use super::{ImagingError, Limits};
@@ -116,35 +117,51 @@ pub(super) fn verify<R: BufRead + Seek>(
     let head = PngReader::over(&mut *file, length, limits)?;
     let info = ImageInfo { format: ImageFormat::Png, size: upright(head.size, head.orientation), alpha: head.alpha };
     drop(head);
-    if !has_end(file, length as u64).map_err(unreadable)? {
+    let chunks = walk(file, length as u64).map_err(unreadable)?;
+    if !chunks.end {
         return png_is_whole(&[]).map(|()| (info, None));
     }
     file.rewind().map_err(bad(ImageFormat::Png))?;
     let reader = PngReader::over(file, length, limits)?;
-    let small = if shrink && has_thumbnail(info.size) { reader.shrinker(THUMBNAIL_SIDE) } else { None };
+    let small = if shrink && has_thumbnail(info.size) && !chunks.profile { reader.shrinker(THUMBNAIL_SIDE) } else { None };
     Ok((info, reader.read_through(small)?))
 }
 
+/// What the chunks of a file say by their names.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Chunks {
+    /// Whether the end chunk is there.
+    end: bool,
+    /// Whether there is a colour profile.
+    profile: bool,
+}
+
 /// Walks the chunks of a file to its end chunk, as [`png_is_whole`] does in memory.
-fn has_end<R: BufRead + Seek>(file: &mut R, length: u64) -> std::io::Result<bool> {
+fn walk<R: BufRead + Seek>(file: &mut R, length: u64) -> std::io::Result<Chunks> {
+    let mut chunks = Chunks::default();
     let mut at = 8_u64;
+    file.seek(SeekFrom::Start(at))?;
     loop {
-        file.seek(SeekFrom::Start(at))?;
         let mut head = [0; 8];
         match file.read_exact(&mut head) {
             Ok(()) => {}
-            Err(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => return Ok(false),
+            Err(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => return Ok(chunks),
             Err(error) => return Err(error),
         }
         let [a, b, c, d, name @ ..] = head;
+        let payload = u32::from_be_bytes([a, b, c, d]);
         // Length, name and checksum are 12 bytes around the payload.
-        at += u64::from(u32::from_be_bytes([a, b, c, d])) + 12;
+        at += u64::from(payload) + 12;
         if at > length {
-            return Ok(false);
+            return Ok(chunks);
         }
+        chunks.profile |= &name == PROFILE_OF_PNG;
         if &name == b"IEND" {
-            return Ok(true);
+            chunks.end = true;
+            return Ok(chunks);
         }
+        // From where it is: what is buffered stays, and encoders make chunks of a few kilobytes.
+        file.seek_relative(i64::from(payload) + 4)?;
     }
 }
 
@@ -155,4 +172,55 @@ fn filled<P: Pixel>(size: PixelSize, pixels: Vec<P::Subpixel>) -> Option<ImageBu
 /// PNG has the higher byte first.
 fn wide(bytes: &[u8]) -> Vec<u16> {
     bytes.chunks_exact(2).map(|pair| u16::from_be_bytes([pair[0], pair[1]])).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{BufReader, Read};
+
+    use super::*;
+    use crate::imaging::marks::samples::with_chunk;
+    use crate::imaging::{Picture, encode};
+
+    /// Counts what is read of it.
+    struct Counted<'a>(Cursor<&'a [u8]>, u64);
+
+    impl Read for Counted<'_> {
+        fn read(&mut self, to: &mut [u8]) -> std::io::Result<usize> {
+            let read = self.0.read(to)?;
+            self.1 += read as u64;
+            Ok(read)
+        }
+    }
+
+    impl Seek for Counted<'_> {
+        fn seek(&mut self, to: SeekFrom) -> std::io::Result<u64> {
+            self.0.seek(to)
+        }
+    }
+
+    fn png() -> Vec<u8> {
+        encode(&Picture::Rgb(image::RgbImage::new(30, 20)), ImageFormat::Png, None, &[]).expect("it can be written")
+    }
+
+    #[test]
+    fn a_file_in_small_pieces_is_walked_without_reading_any_of_it_twice() {
+        let (head, rest) = (&png()[..33], &png()[33..]);
+        let piece = &with_chunk(head, b"teXt", &[7; 200])[33..];
+        let pieces = [head, &piece.repeat(2000), rest].concat();
+        let mut file = BufReader::with_capacity(64 << 10, Counted(Cursor::new(&pieces), 0));
+        let found = walk(&mut file, pieces.len() as u64).expect("it can be read");
+        assert_eq!(found, Chunks { end: true, profile: false });
+        assert!(file.get_ref().1 <= pieces.len() as u64, "{} bytes were read of {}", file.get_ref().1, pieces.len());
+        for cut in [pieces.len() - 1, pieces.len() - 12, 20_000, 36, 8, 0] {
+            let mut file = BufReader::new(Cursor::new(&pieces[..cut]));
+            assert!(!walk(&mut file, cut as u64).expect("it can be read").end, "cut off after {cut}");
+        }
+    }
+
+    #[test]
+    fn a_profile_is_known_by_the_name_of_its_chunk() {
+        let bytes = with_chunk(&png(), b"iCCP", b"anything");
+        assert!(walk(&mut Cursor::new(&bytes), bytes.len() as u64).expect("it can be read").profile);
+    }
 }

@@ -9,9 +9,9 @@ use image::ImageDecoder;
 use image::codecs::{jpeg::JpegDecoder, webp::WebPDecoder};
 use image::metadata::Orientation;
 
-use super::ImagingError;
 use super::png_reader::{self, PngReader};
 use super::small::{THUMBNAIL_SIDE, has_thumbnail, of_picture};
+use super::{ImagingError, marks};
 use crate::types::{ImageFormat, ImageInfo, PixelSize};
 
 /// What a picture may have at most.
@@ -104,8 +104,15 @@ fn inform(mut decoder: impl ImageDecoder, format: ImageFormat, limits: &Limits) 
         return Err(ImagingError::BadPicture { format, reason: "it has no pixels".to_owned() });
     }
     limits.admit_file(PixelSize { width, height })?;
-    let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
+    let orientation = orientation(&mut decoder);
     Ok(ImageInfo { format, size: upright(PixelSize { width, height }, orientation), alpha: decoder.color_type().has_alpha() })
+}
+
+/// Returns how a picture wants to be turned. Some writers of WebP leave the EXIF block's name as a JPEG has it; viewers know, so do we.
+pub(super) fn orientation(decoder: &mut impl ImageDecoder) -> Orientation {
+    let exif = decoder.exif_metadata().ok().flatten();
+    let known = exif.and_then(|exif| Orientation::from_exif_chunk(exif.strip_prefix(b"Exif\0\0").unwrap_or(&exif)));
+    known.unwrap_or(Orientation::NoTransforms)
 }
 
 /// Returns the size that a picture has once it is turned.
@@ -124,6 +131,8 @@ pub fn verify(bytes: &[u8], limits: &Limits) -> Result<ImageInfo, ImagingError> 
 
 /// The same, and what is decoded on the way becomes a [`thumbnail`](super::thumbnail), if the picture is large enough to have one.
 ///
+/// Not of a picture with a colour profile: to reckon its colours takes as long again, and can wait until somebody looks at it.
+///
 /// # Errors
 /// As [`verify`]; a small copy that cannot be made is `None`.
 pub fn verify_and_shrink(bytes: &[u8], limits: &Limits) -> Result<(ImageInfo, Option<Vec<u8>>), ImagingError> {
@@ -132,7 +141,7 @@ pub fn verify_and_shrink(bytes: &[u8], limits: &Limits) -> Result<(ImageInfo, Op
 
 fn look_through(bytes: &[u8], limits: &Limits, shrink: bool) -> Result<(ImageInfo, Option<Vec<u8>>), ImagingError> {
     let info = probe(bytes, limits)?;
-    let shrink = shrink && has_thumbnail(info.size);
+    let shrink = shrink && has_thumbnail(info.size) && !marks::has_profile(bytes);
     let small = match info.format {
         ImageFormat::Png => {
             let reader = png_reader::whole(bytes, limits)?;

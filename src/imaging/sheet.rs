@@ -8,7 +8,7 @@ use std::sync::Arc;
 use image::RgbImage;
 use tiny_skia::{Color, Paint, Pixmap, Rect, Transform};
 
-use super::{ImagingError, Limits, Picture, decode, encode, text};
+use super::{ImagingError, Limits, Picture, color, encode, text};
 use crate::types::shape::{SheetGrid, resized};
 use crate::types::{ImageFormat, ImageInfo, PixelSize};
 
@@ -32,7 +32,7 @@ pub fn sheet(cells: &[Vec<u8>], labels: &[Arc<str>], columns: u32, cell: PixelSi
     for (index, bytes) in cells.iter().enumerate() {
         let (left, top) = plan.corner(index);
         fill(&mut pixels, left, top, cell, CARD);
-        let picture = decode(bytes, &limits)?;
+        let picture = color::in_srgb(bytes, &limits)?;
         let fitted = fitted(picture.size(), cell);
         let small = picture.resized(fitted).flattened(CARD);
         let (x, y) = (left + (cell.width - fitted.width) / 2, top + (cell.height - fitted.height) / 2);
@@ -101,6 +101,18 @@ mod tests {
         assert_eq!(info.size, PixelSize::new(2 * 64 + 3 * 4, 2 * (64 + 14) + 3 * 4));
         let (_, bare) = sheet(&cells, &[], 9, cell).expect("it can be made");
         assert_eq!(bare.size, PixelSize::new(3 * 64 + 4 * 4, 64 + 2 * 4));
+    }
+
+    #[test]
+    fn a_photo_with_a_profile_has_its_colours_on_the_sheet() {
+        use crate::imaging::marks::samples;
+        let photo = Picture::Rgb(RgbImage::from_pixel(40, 40, image::Rgb([200, 60, 60])));
+        let photo = encode(&photo, ImageFormat::Jpeg, Some(95), &[]).expect("it can be written");
+        let wide = moxcms::ColorProfile::new_display_p3().encode().expect("a profile");
+        let (bytes, _) = sheet(&[samples::with_segments(&photo, &samples::icc(&wide))], &[], 1, PixelSize::new(64, 64)).expect("it can be made");
+        let Ok(Picture::Rgb(seen)) = crate::imaging::decode(&bytes, &Limits::default()) else { panic!("a sheet is opaque") };
+        let [red, green, _] = seen.get_pixel(36, 36).0;
+        assert!(red.abs_diff(217) < 6 && green.abs_diff(41) < 8, "Display P3 (200, 60, 60) is sRGB (217, 41, 52): {red} {green}");
     }
 
     #[test]

@@ -13,34 +13,34 @@ use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer
 use image::metadata::Orientation;
 use image::{DynamicImage, RgbImage, RgbaImage};
 
+use super::means::{MOST, opaque_means};
 use super::picture::mix;
 use super::probe::upright;
 use super::sheet::fitted;
-use super::{ImagingError, Limits, Picture, decode, encode, png_reader};
+use super::{ImagingError, Limits, Picture, color, encode, marks, png_reader};
 use crate::types::{ImageFormat, PixelSize};
 
 /// Longest side of a small copy in pixels: a card of the gallery on a screen of double density.
 pub const THUMBNAIL_SIDE: u32 = 400;
-
-/// Most pixels and rows that become one before the copy is scaled: their sums fit.
-const MOST: u32 = 64;
 
 /// Quality of its JPEG.
 const QUALITY: u8 = 82;
 
 /// Makes a JPEG of the picture with no side over `max_side`; transparent parts show a light checker board.
 ///
+/// Colours of a profile are brought to sRGB: the copy has none, and beside its picture it would look pale.
+///
 /// # Errors
 /// [`ImagingError`] if the picture cannot be read.
 pub fn thumbnail(bytes: &[u8], max_side: u32) -> Result<Vec<u8>, ImagingError> {
     let limits = Limits::default();
-    if bytes.starts_with(&super::PNG) {
+    if bytes.starts_with(&super::PNG) && !marks::has_profile(bytes) {
         let reader = png_reader::whole(bytes, &limits)?;
         if let Some(shrinker) = reader.shrinker(max_side) {
             return reader.read_through(Some(shrinker))?.ok_or_else(|| unwritable("it has no pixels"));
         }
     }
-    of_picture(&decode(bytes, &limits)?, max_side)
+    of_picture(&color::in_srgb(bytes, &limits)?, max_side)
 }
 
 /// Makes the same of a decoded picture.
@@ -98,6 +98,8 @@ impl Bench {
 
 /// Sums over some rows, channel by channel.
 enum Sums {
+    /// Of two rows of RGB that become one, none: the first waits among the means for the second, byte by byte.
+    Pairs,
     /// Of RGB: half as wide, so twice as many at once.
     Opaque(Vec<u16>),
     /// Of RGBA, colours weighed by their alpha.
@@ -135,7 +137,11 @@ impl Shrinker {
         let mut bench = Bench::take();
         bench.means.reserve((size.width as usize).div_ceil(across) * (size.height as usize).div_ceil(down) * channels);
         let length = size.width as usize * channels;
-        let sums = if alpha { Sums::Weighed(vec![0; length]) } else { Sums::Opaque(vec![0; length]) };
+        let sums = match (alpha, across, down) {
+            (true, ..) => Sums::Weighed(vec![0; length]),
+            (false, 1, 2) => Sums::Pairs,
+            (false, ..) => Sums::Opaque(vec![0; length]),
+        };
         Self { size, alpha, orientation, target, across, down, sums, rows: 0, bench }
     }
 
@@ -146,11 +152,15 @@ impl Shrinker {
             return;
         }
         match &mut self.sums {
-            Sums::Opaque(sums) => {
-                for (sum, channel) in sums.iter_mut().zip(row) {
-                    *sum += u16::from(*channel);
+            Sums::Pairs if self.rows == 0 => self.bench.means.extend_from_slice(row),
+            Sums::Pairs => {
+                let first = self.bench.means.len().saturating_sub(row.len());
+                for (mean, channel) in self.bench.means[first..].iter_mut().zip(row) {
+                    *mean = ((u16::from(*mean) + u16::from(*channel) + 1) >> 1) as u8;
                 }
             }
+            Sums::Opaque(sums) if self.rows == 0 => sums.iter_mut().zip(row).for_each(|(sum, channel)| *sum = u16::from(*channel)),
+            Sums::Opaque(sums) => sums.iter_mut().zip(row).for_each(|(sum, channel)| *sum += u16::from(*channel)),
             Sums::Weighed(sums) => {
                 for (sum, pixel) in sums.chunks_exact_mut(4).zip(row.chunks_exact(4)) {
                     let alpha = u32::from(pixel[3]);
@@ -171,10 +181,10 @@ impl Shrinker {
     fn means_of_rows(&mut self) {
         let start = self.bench.means.len();
         match &mut self.sums {
+            Sums::Pairs => {}
             Sums::Opaque(sums) => {
                 self.bench.means.resize(start + (sums.len() / 3).div_ceil(self.across) * 3, 0);
                 opaque_means(sums, self.across, self.rows, &mut self.bench.means[start..]);
-                sums.fill(0);
             }
             Sums::Weighed(sums) => {
                 for cell in sums.chunks(self.across * 4) {
@@ -241,46 +251,6 @@ impl Shrinker {
     }
 }
 
-/// Puts `across` pixels of sums over `rows` rows together, and what is left at the end.
-fn opaque_means(sums: &[u16], across: usize, rows: usize, means: &mut [u8]) {
-    let whole = sums.len() / (across * 3);
-    let (cells, rest) = sums.split_at(whole * across * 3);
-    let (means, last) = means.split_at_mut(whole * 3);
-    match across {
-        // What pictures of models come to, with the loops unrolled.
-        1 => cells_of::<1>(cells, rows, means),
-        2 => cells_of::<2>(cells, rows, means),
-        _ => cells.chunks_exact(across * 3).zip(means.chunks_exact_mut(3)).for_each(|(cell, mean)| mean_of(cell, rows, mean)),
-    }
-    if !rest.is_empty() {
-        mean_of(rest, rows, last);
-    }
-}
-
-fn cells_of<const PIXELS: usize>(sums: &[u16], rows: usize, means: &mut [u8]) {
-    let count = (PIXELS * rows).max(1) as u32;
-    // A division by multiplication, exact for all sums of up to 64 bytes.
-    let (half, inverse) = (count / 2, (1 << 20) / count + 1);
-    let mean = |sum: u32| (((sum + half) * inverse) >> 20).min(255) as u8;
-    if PIXELS == 1 {
-        sums.iter().zip(means).for_each(|(sum, to)| *to = mean(u32::from(*sum)));
-        return;
-    }
-    for (cell, to) in sums.chunks_exact(PIXELS * 3).zip(means.chunks_exact_mut(3)) {
-        for (channel, to) in to.iter_mut().enumerate() {
-            *to = mean((0..PIXELS).map(|pixel| u32::from(cell[pixel * 3 + channel])).sum());
-        }
-    }
-}
-
-fn mean_of(cell: &[u16], rows: usize, mean: &mut [u8]) {
-    let count = (cell.len() / 3 * rows).max(1) as u32;
-    for (channel, mean) in mean.iter_mut().enumerate() {
-        let sum: u32 = cell.iter().skip(channel).step_by(3).map(|part| u32::from(*part)).sum();
-        *mean = ((sum + count / 2) / count).min(255) as u8;
-    }
-}
-
 fn unwritable(reason: &str) -> ImagingError {
     ImagingError::Unwritable { format: ImageFormat::Jpeg, reason: reason.to_owned() }
 }
@@ -299,7 +269,7 @@ fn checkered(pixels: &RgbaImage) -> RgbImage {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::imaging::{verify, verify_and_shrink};
+    use crate::imaging::{decode, probe, verify, verify_and_shrink, verify_file_and_shrink};
 
     fn file(picture: &Picture, format: ImageFormat) -> Vec<u8> {
         encode(picture, format, Some(95), &[]).expect("it can be written")
@@ -346,6 +316,47 @@ mod tests {
     }
 
     #[test]
+    fn rows_are_put_together_in_full_and_what_is_left_over_counts_too() {
+        // One level a row: the mean of each group of rows is known, also where the last group is short.
+        for (width, height) in [(801, 3), (1200, 4), (1203, 5), (1700, 9), (2050, 11)] {
+            let picture = Picture::Rgb(RgbImage::from_fn(width, height, |_, y| image::Rgb([(y * 20) as u8, 200, (250 - y * 20) as u8])));
+            let mut shrinker = Shrinker::new(picture.size(), false, Orientation::NoTransforms, THUMBNAIL_SIDE);
+            let Picture::Rgb(pixels) = &picture else { unreachable!("it is opaque") };
+            pixels.as_raw().chunks_exact(width as usize * 3).for_each(|row| shrinker.row(row));
+            if shrinker.rows > 0 {
+                shrinker.means_of_rows();
+            }
+            let (down, row) = (shrinker.down, (width as usize).div_ceil(shrinker.across) * 3);
+            let means: Vec<u8> = shrinker.bench.means.chunks_exact(row).map(|row| row[0]).collect();
+            let rows: Vec<u32> = (0..height).collect();
+            let wanted: Vec<u8> =
+                rows.chunks(down).map(|group| (group.iter().sum::<u32>() as f64 * 20.0 / group.len() as f64).round() as u8).collect();
+            assert_eq!(means, wanted, "{width}x{height}");
+            assert!(shrinker.bench.means.chunks_exact(row).all(|row| row.chunks_exact(3).all(|pixel| pixel[0] == row[0] && pixel[1] == 200)));
+        }
+    }
+
+    #[test]
+    fn a_copy_of_fine_detail_is_as_good_as_one_by_the_slowest_way() {
+        // Stripes that come near to what a copy can hold, and edges; sides that come to two rows, to three, and to five with two columns.
+        let busy = |width: u32, height: u32| {
+            let wave = |at: u32, side: u32| (f64::from(at) * std::f64::consts::TAU * 60.0 / f64::from(side)).sin() * 50.0;
+            Picture::Rgb(RgbImage::from_fn(width, height, |x, y| {
+                let level = (wave(x + y / 3, width) + wave(y, height) + 128.0) as u8;
+                image::Rgb(if (x / 197 + y / 161).is_multiple_of(2) { [level; 3] } else { [level, level / 2 + 60, 90] })
+            }))
+        };
+        for (width, height) in [(896, 1120), (1024, 1536), (2048, 2048)] {
+            let picture = busy(width, height);
+            let small = seen(&of_picture(&picture, THUMBNAIL_SIDE).expect("made"));
+            let best = seen(&file(&picture.resized(PixelSize::new(small.width(), small.height())), ImageFormat::Jpeg));
+            let apart: u64 = small.as_raw().iter().zip(best.as_raw()).map(|(one, other)| u64::from(one.abs_diff(*other))).sum();
+            let mean = apart as f64 / best.as_raw().len() as f64;
+            assert!(mean < 9.0, "{width}x{height}: {mean:.2} levels on the mean");
+        }
+    }
+
+    #[test]
     fn what_is_checked_brings_its_small_copy_with_it_and_what_is_small_brings_none() {
         let limits = Limits::default();
         for format in [ImageFormat::Png, ImageFormat::Jpeg, ImageFormat::Webp] {
@@ -365,6 +376,27 @@ mod tests {
         let (clear, edge, opaque) = (small.get_pixel(100, 100).0, small.get_pixel(199, 100).0, small.get_pixel(300, 100).0);
         assert!(clear.iter().all(|level| *level > 220) && edge[2] <= edge[0].saturating_add(10), "{clear:?} {edge:?}");
         assert!(opaque[0].abs_diff(200) < 6 && opaque[2].abs_diff(30) < 6, "{opaque:?}");
+    }
+
+    #[test]
+    fn colours_of_a_profile_are_brought_to_srgb_when_a_gallery_wants_the_copy() {
+        use crate::imaging::marks::samples;
+        let limits = Limits::default();
+        let wide = moxcms::ColorProfile::new_display_p3().encode().expect("a profile");
+        let photo = Picture::Rgb(RgbImage::from_pixel(800, 600, image::Rgb([200, 60, 60])));
+        let jpeg = samples::with_segments(&file(&photo, ImageFormat::Jpeg), &samples::icc(&wide));
+        let png = samples::with_chunk(&file(&photo, ImageFormat::Png), b"iCCP", &samples::iccp(&wide));
+        let webp = samples::extended(&file(&photo, ImageFormat::Webp), PixelSize::new(800, 600), b"ICCP", &wide);
+        for bytes in [jpeg, png, webp] {
+            let format = probe(&bytes, &limits).expect("a picture").format;
+            let small = seen(&thumbnail(&bytes, 400).expect("made"));
+            let colour = small.get_pixel(200, 150).0;
+            // Display P3 (200, 60, 60) is sRGB (217, 41, 52).
+            assert!(colour[0].abs_diff(217) < 6 && colour[1].abs_diff(41) < 8 && colour[2].abs_diff(52) < 8, "{format}: {colour:?}");
+            assert_eq!(verify_and_shrink(&bytes, &limits).expect("whole").1, None, "{format}: that takes its time, and can wait");
+            let from_file = verify_file_and_shrink(std::io::Cursor::new(&bytes), bytes.len() as u64, &limits);
+            assert_eq!(from_file.expect("whole").1, None, "{format}");
+        }
     }
 
     #[test]

@@ -8,10 +8,10 @@ use tiny_skia::Pixmap;
 
 use super::picture::mix;
 use super::small::{THUMBNAIL_SIDE, has_thumbnail, of_picture};
-use super::{ImagingError, Limits, Picture, color, decode, encode, marks, prepare, probe, text};
+use super::{ImagingError, Limits, Picture, color, encode, prepare, probe, text};
 use crate::types::operation::{Anchor, Color, TransformOp};
 use crate::types::shape::{cropped, default_format, padded, resized};
-use crate::types::{ImageInfo, PixelSize, Profile, Ratio};
+use crate::types::{ImageInfo, PixelSize, Ratio};
 
 /// Bytes, what they are, and a small copy of them where one came for little.
 pub type Transformed = (Vec<u8>, ImageInfo, Option<Vec<u8>>);
@@ -44,7 +44,7 @@ fn perform(main: &[u8], overlays: &[Vec<u8>], ops: &[TransformOp]) -> Result<(Ve
         return Ok((main.to_vec(), info, None));
     }
     let input = info.format;
-    let mut picture = in_srgb(main, &limits)?;
+    let mut picture = color::in_srgb(main, &limits)?;
     let mut quality = None;
     for op in ops {
         picture = match op {
@@ -60,7 +60,7 @@ fn perform(main: &[u8], overlays: &[Vec<u8>], ops: &[TransformOp]) -> Result<(Ve
             TransformOp::Overlay { input, anchor, width_permille, margin_permille, opacity } => {
                 let missing = || ImagingError::NoSuchOverlay { number: input.saturating_add(1), given: overlays.len() };
                 let bytes = overlays.get(*input as usize).ok_or_else(missing)?;
-                let logo = in_srgb(bytes, &limits)?;
+                let logo = color::in_srgb(bytes, &limits)?;
                 let place = Place { anchor: *anchor, margin: permille(picture.size().width, *margin_permille) };
                 overlay(picture, &logo, *width_permille, place, *opacity, &limits)?
             }
@@ -78,15 +78,6 @@ fn perform(main: &[u8], overlays: &[Vec<u8>], ops: &[TransformOp]) -> Result<(Ve
     let format = default_format(ops, input);
     let bytes = encode(&picture, format, quality, &[])?;
     Ok((bytes, picture.info(format), Some(picture)))
-}
-
-/// Decodes a picture, turns it upright and brings its colours to sRGB: what is written here carries no profile.
-fn in_srgb(bytes: &[u8], limits: &Limits) -> Result<Picture, ImagingError> {
-    let picture = decode(bytes, limits)?;
-    Ok(match marks::profile(bytes) {
-        Some(profile) if color::judge(&profile) == Profile::Other => color::to_srgb(picture, &profile),
-        _ => picture,
-    })
 }
 
 fn permille(length: u32, parts: u32) -> u32 {
@@ -246,6 +237,7 @@ fn write_text(mut picture: Picture, words: &str, size: f32, place: Place, color:
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::imaging::decode;
     use crate::types::ImageFormat;
 
     fn png(width: u32, height: u32, color: [u8; 4]) -> Vec<u8> {

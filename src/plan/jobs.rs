@@ -6,10 +6,11 @@ use std::sync::Arc;
 use super::describe::Keys;
 use super::mistakes::Mistakes;
 use super::paths::{Layout, PathProblem, plainer, sentence};
-use super::texts::{Known, Scene, Source, Text};
+use super::prompts::Prompts;
+use super::texts::{Scene, Source, Text};
 use super::{Input, Job, JobIx, Preparation, lower, prepare};
 use crate::campaign::{AxisSource, Campaign, Inserted, SourceWork, Step};
-use crate::catalog::{Catalog, InputUnfit, OperationCard, Unfit};
+use crate::catalog::{Catalog, InputUnfit, OperationCard};
 use crate::picks::Rejected;
 use crate::spec::{Asset, AssetProblem};
 use crate::steps::StepSpec;
@@ -18,9 +19,6 @@ use crate::types::{Action, Diagnostic, Digest, FieldPath, ImageFormat, InputRole
 
 /// Files by path, as [`crate::spec::read_assets`] found them.
 pub type Assets = BTreeMap<Arc<str>, Result<Asset, AssetProblem>>;
-
-/// Longest subject that is kept for people, in characters.
-const SUBJECT: usize = 80;
 
 /// Side of a picture when nothing tells its size.
 const UNKNOWN_SIZE: PixelSize = PixelSize::new(1024, 1024);
@@ -58,13 +56,7 @@ pub(super) struct StepJobs<'a> {
     step: &'a Step,
     card: Option<&'a OperationCard>,
     assets: &'a Assets,
-    /// Slot and text of each part of the prompt.
-    parts: Vec<(&'static str, Text<'a>)>,
-    keep: Option<Text<'a>>,
-    /// Prompts and subjects so far, when several shots share one.
-    prompts: Option<Known<(Arc<str>, Arc<str>)>>,
-    /// Subjects by the address of the shared text that they were taken from.
-    subjects: HashMap<usize, Arc<str>>,
+    prompts: Prompts<'a>,
     texts: Vec<Text<'a>>,
     label: Option<Text<'a>>,
     layout: Layout<'a>,
@@ -78,11 +70,6 @@ pub(super) struct StepJobs<'a> {
 impl<'a> StepJobs<'a> {
     pub(super) fn new(campaign: &'a Campaign, catalog: &'a Catalog, assets: &'a Assets, step: &'a Step) -> Self {
         let text = |source: Source<'a>| Text::new(campaign, step, &step.axes, source);
-        let parts: Vec<(&'static str, Text<'a>)> = step.prompt.parts.iter().map(|part| (part.slot, text(Source::from(&part.template)))).collect();
-        let keep = step.prompt.keep.as_ref().filter(|_| !step.prompt.places_keep).map(|keep| text(Source::Template(keep)));
-        let mut prompt_uses: Vec<usize> = parts.iter().map(|(_, text)| text).chain(&keep).flat_map(|text| text.uses().to_vec()).collect();
-        prompt_uses.sort_unstable();
-        prompt_uses.dedup();
         let is_sheet = matches!(step.spec, StepSpec::Sheet(_));
         let label = step.texts.first().filter(|_| is_sheet).map(|label| {
             let pictures = &campaign.steps[step.sources[0].step].axes;
@@ -92,22 +79,8 @@ impl<'a> StepJobs<'a> {
         let card = step.paid.as_ref().and_then(|paid| catalog.at(&paid.provider).card(&paid.model)?.operation(paid.action));
         let layout = Layout::new(&Scene { campaign, step, axes: &step.axes });
         let take = step.axes.iter().position(|axis| matches!(campaign.axes[*axis].source, AxisSource::Take { .. }));
-        let prompts = Known::new(campaign, &step.axes, &prompt_uses);
-        Self {
-            step,
-            card,
-            assets,
-            parts,
-            keep,
-            prompts,
-            subjects: HashMap::new(),
-            texts,
-            label,
-            layout,
-            take,
-            keys: Keys::default(),
-            sizes: HashMap::new(),
-        }
+        let prompts = Prompts::new(campaign, step, card.and_then(|card| card.prompt_limit));
+        Self { step, card, assets, prompts, texts, label, layout, take, keys: Keys::default(), sizes: HashMap::new() }
     }
 
     /// Returns the identity of the job at these coordinates, made from pictures with these keys.
@@ -119,7 +92,7 @@ impl<'a> StepJobs<'a> {
     /// Makes the job at these coordinates; `None` after noting why it cannot be made.
     pub(super) fn make(&mut self, scene: &Scene<'a>, coordinates: &[u32], taken: &Taken<'_>, mistakes: &mut Mistakes) -> Option<Made> {
         let main = taken.main();
-        let (prompt, own_subject) = self.prompt(scene, coordinates, mistakes)?;
+        let (prompt, own_subject) = self.prompts.at(scene, coordinates, mistakes)?;
         let subject = if own_subject.is_empty() { main.map_or(own_subject, |job| Arc::clone(&job.subject)) } else { own_subject };
         let (operation, size, clear, extension) = match &self.step.paid {
             Some(paid) => self.paid(paid, main, taken.see_through),
@@ -133,89 +106,6 @@ impl<'a> StepJobs<'a> {
             }
         };
         Some(Made { operation, prompt, subject, size, path, see_through: clear })
-    }
-
-    /// Returns prompt and subject.
-    fn prompt(&mut self, scene: &Scene<'a>, coordinates: &[u32], mistakes: &mut Mistakes) -> Option<(Arc<str>, Arc<str>)> {
-        if self.parts.is_empty() {
-            return Some((Arc::from(""), Arc::from("")));
-        }
-        if let Some((prompt, subject)) = self.prompts.as_mut().and_then(|prompts| prompts.place(coordinates).as_ref()) {
-            return Some((Arc::clone(prompt), Arc::clone(subject)));
-        }
-        let mut rendered: Vec<(&'static str, Arc<str>)> = Vec::with_capacity(self.parts.len());
-        for ((slot, text), part) in self.parts.iter_mut().zip(&self.step.prompt.parts) {
-            match text.at(scene, coordinates) {
-                Ok(text) => rendered.push((slot, text)),
-                Err(problem) => {
-                    let at = match &part.template {
-                        crate::campaign::PartText::Own(template) => template.at().clone(),
-                        crate::campaign::PartText::Rung(axis) => scene.campaign.axes[*axis].at.key("rungs"),
-                    };
-                    mistakes.template(scene, coordinates, &at, &problem);
-                    return None;
-                }
-            }
-        }
-        let keep = match &mut self.keep {
-            Some(text) => match text.at(scene, coordinates) {
-                Ok(keep) => Some(keep),
-                Err(problem) => {
-                    let at = self.step.prompt.keep.as_ref().map_or_else(|| self.step.at.clone(), |keep| keep.at().clone());
-                    mistakes.template(scene, coordinates, &at, &problem);
-                    return None;
-                }
-            },
-            None => None,
-        };
-        let prompt = compose(&rendered, keep.as_deref());
-        self.check_prompt(scene, coordinates, &prompt, mistakes);
-        let subject = self.subject(&rendered);
-        if let Some(prompts) = &mut self.prompts {
-            *prompts.place(coordinates) = Some((Arc::clone(&prompt), Arc::clone(&subject)));
-        }
-        Some((prompt, subject))
-    }
-
-    /// Returns the first words of what the picture shows; nothing for edits, which show their input's subject.
-    fn subject(&mut self, rendered: &[(&'static str, Arc<str>)]) -> Arc<str> {
-        let generates = self.step.paid.as_ref().is_some_and(|paid| paid.action == Action::Generate);
-        let found = rendered.iter().zip(&self.parts).find(|((slot, _), _)| generates && matches!(*slot, "subject" | "prompt"));
-        let Some(((_, text), (_, part))) = found else { return Arc::from("") };
-        if !part.is_shared() {
-            return first_words(text);
-        }
-        // The kept text lives as long as this step, so its address names it.
-        Arc::clone(self.subjects.entry(text.as_ptr() as usize).or_insert_with(|| first_words(text)))
-    }
-
-    fn check_prompt(&self, scene: &Scene<'_>, coordinates: &[u32], prompt: &str, mistakes: &mut Mistakes) {
-        let Some(paid) = &self.step.paid else { return };
-        let at = self.step.prompt.parts.first().map_or_else(
-            || self.step.at.clone(),
-            |part| match &part.template {
-                crate::campaign::PartText::Own(template) => template.at().clone(),
-                crate::campaign::PartText::Rung(_) => self.step.at.clone().at_key(),
-            },
-        );
-        if prompt.trim().trim_end_matches('.').is_empty() {
-            let address = mistakes.address(scene, coordinates);
-            mistakes
-                .push(Diagnostic::error("empty-prompt", at, "the prompt is empty").label(format!("for `{address}`")).help("check the row's columns"));
-            return;
-        }
-        let Some(limit) = self.card.and_then(|card| card.prompt_limit) else { return };
-        // Bytes are never fewer than characters: most prompts need no counting.
-        if prompt.len() <= limit {
-            return;
-        }
-        let chars = prompt.chars().count();
-        if chars > limit {
-            let unfit = Unfit::PromptTooLong { chars, limit };
-            let address = mistakes.address(scene, coordinates);
-            let finding = Diagnostic::error(unfit.code(), at, format!("`{}`: {unfit}", paid.model)).label(format!("for `{address}`"));
-            mistakes.push(finding.help(unfit.help().unwrap_or_default()));
-        }
     }
 
     fn paid(&mut self, paid: &Arc<Paid>, main: Option<&Job>, input_see_through: bool) -> (Operation, PixelSize, bool, &'static str) {
@@ -469,38 +359,4 @@ pub(super) fn format_of(path: &str) -> ImageFormat {
         Some("webp") => ImageFormat::Webp,
         _ => ImageFormat::Png,
     }
-}
-
-/// Joins slots to a sentence that ends with a full stop, and adds the invariants; a text of the author's own stays as it is.
-fn compose(parts: &[(&'static str, Arc<str>)], keep: Option<&str>) -> Arc<str> {
-    if let ([("prompt", own)], None) = (parts, keep) {
-        return Arc::clone(own);
-    }
-    let mut prompt = String::with_capacity(256);
-    let own = matches!(parts, [("prompt", _)]);
-    for (_, text) in parts {
-        let text = text.trim();
-        let text = if own { text } else { text.trim_end_matches(['.', ',']) };
-        if text.is_empty() {
-            continue;
-        }
-        if !prompt.is_empty() {
-            prompt.push_str(", ");
-        }
-        prompt.push_str(text);
-    }
-    if !prompt.ends_with(['.', '!', '?']) {
-        prompt.push('.');
-    }
-    if let Some(keep) = keep {
-        prompt.push(' ');
-        prompt.push_str(keep);
-    }
-    Arc::from(prompt)
-}
-
-/// Returns the first words of a text, on one line.
-fn first_words(text: &str) -> Arc<str> {
-    let one_line = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    Arc::from(one_line.chars().take(SUBJECT).collect::<String>())
 }

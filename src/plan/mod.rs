@@ -14,6 +14,7 @@ mod mistakes;
 mod paths;
 mod picking;
 mod prepare;
+mod prompts;
 mod proof;
 mod ruling;
 pub mod saved;

@@ -1,7 +1,7 @@
 use super::*;
 use crate::imaging::verify;
 use crate::provider::{InputPicture, PictureSource, Slate};
-use crate::types::{AttemptNo, BlobRef, Digest, IdempotencyKey, JobKey, ManualClock, Paid, Settings};
+use crate::types::{AttemptNo, BlobRef, Digest, IdempotencyKey, JobKey, ManualClock, Micros, Paid, Settings};
 use futures_util::StreamExt;
 
 struct Shelf(Vec<Vec<u8>>);
@@ -181,30 +181,6 @@ async fn a_corrupt_file_is_cut_off_once_and_whole_the_next_time() {
     assert!(verify(&bytes(&sim, &shot("teapot", 1), &task).await, &Limits::default()).is_ok());
 }
 
-#[test]
-fn options_are_read_and_mistakes_are_explained() {
-    let options: SimOptions = " latency=1.5s, fail=0.05 ,refund=no,size=64x64,seed=7".parse().expect("options");
-    assert_eq!((options.latency, options.refund, options.size, options.seed), (Duration::from_millis(1500), false, Some(PixelSize::new(64, 64)), 7));
-    assert_eq!((options.fail.to_string(), options.throttle), ("0.05".to_owned(), Chance::NEVER));
-    assert_eq!("".parse(), Ok(SimOptions::default()));
-    let wrong =
-        ["fial=1", "fail", "fail=5%", "fail=1.5", "latency=2", "latency=-1s", "refund=maybe", "size=0x9", "size=99999x1", "seed=x", "seed=1,seed=2"];
-    let told: Vec<String> = wrong.iter().map(|text| text.parse::<SimOptions>().expect_err(text)).collect();
-    insta::assert_snapshot!(told.join("\n"), @"
-    the simulator has no `fial`; did you mean `fail`? (it has `latency`, `fail`, `throttle`, `refuse`, `refund`, `lose`, `corrupt`, `blank`, `balance`, `size` and `seed`)
-    `fail` has no value; write `key=value`, for example `fail=0.05`
-    `fail`: `5%` is not a share from 0 to 1 like `0.05`
-    `fail`: `1.5` is not a share from 0 to 1 like `0.05`
-    `latency`: `2` is not a duration like `250ms`, `2s` or `3m`
-    `latency`: `-1s` is not a duration like `250ms`, `2s` or `3m`
-    `refund`: `maybe` is neither `yes` nor `no`
-    `size`: `0x9` is not a size like `1024x1536`
-    `size`: a picture of 99999x1 is larger than allowed (sides up to 16384, 120000000 pixels)
-    `seed`: `x` is not a whole number
-    `seed` is given twice
-    ");
-}
-
 #[tokio::test]
 async fn an_account_pays_each_try_once_and_is_refused_when_it_is_empty() {
     let (sim, _) = simulator("balance=11,fail=1");
@@ -226,8 +202,4 @@ async fn an_account_pays_each_try_once_and_is_refused_when_it_is_empty() {
     accepted(sim.submit(&shot("vase", 1)).await);
 
     assert_eq!(simulator("").0.with_account(kie(), Arc::new(|_| None)).balance().await, Ok(None), "nobody was told of a balance");
-    insta::assert_snapshot!(["balance=x", "balance=-1"].map(|text| text.parse::<SimOptions>().expect_err("no balance")).join("\n"), @r"
-    `balance`: `x` is not a decimal number such as `12` or `73.5`
-    `balance`: `-1` is below zero
-    ");
 }
