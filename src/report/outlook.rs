@@ -83,33 +83,15 @@ impl Ahead<'_> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use crate::campaign::Budget;
     use crate::ledger::{AttemptStatus, History};
-    use crate::plan::{JobIx, Selection};
-    use crate::pricing::{Committed, Gate, estimate, gate, sample as plans};
-    use crate::report::{RunReport, sample, status};
+    use crate::plan::JobIx;
+    use crate::pricing::sample as plans;
+    use crate::report::{sample, status};
 
     /// What `status` says of the sample, under this budget.
     fn said(ran: &sample::Ran, budget: &Budget) -> String {
-        let report = RunReport::new(&ran.plan, &ran.history, &ran.attempts, &ran.quotes, None).expect("small sums");
-        let work = plans::all_work(&ran.plan, &ran.history);
-        let estimate = estimate(&ran.plan, &work, &ran.quotes, budget, 2, &Committed::default()).expect("small sums");
-        let verdict = gate(&estimate, Gate { balance: None, allow_unpriced: false, warn_at: None });
-        let everything = Selection::new(&ran.plan, &[], &[]).expect("nothing is asked for");
-        let whole = Whole::of(&ran.plan, &ran.quotes, &everything, None, 2).expect("small sums");
-        let view = RunView {
-            report: &report,
-            estimate: &estimate,
-            local_failures: &[],
-            stopped: None,
-            out: "out/spring-drop",
-            campaign_file: "spring.yaml",
-            settle: "callsheet reconcile spring.yaml",
-            batches: &[],
-            review: "callsheet review spring.yaml",
-        };
-        let text = status(&report, Some(&Ahead { view, whole, verdict: &verdict }), 100, false);
+        let text = sample::ahead(ran, budget, |ahead| status(ahead.view.report, Some(ahead), 100, false));
         let wanted = ["estimate", "so far", "to finish", "refused", "next"];
         // Lines that go on begin with blanks.
         let mut is_wanted = false;

@@ -1,9 +1,10 @@
 //! A campaign after a run, for tests: one hero done at its second try, the other refused; one surface in doubt, the rest done or waiting.
 
-use super::{ReportWriter, RunReport};
+use super::{Ahead, ReportWriter, RunReport, RunView};
+use crate::campaign::Budget;
 use crate::ledger::{AttemptCard, AttemptRow, AttemptStatus, History, JobState};
-use crate::plan::{JobIx, Plan};
-use crate::pricing::{Quotes, quotes, sample};
+use crate::plan::{JobIx, Plan, Selection};
+use crate::pricing::{Committed, Gate, Quotes, Whole, estimate, gate, quotes, sample};
 use crate::types::{Amount, AttemptNo, Currency, Failure, FailureClass, Micros, Operation, RunId, TaskId, Timestamp};
 
 pub(crate) struct Ran {
@@ -91,4 +92,26 @@ pub(crate) fn text_of(writer: &dyn ReportWriter, report: &RunReport<'_>) -> Stri
     let mut bytes = Vec::new();
     writer.write(report, &mut bytes).expect("plain values, and memory takes all");
     String::from_utf8(bytes).expect("reports are text")
+}
+
+/// Tells what is ahead of a campaign after that run, under this budget.
+pub(crate) fn ahead<T>(ran: &Ran, budget: &Budget, tell: impl FnOnce(&Ahead<'_>) -> T) -> T {
+    let report = RunReport::new(&ran.plan, &ran.history, &ran.attempts, &ran.quotes, None).expect("small sums");
+    let work = sample::all_work(&ran.plan, &ran.history);
+    let estimate = estimate(&ran.plan, &work, &ran.quotes, budget, 2, &Committed::default()).expect("small sums");
+    let verdict = gate(&estimate, Gate { balance: None, allow_unpriced: false, warn_at: None });
+    let everything = Selection::new(&ran.plan, &[], &[]).expect("nothing is asked for");
+    let whole = Whole::of(&ran.plan, &ran.quotes, &everything, None, 2).expect("small sums");
+    let view = RunView {
+        report: &report,
+        estimate: &estimate,
+        local_failures: &[],
+        stopped: None,
+        out: "out/spring-drop",
+        campaign_file: "spring.yaml",
+        settle: "callsheet reconcile spring.yaml",
+        batches: &[],
+        review: "callsheet review spring.yaml",
+    };
+    tell(&Ahead { view, whole, verdict: &verdict })
 }

@@ -253,32 +253,13 @@ fn rejected(report: &RunReport<'_>) -> Vec<RejectedShot> {
 mod tests {
     use super::*;
     use crate::campaign::Budget;
-    use crate::plan::Selection;
-    use crate::pricing::{Committed, Gate, Whole, estimate, gate, sample as plans};
-    use crate::report::{RunView, sample};
+    use crate::pricing::sample as plans;
+    use crate::report::sample;
 
     fn status(ran: &sample::Ran, budget: &Budget) -> serde_json::Value {
-        let report = RunReport::new(&ran.plan, &ran.history, &ran.attempts, &ran.quotes, None).expect("small sums");
-        let work = plans::all_work(&ran.plan, &ran.history);
-        let estimate = estimate(&ran.plan, &work, &ran.quotes, budget, 2, &Committed::default()).expect("small sums");
-        let verdict = gate(&estimate, Gate { balance: None, allow_unpriced: false, warn_at: None });
-        let everything = Selection::new(&ran.plan, &[], &[]).expect("nothing is asked for");
-        let whole = Whole::of(&ran.plan, &ran.quotes, &everything, None, 2).expect("small sums");
-        let run = RunView {
-            report: &report,
-            estimate: &estimate,
-            local_failures: &[],
-            stopped: None,
-            out: "out/spring-drop",
-            campaign_file: "spring.yaml",
-            settle: "callsheet reconcile spring.yaml",
-            batches: &[],
-            review: "callsheet review spring.yaml",
-        };
-        let ahead = Ahead { view: run, whole, verdict: &verdict };
         let ways = |row: &AttemptRow| vec![Way { when: "it was charged", command: format!("callsheet reconcile '{}' --charged", row.card.job) }];
-        let view = StatusView { ahead: &ahead, profile: None, ways: &ways };
-        let told = serde_json::to_value(CampaignStatus::of(&view).expect("small sums")).expect("plain values");
+        let told = sample::ahead(ran, budget, |ahead| CampaignStatus::of(&StatusView { ahead, profile: None, ways: &ways }));
+        let told = serde_json::to_value(told.expect("small sums")).expect("plain values");
         let validator = jsonschema::validator_for(&CampaignStatus::schema().to_value()).expect("the schema is one");
         let mistakes: Vec<String> = validator.iter_errors(&told).map(|error| error.to_string()).collect();
         assert!(mistakes.is_empty(), "{mistakes:?}");

@@ -8,7 +8,6 @@ use anstyle::{AnsiColor, Style};
 
 use crate::catalog::Certainty;
 use crate::pricing::{Sum, Unit};
-
 use crate::types::width::{columns, cut, filled, filled_before};
 use crate::types::{Amount, Currency, Micros, visible};
 

@@ -44,14 +44,13 @@ pub fn cut(text: &str, width: usize) -> String {
 
 /// Returns a text with blanks behind it, up to `width` columns.
 pub fn filled(text: &str, width: usize) -> String {
-    let blanks = width.saturating_sub(columns(text));
-    format!("{text}{:blanks$}", "")
+    // Formatting itself panics where 16 bits do not hold a width, and tables of strangers may be that wide.
+    text.to_owned() + &" ".repeat(width.saturating_sub(columns(text)))
 }
 
 /// Returns a text with blanks in front of it, up to `width` columns.
 pub fn filled_before(text: &str, width: usize) -> String {
-    let blanks = width.saturating_sub(columns(text));
-    format!("{:blanks$}{text}", "")
+    " ".repeat(width.saturating_sub(columns(text))) + text
 }
 
 #[cfg(test)]
@@ -66,6 +65,12 @@ mod tests {
         assert_eq!(cut("茶碗", 2), "…", "half a letter is none");
         assert_eq!(cut("☕\u{fe0f}☕\u{fe0f}☕\u{fe0f}", 5), "☕\u{fe0f}…", "an emoji may be two characters");
         assert_eq!((cut("", 0), cut("a", 0)), (String::new(), "…".to_owned()));
+    }
+
+    #[test]
+    fn a_name_may_be_as_wide_as_nobody_wants_to_see_it() {
+        let width = 2 * usize::from(u16::MAX);
+        assert_eq!([filled("a", width).len(), filled_before("a", width).len()], [width; 2]);
     }
 
     proptest! {
