@@ -55,7 +55,8 @@ fn a_rate_below_the_manifests_is_learned_after_the_first_window() {
     let later = |moments: &[Instant]| moments.iter().filter(|at| at.duration_since(begin) >= Duration::from_secs(1)).count();
     let (taken, refused) = (later(&books.taken), later(&books.refused));
     println!("refused after the first window: {refused} for {taken} accepted; in all {} for {}", books.refused.len(), books.taken.len());
-    assert!(refused * 50 <= taken, "{refused} refusals for {taken} accepted after the first window");
+    // One in fifty; and one more, since a busy machine may hold a request up until it falls into the next one's second.
+    assert!(refused <= taken / 50 + 1, "{refused} refusals for {taken} accepted after the first window");
     let lines = told.err.matches("the provider asks to slow down").count();
     assert!((1..=3).contains(&lines), "told once, not for each shot: {}", told.err);
 }
